@@ -1,0 +1,53 @@
+"""Engines: the one narrow door through which the rest of the package runs dynamics.
+
+:class:`~januspore.engines.base.Engine` is the whole interface; no type of an engine's own library
+passes through it. An engine is a module here that defines ``create`` and a row in `_MODULES`.
+"""
+
+import importlib
+import importlib.util
+import os
+
+from ..errors import InputError
+from ..model.state import State
+from ..model.system import Model
+from ..schema import Dynamics
+from .base import Engine, Resources
+
+_MODULES = {"openmm": ".openmm_engine"}
+
+__all__ = ["Engine", "Resources", "available", "choose", "create"]
+
+
+def available() -> list[str]:
+    """Return the engines whose library is installed here, without importing it."""
+    libraries = {"openmm": "openmm"}
+    return [name for name in _MODULES if importlib.util.find_spec(libraries[name])]
+
+
+def choose(name: str | None = None) -> str:
+    """Return the engine to use: `name`, else JANUSPORE_ENGINE, else the first one installed.
+
+    Raises:
+        InputError: no such engine, or it is not installed.
+    """
+    wanted = name or os.environ.get("JANUSPORE_ENGINE") or ""
+    installed = available()
+    if wanted and wanted not in _MODULES:
+        raise InputError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
+    if wanted and wanted not in installed:
+        raise InputError(f"engine {wanted!r} is not installed here; found: {', '.join(installed)}")
+    if not installed:
+        raise InputError("no engine is installed; pip install openmm")
+    return wanted or installed[0]
+
+
+def create(
+    model: Model, state: State, dynamics: Dynamics, resources: Resources | None = None
+) -> Engine:
+    """Create the engine that `resources` names and load `state` into it."""
+    resources = resources or Resources.from_environment()
+    module = importlib.import_module(_MODULES[choose(resources.engine)], __package__)
+    engine: Engine = module.create(model, dynamics, resources)
+    engine.load(state)
+    return engine

@@ -1,0 +1,191 @@
+"""OpenMM behind the engine interface: what a machine without HOOMD-blue runs on.
+
+Rigid water by constraints (SETTLE), the membrane frozen by zero mass, particle-mesh Ewald, a
+Nose-Hoover chain, and the applied field as a force -q E on every mobile charge. There is no
+remover of centre-of-mass motion: the frozen membrane takes up momentum. Only this module names an
+OpenMM type.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import openmm as mm
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..model.forcefield import WATER_ANGLE_DEG, WATER_R_OH_NM
+from ..model.state import State
+from ..model.system import Model
+from ..schema import Dynamics
+from ..units import VOLT_PER_NM
+from .base import Resources, ewald_parameters
+
+_FIELD_GROUP = 1
+_GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
+#: OpenMM shows its thermostat only in a serialised state: empty before the first step.
+_CHAIN = re.compile(r"<IntegratorParameters[^>]*?(/>|>.*</IntegratorParameters>)", re.S)
+
+
+def create(model: Model, dynamics: Dynamics, resources: Resources) -> "OpenMMEngine":
+    """Create the engine; the caller loads a state into it."""
+    return OpenMMEngine(model, dynamics, resources)
+
+
+class OpenMMEngine:
+    """See :class:`januspore.engines.base.Engine`."""
+
+    name = "openmm"
+
+    def __init__(self, model: Model, dynamics: Dynamics, resources: Resources) -> None:
+        self._model = model
+        self._mobile = ~model.frozen
+        # tau is the chain's own time: Q = g k T tau^2, as in HOOMD-blue.
+        self._integrator = mm.NoseHooverIntegrator(
+            dynamics.temperature_K, 1.0 / dynamics.thermostat_tau_ps, dynamics.timestep_fs * 1e-3
+        )
+        self._integrator.setConstraintTolerance(1e-7)
+        platform, properties = _platform(resources)
+        self._context = mm.Context(make_system(model), self._integrator, platform, properties)
+
+    @property
+    def step(self) -> int:
+        """Steps done since step 0 of the programme."""
+        return int(self._context.getStepCount())
+
+    def provenance(self) -> dict[str, Any]:
+        """Engine, version, platform, precision and device, as plain JSON values."""
+        platform = self._context.getPlatform()
+        names = platform.getPropertyNames()
+        values = {key: platform.getPropertyValue(self._context, key) for key in names}
+        return {
+            "name": self.name,
+            "version": mm.version.full_version,
+            "platform": platform.getName(),
+            "precision": values.get(
+                "Precision", "mixed" if platform.getName() == "CPU" else "double"
+            ),
+            "device": values.get("DeviceName", "CPU"),
+            "threads": int(values.get("Threads", 1)),
+        }
+
+    def load(self, state: State) -> None:
+        """Continue from a state, with the thermostat's chain where this engine wrote it."""
+        context = self._context
+        context.setPositions(state.positions)
+        context.setVelocities(state.velocities)
+        context.setStepCount(state.step)
+        context.setTime(state.step * self._integrator.getStepSize()._value)
+        beads = state.native.get("chain") if state.engine == self.name else None
+        self._set_chain(np.zeros((3, 2)) if beads is None else beads)
+
+    def save(self) -> State:
+        """Return the present state with the thermostat's chain."""
+        now = self._context.getState(positions=True, velocities=True)
+        return State(
+            positions=np.array(now.getPositions(asNumpy=True)._value),
+            velocities=np.array(now.getVelocities(asNumpy=True)._value),
+            box=self._model.box.copy(),
+            step=self.step,
+            engine=self.name,
+            native={"chain": self._chain()},
+        )
+
+    def minimise(self) -> None:
+        """Move to a nearby energy minimum and set velocities to zero; waters stay rigid."""
+        mm.LocalEnergyMinimizer.minimize(self._context, 50.0, 500)
+        self._context.applyConstraints(1e-7)
+        self._context.setVelocities(np.zeros((self._model.n_atoms, 3)))
+
+    def set_field(self, field_V_per_nm: float) -> None:
+        """Set the uniform field along x that acts from the next step on."""
+        self._context.setParameter("field", field_V_per_nm * VOLT_PER_NM)
+
+    def advance(self, steps: int) -> None:
+        """Integrate; raises FloatingPointError if the system blew up."""
+        try:
+            self._integrator.step(steps)
+        except mm.OpenMMException as error:
+            if "NaN" in str(error):
+                raise FloatingPointError(f"the system blew up: {error}") from None
+            raise
+
+    def positions(self) -> NDArray[np.float64]:
+        """Unwrapped positions, nm, shape (N, 3)."""
+        return np.array(self._context.getState(positions=True).getPositions(asNumpy=True)._value)
+
+    def velocities(self) -> NDArray[np.float64]:
+        """Velocities, nm/ps, shape (N, 3)."""
+        return np.array(self._context.getState(velocities=True).getVelocities(asNumpy=True)._value)
+
+    def forces(self) -> NDArray[np.float64]:
+        """Forces, kJ/mol/nm, shape (N, 3), the applied field's included."""
+        return np.array(self._context.getState(forces=True).getForces(asNumpy=True)._value)
+
+    def potential_energy(self) -> float:
+        """Potential energy without the applied field, kJ/mol."""
+        state = self._context.getState(energy=True, groups=~(1 << _FIELD_GROUP))
+        return float(state.getPotentialEnergy()._value)
+
+    def _chain(self) -> NDArray[np.float64]:
+        xml = mm.XmlSerializer.serialize(self._context.getState(integratorParameters=True))
+        beads = re.findall(r'<Bead position="([^"]*)" velocity="([^"]*)"', xml)
+        return np.array(beads, dtype=float).reshape(-1, 2)
+
+    def _set_chain(self, beads: NDArray) -> None:
+        rows = "".join(f'<Bead position="{p!r}" velocity="{v!r}"/>' for p, v in beads.tolist())
+        chain = f'<IntegratorParameters version="1"><Chain>{rows}</Chain></IntegratorParameters>'
+        xml = mm.XmlSerializer.serialize(self._context.getState(integratorParameters=True))
+        self._context.setState(mm.XmlSerializer.deserialize(_CHAIN.sub(chain, xml)))
+
+
+def make_system(model: Model) -> mm.System:
+    """Build the OpenMM system: masses, constraints, nonbonded forces and the applied field."""
+    system = mm.System()
+    system.setDefaultPeriodicBoxVectors(*np.diag(model.box))
+    for mass in np.where(model.frozen, 0.0, model.mass):
+        system.addParticle(float(mass))
+    nonbonded = mm.NonbondedForce()
+    nonbonded.setNonbondedMethod(mm.NonbondedForce.PME)
+    nonbonded.setCutoffDistance(model.cutoff_nm)
+    nonbonded.setUseDispersionCorrection(False)
+    ewald = ewald_parameters(model)
+    nonbonded.setPMEParameters(ewald.alpha, *ewald.mesh)
+    for charge, sigma, epsilon in zip(model.charge, model.sigma, model.epsilon, strict=True):
+        nonbonded.addParticle(float(charge), float(sigma), float(epsilon))
+    hydrogens = 2 * WATER_R_OH_NM * np.sin(np.radians(WATER_ANGLE_DEG) / 2)
+    for o, h1, h2 in model.waters.tolist():
+        for i, j, length in ((o, h1, WATER_R_OH_NM), (o, h2, WATER_R_OH_NM), (h1, h2, hydrogens)):
+            system.addConstraint(i, j, float(length))
+            nonbonded.addException(i, j, 0.0, 1.0, 0.0)
+    system.addForce(nonbonded)
+    system.addForce(_applied_field(model))
+    return system
+
+
+def _applied_field(model: Model) -> mm.CustomExternalForce:
+    force = mm.CustomExternalForce("-q*field*x")
+    force.addPerParticleParameter("q")
+    force.addGlobalParameter("field", 0.0)
+    for i in np.flatnonzero(~model.frozen & (model.charge != 0)).tolist():
+        force.addParticle(i, [float(model.charge[i])])
+    force.setForceGroup(_FIELD_GROUP)
+    return force
+
+
+def _platform(resources: Resources) -> tuple[mm.Platform, dict[str, str]]:
+    count = mm.Platform.getNumPlatforms()
+    names = [mm.Platform.getPlatform(i).getName() for i in range(count)]
+    wanted = resources.platform
+    if wanted and wanted not in names:
+        raise InputError(f"JANUSPORE_PLATFORM = {wanted!r}: OpenMM here has {', '.join(names)}")
+    chosen = wanted or next((n for n in _GPU_PLATFORMS if n in names), "CPU")
+    precision = resources.precision or "mixed"
+    if precision not in ("single", "mixed", "double"):
+        raise InputError(f"JANUSPORE_PRECISION = {precision!r}: must be single, mixed or double")
+    properties: dict[str, str] = {}
+    if chosen in _GPU_PLATFORMS:
+        properties["Precision"] = precision
+    elif chosen == "CPU":
+        properties["Threads"] = str(resources.threads)
+    return mm.Platform.getPlatformByName(chosen), properties

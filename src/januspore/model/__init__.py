@@ -1,0 +1,1 @@
+"""The atoms: membrane lattice, pore, force field, reservoirs, and the frames they are kept in."""

@@ -1,0 +1,71 @@
+"""Starting configurations: ions and waters on a jittered grid around the membrane."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from .state import State
+from .system import Model, water_geometry
+
+#: Nearest that a water's oxygen or an ion may start to a membrane atom, nm.
+_CLEARANCE_NM = 0.29
+
+
+def build_state(model: Model, rng: np.random.Generator) -> State:
+    """Place ions and waters; exactly as many as the model counts, overlaps left to a minimiser.
+
+    Args:
+        model: what to place.
+        rng: source of randomness.
+
+    Returns:
+        A state at step 0 with zero velocities.
+    """
+    positions = np.zeros((model.n_atoms, 3))
+    positions[model.frozen] = model.membrane_positions
+    ions, waters = model.ions, model.waters
+    sites = _sites(model, len(ions) + len(waters), rng)
+    chosen = _spread(sites, len(ions), model.box, rng)
+    rest = np.setdiff1d(np.arange(len(sites)), chosen)
+    rest = rng.choice(rest, len(waters), replace=False)
+    positions[ions] = sites[rng.permutation(chosen)]
+    turns = Rotation.random(len(waters), rng=rng)
+    shape = water_geometry()
+    for k in range(3):
+        positions[waters[:, k]] = sites[rest] + turns.apply(shape[k])
+    return State(positions=positions, velocities=np.zeros_like(positions), box=model.box.copy())
+
+
+def _sites(model: Model, needed: int, rng: np.random.Generator) -> NDArray:
+    """Grid points clear of the membrane; the coarsest grid that holds enough of them."""
+    for spacing in np.arange(0.33, 0.20, -0.005):
+        counts = np.maximum(np.floor(model.box / spacing).astype(int), 1)
+        axes = [(np.arange(n) + 0.5) / n - 0.5 for n in counts]
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3) * model.box
+        grid += rng.uniform(-0.01, 0.01, grid.shape)
+        if len(model.membrane_positions):
+            tree = cKDTree(model.membrane_positions % model.box, boxsize=model.box)
+            grid = grid[tree.query(grid % model.box)[0] > _CLEARANCE_NM]
+        if len(grid) >= needed:
+            return grid
+    raise RuntimeError(f"no room for {needed} molecules in a box of {model.box} nm")
+
+
+def _spread(sites: NDArray, count: int, box: NDArray, rng: np.random.Generator) -> NDArray:
+    """Choose sites for ions at random, at least 0.5 nm apart and outside the pore where room is."""
+    outside = np.flatnonzero(np.abs(sites[:, 0]) > min(0.7, 0.3 * box[0]))
+    order = rng.permutation(outside)
+    for apart in (0.5, 0.4, 0.3, 0.0):
+        chosen: list[int] = []
+        for site in order:
+            if len(chosen) == count:
+                break
+            delta = sites[chosen] - sites[site] if chosen else np.full((1, 3), np.inf)
+            if chosen:
+                delta -= box * np.round(delta / box)
+            if (np.square(delta).sum(1) >= apart**2).all():
+                chosen.append(int(site))
+        if len(chosen) == count:
+            break
+    return np.array(chosen, dtype=int)

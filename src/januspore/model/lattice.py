@@ -1,0 +1,36 @@
+"""The 2H monolayer MX2: one plane of metal atoms between two planes of chalcogens, normal x."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: In-plane lattice constants, nm (MoSSe: DFT; MoS2: experiment).
+LATTICE_NM = {"MoSSe": 0.325, "MoS2": 0.316}
+
+#: Heights of the chalcogen planes over the Mo plane, nm: (species, x) of the +x and -x planes.
+PLANES_NM = {
+    "MoSSe": (("S", +0.153), ("Se", -0.170)),
+    "MoS2": (("S", +0.157), ("S", -0.157)),
+}
+
+
+def unit_cell(material: str) -> NDArray[np.float64]:
+    """Edges (y, z) of the orthorhombic cell of two formula units, nm, shape (2,)."""
+    a = LATTICE_NM[material]
+    return np.array([a, a * np.sqrt(3.0)])
+
+
+def columns(material: str, repeats_y: int, repeats_z: int) -> tuple[NDArray, NDArray]:
+    """In-plane sites of a sheet: metal sites, and the columns that hold one chalcogen each way.
+
+    Returns:
+        (yz, metal): positions in nm, shape (4 * repeats_y * repeats_z, 2), and a boolean mask of
+        the metal sites, shape (4 * repeats_y * repeats_z,).
+    """
+    edge = unit_cell(material)
+    metal = np.array([[0.0, 0.0], [0.5, 0.5]]) * edge
+    # In 2H the chalcogens sit above and below the same hollow of the metal's triangular lattice.
+    hollow = metal + np.array([0.0, edge[0] / np.sqrt(3.0)])
+    shifts = np.stack(np.meshgrid(np.arange(repeats_y), np.arange(repeats_z), indexing="ij"), -1)
+    cell = np.concatenate([metal, hollow])
+    yz = (shifts.reshape(-1, 1, 2) * edge + cell).reshape(-1, 2)
+    return yz, np.tile([True, True, False, False], repeats_y * repeats_z)

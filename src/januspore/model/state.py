@@ -1,0 +1,164 @@
+"""A state: where the atoms are and how they move, and what else an engine needs to go on.
+
+One state is one GSD frame (readable by any GSD viewer, single precision, wrapped with images)
+whose log chunks carry float64 copies, so that nothing is lost between stages or at a restart.
+Charges are never read back from a frame: they come from the model.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import gsd.hoomd
+import numpy as np
+from numpy.typing import NDArray
+
+from .forcefield import SPECIES
+from .system import Model
+
+_PREFIX = "januspore/"
+
+
+class StateFileError(Exception):
+    """A state file is torn, corrupt, or of another job."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Positions (nm, unwrapped, shape (N, 3)), velocities (nm/ps, (N, 3)), box (nm, (3,)), step.
+
+    `native` holds an engine's own variables (thermostat, rigid bodies) as float64 arrays by name;
+    only the engine named `engine` reads them, another one starts them afresh. `carry` holds what a
+    recorder must carry over a restart.
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    box: NDArray[np.float64]
+    step: int = 0
+    engine: str = ""
+    native: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    carry: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def restarted(self, velocities: NDArray[np.float64]) -> "State":
+        """Return this configuration at step 0 with other velocities and nothing carried over."""
+        return replace(self, velocities=velocities, step=0, engine="", native={}, carry={})
+
+
+def write_state(path: Path, model: Model, state: State, owner: str = "") -> None:
+    """Write a state as one GSD frame, aside and then renamed: a reader sees all of it or none.
+
+    Args:
+        path: file to make or replace.
+        model: gives types, charges, masses.
+        state: what to keep.
+        owner: job id, checked when the file is read back.
+    """
+    frame = gsd.hoomd.Frame()
+    frame.configuration.step = state.step
+    frame.configuration.box = [*state.box, 0.0, 0.0, 0.0]
+    frame.particles.N = model.n_atoms
+    frame.particles.types = list(SPECIES)
+    frame.particles.typeid = model.type_id.astype(np.uint32)
+    frame.particles.mass = model.mass.astype(np.float32)
+    frame.particles.charge = model.charge.astype(np.float32)
+    frame.particles.diameter = model.sigma.astype(np.float32)
+    image = np.round(state.positions / state.box)
+    frame.particles.image = image.astype(np.int32)
+    frame.particles.position = (state.positions - image * state.box).astype(np.float32)
+    frame.particles.velocity = state.velocities.astype(np.float32)
+    chunks = _chunks(state)
+    for name, value in chunks.items():
+        frame.log[_PREFIX + name] = value
+    frame.log[_PREFIX + "engine"] = _text(state.engine)
+    frame.log[_PREFIX + "owner"] = _text(owner)
+    frame.log[_PREFIX + "sha256"] = _digest(chunks, state.engine, owner)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with gsd.hoomd.open(str(aside), "w") as trajectory:
+            trajectory.append(frame)
+        _sync(aside)
+        aside.replace(path)
+        _sync(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_state(path: Path, owner: str | None = None) -> State:
+    """Read a state back, exactly as it was written.
+
+    Raises:
+        StateFileError: the file is missing, torn, fails its checksum, or belongs to another job
+            than `owner` (where given).
+    """
+    try:
+        with gsd.hoomd.open(str(path), "r") as trajectory:
+            log = trajectory[0].log
+        chunks = {
+            key.removeprefix(_PREFIX): np.asarray(value)
+            for key, value in log.items()
+            if key.startswith(_PREFIX)
+        }
+        digest = chunks.pop("sha256")
+        engine, written_by = (chunks.pop(key).tobytes().decode().strip() for key in _TEXTS)
+        if not np.array_equal(digest, _digest(chunks, engine, written_by)):
+            raise StateFileError(f"{path}: checksum does not match its content")
+        state = State(
+            positions=chunks["positions"],
+            velocities=chunks["velocities"],
+            box=chunks["box"],
+            step=int(chunks["step"][0]),
+            engine=engine,
+            native=_group(chunks, "native/"),
+            carry=_group(chunks, "carry/"),
+        )
+    except StateFileError:
+        raise
+    except Exception as error:  # gsd raises OSError, RuntimeError, KeyError, ... on torn files
+        raise StateFileError(f"{path}: not a readable state ({error})") from None
+    if owner is not None and written_by != owner:
+        raise StateFileError(f"{path}: belongs to job {written_by or '?'}, not to {owner}")
+    return state
+
+
+_TEXTS = ("engine", "owner")
+
+
+def _chunks(state: State) -> dict[str, NDArray]:
+    groups = {"native/": state.native, "carry/": state.carry}
+    named = {
+        prefix + key: np.asarray(value, dtype=np.float64)
+        for prefix, group in groups.items()
+        for key, value in group.items()
+    }
+    return {
+        "positions": np.asarray(state.positions, dtype=np.float64),
+        "velocities": np.asarray(state.velocities, dtype=np.float64),
+        "box": np.asarray(state.box, dtype=np.float64),
+        "step": np.array([state.step], dtype=np.int64),
+        **named,
+    }
+
+
+def _group(chunks: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    return {k.removeprefix(prefix): v for k, v in chunks.items() if k.startswith(prefix)}
+
+
+def _text(value: str) -> NDArray[np.uint8]:
+    return np.frombuffer((value or " ").encode(), dtype=np.uint8)
+
+
+def _digest(chunks: dict[str, NDArray], engine: str, owner: str) -> NDArray[np.uint8]:
+    total = hashlib.sha256(f"{engine.strip()}\n{owner.strip()}".encode())
+    for name in sorted(chunks):
+        total.update(name.encode() + np.ascontiguousarray(chunks[name]).tobytes())
+    return np.frombuffer(total.digest(), dtype=np.uint8)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

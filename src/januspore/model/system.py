@@ -1,0 +1,149 @@
+"""The model: everything about the atoms but where they are. Free of any engine."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schema import StatePoint
+from ..units import MOL_PER_LITRE
+from . import lattice
+from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, species
+from .pore import Pore, cut, find_pore
+
+#: Water molecules per nm^3 in bulk 1 M KCl in this model at 300 K and 1 bar, and in pure SPC/E.
+BULK_WATER_PER_NM3 = {0.0: 33.3, 1.0: 32.4}
+
+#: Length of the box that the membrane takes from the water, nm: its Gibbs excess. Measured, see
+#: docs/model.md; the water count and the box length follow from it.
+MEMBRANE_LENGTH_NM = 0.67
+
+
+@dataclass(frozen=True)
+class Model:
+    """Atoms and interactions; arrays of length N share one order: membrane, K, Cl, then O H H.
+
+    Attributes:
+        type_id: index into `forcefield.SPECIES`, shape (N,).
+        mass: amu, shape (N,).
+        charge: e, shape (N,).
+        sigma: nm, shape (N,).
+        epsilon: kJ/mol, shape (N,).
+        waters: indices of O, H, H, shape (n_waters, 3).
+        box: edges along x, y, z in nm, shape (3,); periodic in all three.
+        membrane_positions: where the frozen atoms stand, nm, shape (n_membrane, 3).
+        pore: the cut, its centre moved to y = z = 0.
+        cutoff_nm: cut-off of LJ and of real-space Coulomb.
+        ewald_tolerance: accuracy that the engines derive their Ewald parameters from.
+    """
+
+    type_id: NDArray[np.int64]
+    mass: NDArray[np.float64]
+    charge: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    epsilon: NDArray[np.float64]
+    waters: NDArray[np.int64]
+    box: NDArray[np.float64]
+    membrane_positions: NDArray[np.float64]
+    pore: Pore
+    cutoff_nm: float
+    ewald_tolerance: float
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms, frozen ones included."""
+        return len(self.type_id)
+
+    @cached_property
+    def frozen(self) -> NDArray[np.bool_]:
+        """Mask of the membrane's atoms, shape (N,)."""
+        return self.type_id < len(MEMBRANE)
+
+    def indices(self, name: str) -> NDArray[np.int64]:
+        """Indices of all atoms of a species, such as "K"."""
+        return np.flatnonzero(self.type_id == SPECIES.index(name))
+
+    @property
+    def ions(self) -> NDArray[np.int64]:
+        """Indices of K, then of Cl."""
+        return np.concatenate([self.indices("K"), self.indices("Cl")])
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Translations of ions, translations and rotations of rigid waters; nothing is removed."""
+        return 3 * len(self.ions) + 6 * len(self.waters)
+
+
+def build_model(point: StatePoint) -> Model:
+    """Return the model of a state point; a pure function of it, so it is never stored.
+
+    Raises:
+        InputError: no neutral cut is near the pore's target diameter.
+    """
+    protocol, charge_set = point.protocol, point.charge_set
+    membrane_type, membrane_positions, box_yz, pore = build_membrane(point)
+    cell = protocol.cell
+    reservoir_nm3 = float(np.prod(box_yz)) * 2 * cell.reservoir_nm
+    pairs = round(cell.salt_mol_per_L * MOL_PER_LITRE * reservoir_nm3)
+    waters = round(bulk_water_density(cell.salt_mol_per_L) * reservoir_nm3)
+    ids = {name: i for i, name in enumerate(SPECIES)}
+    type_id = np.concatenate(
+        [
+            membrane_type,
+            np.full(pairs, ids["K"]),
+            np.full(pairs, ids["Cl"]),
+            np.tile([ids["O"], ids["H"], ids["H"]], waters),
+        ]
+    )
+    table = species(protocol.force_field, charge_set)
+    rows = [table[name] for name in SPECIES]
+    first_water = len(membrane_type) + 2 * pairs
+    return Model(
+        type_id=type_id,
+        mass=np.array([r.mass for r in rows])[type_id],
+        charge=np.array([r.charge for r in rows], dtype=float)[type_id],
+        sigma=np.array([r.sigma for r in rows])[type_id],
+        epsilon=np.array([r.epsilon for r in rows])[type_id],
+        waters=np.arange(first_water, len(type_id)).reshape(-1, 3),
+        box=np.array([2 * cell.reservoir_nm + MEMBRANE_LENGTH_NM, *box_yz]),
+        membrane_positions=membrane_positions,
+        pore=pore,
+        cutoff_nm=protocol.dynamics.cutoff_nm,
+        ewald_tolerance=protocol.dynamics.ewald_tolerance,
+    )
+
+
+def build_membrane(point: StatePoint) -> tuple[NDArray, NDArray, NDArray, Pore]:
+    """Cut the pore and centre it: (type ids, positions in nm, box (y, z) in nm, pore)."""
+    cell, material = point.protocol.cell, point.charge_set.material
+    yz, metal = lattice.columns(material, cell.repeats_y, cell.repeats_z)
+    box_yz = lattice.unit_cell(material) * [cell.repeats_y, cell.repeats_z]
+    pore = find_pore(material, cell.pore_diameter_nm, cell.pore_cut)
+    centre = np.array(pore.centre_nm)
+    stays = cut(yz, box_yz, centre, pore.diameter_nm)
+    yz, metal = yz[stays] - centre, metal[stays]
+    yz -= box_yz * np.round(yz / box_yz)
+    planes = lattice.PLANES_NM[material]
+    layers = [("Mo", 0.0, yz[metal])] + [(name, x, yz[~metal]) for name, x in planes]
+    types = np.concatenate([np.full(len(p), SPECIES.index(name)) for name, _, p in layers])
+    positions = np.concatenate([np.column_stack([np.full(len(p), x), p]) for _, x, p in layers])
+    order = np.argsort(types, kind="stable")
+    return types[order], positions[order], box_yz, Pore((0.0, 0.0), *_rest(pore))
+
+
+def _rest(pore: Pore) -> tuple[float, int, str]:
+    return pore.diameter_nm, pore.formula_units, pore.edge
+
+
+def bulk_water_density(salt_mol_per_L: float) -> float:
+    """Water molecules per nm^3 in the bulk: linear between pure SPC/E and 1 M KCl, and beyond."""
+    pure, one = BULK_WATER_PER_NM3[0.0], BULK_WATER_PER_NM3[1.0]
+    return pure + (one - pure) * salt_mol_per_L
+
+
+def water_geometry() -> NDArray[np.float64]:
+    """O, H, H of a rigid SPC/E molecule relative to O, nm, shape (3, 3); the dipole is along +x."""
+    half = np.radians(WATER_ANGLE_DEG) / 2
+    c, s = WATER_R_OH_NM * np.cos(half), WATER_R_OH_NM * np.sin(half)
+    return np.array([[0.0, 0.0, 0.0], [c, s, 0.0], [c, -s, 0.0]])

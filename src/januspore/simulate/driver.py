@@ -1,0 +1,207 @@
+"""The driver: advances an engine along a field programme, in chunks that survive a kill.
+
+Every sample interval the engine gets the programme's mean field over it, and the recorder takes a
+row. A chunk ends with its rows on disk as a part of the record, then a checkpoint: the rows are
+always at least as far as the checkpoint, so a restart drops what lies beyond it and goes on.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from ..engines.base import Engine
+from ..field import Programme, mean
+from ..model.state import State, StateFileError, read_state, write_state
+from ..model.system import Model
+from ..schema import _Protocol
+from .record import RecordFiles
+from .recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trajectory: what to simulate, where its files lie, which steps are kept as frames."""
+
+    folder: Path
+    owner: str
+    model: Model
+    protocol: _Protocol
+    programme: Programme
+    frame_steps: frozenset[int]
+    #: Stored with the record, see `januspore.simulate.record`.
+    attributes: dict[str, Any]
+
+    @property
+    def timestep_ps(self) -> float:
+        """Time step."""
+        return self.protocol.dynamics.timestep_fs * 1e-3
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole programme."""
+        return round(self.programme.duration_ps / self.timestep_ps)
+
+    @property
+    def steps_per_sample(self) -> int:
+        """Steps between two rows."""
+        return round(self.protocol.recording.sample_interval_ps / self.timestep_ps)
+
+    def frame(self, step: int) -> Path:
+        """Path of the frame kept at a step."""
+        return self.folder / "frames" / f"{step:015d}.gsd"
+
+
+class Checkpoints:
+    """Two checkpoint files: the newer is only trusted if it reads back whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._newest = folder / "checkpoint.gsd"
+        self._previous = folder / "checkpoint.previous.gsd"
+
+    def write(self, run: Run, state: State) -> None:
+        """Keep a state as the newest checkpoint and the newest so far as the previous one."""
+        aside = self._newest.with_name(".checkpoint.new.gsd")
+        write_state(aside, run.model, state, run.owner)
+        if self._newest.exists():
+            self._newest.replace(self._previous)
+        aside.replace(self._newest)
+
+    def read(self, owner: str) -> State | None:
+        """Return the newest checkpoint that is whole and this job's, None if there is none."""
+        for path in (self._newest, self._previous):
+            if not path.exists():
+                continue
+            try:
+                return read_state(path, owner)
+            except StateFileError as error:
+                print(f"checkpoint passed over: {error}", file=sys.stderr)
+        return None
+
+
+def drive(
+    run: Run,
+    initial: Callable[[], State],
+    make_engine: Callable[[State], Engine],
+    checkpoint_seconds: float = 30.0,
+) -> None:
+    """Simulate to the end of the programme, from the last checkpoint if there is one.
+
+    Args:
+        run: what and where.
+        initial: gives the state at step 0; called only when there is no checkpoint.
+        make_engine: creates the engine from a state.
+        checkpoint_seconds: wall time between checkpoints.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: SIGINT or SIGTERM came; a checkpoint was written first.
+        FloatingPointError: the system blew up; the last checkpoint stands.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    files, checkpoints = RecordFiles(run.folder), Checkpoints(run.folder)
+    state = checkpoints.read(run.owner)
+    start = state.step if state is not None else 0
+    if state is not None and files.last_step() < start:
+        raise StateFileError(f"{run.folder}: the record ends before its checkpoint at step {start}")
+    files.rewind(start)
+    if state is None:
+        state = initial()
+    if start < run.total_steps:
+        recorder = Recorder(run.model, run.protocol.recording, run.timestep_ps)
+        recorder.begin(state)
+        engine = make_engine(state)
+        with _signals() as caught, _progress(run, start) as bar:
+            _advance(run, engine, recorder, files, checkpoints, checkpoint_seconds, caught, bar)
+    files.consolidate(run.attributes)
+
+
+def _advance(
+    run: Run,
+    engine: Engine,
+    recorder: Recorder,
+    files: RecordFiles,
+    checkpoints: Checkpoints,
+    checkpoint_seconds: float,
+    caught: list[int],
+    bar: "tqdm[Any]",
+) -> None:
+    if 0 in run.frame_steps and engine.step == 0:
+        _keep_frame(run, engine.save())
+    saved = time.monotonic()
+    while engine.step < run.total_steps:
+        begin = engine.step
+        end = begin + run.steps_per_sample
+        field = mean(run.programme, begin * run.timestep_ps, end * run.timestep_ps)
+        engine.set_field(field)
+        engine.advance(run.steps_per_sample)
+        recorder.sample(engine, field)
+        if end in run.frame_steps:
+            _keep_frame(run, engine.save())
+        bar.update(run.steps_per_sample)
+        last = end >= run.total_steps
+        if last or caught or time.monotonic() - saved >= checkpoint_seconds:
+            files.append(recorder.drain())
+            checkpoints.write(run, replace(engine.save(), carry=recorder.carry()))
+            saved = time.monotonic()
+            _report_rate(run, bar)
+        if caught and not last:
+            _leave(caught[0])
+
+
+def _keep_frame(run: Run, state: State) -> None:
+    path = run.frame(state.step)
+    path.parent.mkdir(exist_ok=True)
+    write_state(path, run.model, state, run.owner)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGTERM and SIGINT instead of dying of them; a worker thread cannot, and need not."""
+    caught: list[int] = []
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+
+    try:
+        previous = {s: signal.signal(s, catch) for s in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:
+        previous = {}
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int) -> None:
+    print("checkpoint written; run again to go on from here", file=sys.stderr)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def _progress(run: Run, start: int) -> "tqdm[Any]":
+    log = not sys.stderr.isatty()
+    return tqdm(
+        desc=f"{getattr(run.protocol, 'name', 'run')} {run.owner[:8]}",
+        total=run.total_steps,
+        initial=start,
+        unit="step",
+        mininterval=15.0 if log else 0.5,
+        ascii=log,
+        ncols=100,
+        disable=bool(os.environ.get("JANUSPORE_QUIET")),
+    )
+
+
+def _report_rate(run: Run, bar: "tqdm[Any]") -> None:
+    rate = bar.format_dict["rate"] or (bar.n - bar.initial) / max(bar.format_dict["elapsed"], 1e-9)
+    bar.set_postfix_str(f"{rate * run.timestep_ps * 86.4:.1f} ns/day", refresh=False)

@@ -1,0 +1,165 @@
+"""The record's files: whole parts while a run goes on, one HDF5 file when it is done.
+
+HDF5 keeps no journal: a process killed while it appends can leave the whole file unreadable. So
+every chunk of a run becomes a small file of its own, written aside and renamed, and the finished
+run's parts are joined into `record.h5` the same way. A reader never sees half a row.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+#: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
+#: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
+COLUMNS: dict[str, type] = {
+    "step": np.int64,
+    "time_ps": np.float64,
+    "field_V_per_nm": np.float64,
+    **{
+        f"{ion}_{what}": kind
+        for ion in ("K", "Cl")
+        for what, kind in {
+            "cell_e_nm": np.float64,
+            "slab_e_nm": np.float64,
+            "forward": np.int32,
+            "backward": np.int32,
+            "in_pore": np.int32,
+        }.items()
+    },
+    "water_in_pore": np.int32,
+    "water_in_bulk": np.int32,
+    "T_trans_K": np.float64,
+    "T_rot_K": np.float64,
+    "potential_kJ_per_mol": np.float64,
+}
+#: `water_in_pore` values a sample interval, one after the other.
+RAGGED = ("theta_rad", "cos_dipole")
+
+
+class RecordError(Exception):
+    """A record is missing rows, doubled, or not readable."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns by name (see `COLUMNS`, `RAGGED`)."""
+
+    columns: dict[str, NDArray]
+
+    def __len__(self) -> int:
+        return len(self.columns["step"])
+
+    def __getitem__(self, name: str) -> NDArray:
+        return self.columns[name]
+
+    def until(self, step: int) -> "Rows":
+        """Return the rows up to and including a step."""
+        keep = int(np.searchsorted(self["step"], step, side="right"))
+        waters = int(self["water_in_pore"][:keep].sum())
+        ends = {name: waters if name in RAGGED else keep for name in self.columns}
+        return Rows({name: value[: ends[name]] for name, value in self.columns.items()})
+
+
+def join(pieces: list[Rows]) -> Rows:
+    """Put rows one after the other.
+
+    Raises:
+        RecordError: the time axis is not complete, each step once.
+    """
+    names = [*COLUMNS, *RAGGED]
+    rows = Rows({name: np.concatenate([p[name] for p in pieces]) for name in names})
+    spacing = np.diff(rows["step"])
+    if len(spacing) and not (spacing == spacing[0]).all():
+        raise RecordError("the record's time axis has a gap or a doubled row")
+    return rows
+
+
+def write_record(path: Path, rows: Rows, attributes: Mapping[str, Any]) -> None:
+    """Write rows and attributes (JSON values) to an HDF5 file, aside and then renamed."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(aside, "w") as file:
+            for name, values in rows.columns.items():
+                packed = {"compression": "gzip", "shuffle": True} if len(values) > 1000 else {}
+                file.create_dataset(name, data=values, **packed)
+            file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
+        with aside.open("rb") as handle:
+            os.fsync(handle.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
+    """Read rows and attributes back.
+
+    Raises:
+        RecordError: the file is not a readable record.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            columns = {name: file[name][()] for name in (*COLUMNS, *RAGGED)}
+            return Rows(columns), json.loads(file.attrs["attributes"])
+    except (OSError, KeyError, ValueError) as error:
+        raise RecordError(f"{path}: not a readable record ({error})") from None
+
+
+class RecordFiles:
+    """A job's `record.h5` and the parts not yet joined to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "record.h5"
+        self._parts = folder / "parts"
+
+    def append(self, rows: Rows) -> None:
+        """Add a part; it is on disk whole when this returns."""
+        self._parts.mkdir(parents=True, exist_ok=True)
+        write_record(self._parts / f"{int(rows['step'][-1]):015d}.h5", rows, {})
+
+    def rewind(self, step: int) -> None:
+        """Drop every row after a step: a restart takes them again."""
+        for part in self._part_files():
+            if int(part.stem) > step:
+                part.unlink()
+        if self.path.exists():
+            rows, attributes = read_record(self.path)
+            if rows["step"][-1] > step:
+                kept = rows.until(step)
+                if len(kept):
+                    write_record(self.path, kept, attributes)
+                else:
+                    self.path.unlink()
+
+    def last_step(self) -> int:
+        """Last recorded step, 0 if there is none."""
+        parts = self._part_files()
+        if parts:
+            return int(parts[-1].stem)
+        return int(read_record(self.path)[0]["step"][-1]) if self.path.exists() else 0
+
+    def consolidate(self, attributes: Mapping[str, Any]) -> None:
+        """Join the parts to `record.h5`, then remove them; safe to be killed in between.
+
+        Raises:
+            RecordError: a row would be missing or doubled; nothing is changed.
+        """
+        whole = [read_record(self.path)[0]] if self.path.exists() else []
+        done = int(whole[0]["step"][-1]) if whole else -1
+        parts = self._part_files()
+        fresh = [read_record(part)[0] for part in parts if int(part.stem) > done]
+        if fresh:
+            write_record(self.path, join(whole + fresh), attributes)
+        for part in parts:
+            part.unlink()
+        if self._parts.exists():
+            self._parts.rmdir()
+
+    def _part_files(self) -> list[Path]:
+        return sorted(self._parts.glob("[0-9]*.h5"))

@@ -1,0 +1,105 @@
+"""The recorder: turns an engine's configurations into rows of the record."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.base import Engine
+from ..model.state import State
+from ..model.system import Model
+from ..model.velocities import temperatures
+from ..schema import Recording
+from .observables import (
+    crossings,
+    dipole_orientation,
+    in_pore,
+    reservoir_index,
+    slab_displacement,
+    wrap,
+)
+from .record import COLUMNS, RAGGED, Rows
+
+
+@dataclass
+class Recorder:
+    """Takes a sample at the end of every sample interval; rows pile up until they are drained."""
+
+    model: Model
+    recording: Recording
+    timestep_ps: float
+    _x: dict[str, NDArray] = field(default_factory=dict)
+    _reservoir: dict[str, NDArray] = field(default_factory=dict)
+    _rows: list[dict[str, float]] = field(default_factory=list)
+    _ragged: dict[str, list[NDArray]] = field(default_factory=dict)
+
+    def begin(self, state: State) -> None:
+        """Start, or go on after a restart, from a state and what it carried over."""
+        edge, gate = self.model.box[0], self.recording.gate_nm
+        for name in ("K", "Cl"):
+            x = state.positions[self.model.indices(name), 0]
+            self._x[name] = x
+            nowhere = np.full(len(x), np.nan)
+            start = reservoir_index(x, edge, gate, nowhere)
+            self._reservoir[name] = state.carry.get(f"reservoir_{name}", start)
+        self._ragged = {name: [] for name in RAGGED}
+
+    def carry(self) -> dict[str, NDArray]:
+        """What a checkpoint must keep for `begin`."""
+        return {f"reservoir_{name}": value for name, value in self._reservoir.items()}
+
+    def sample(self, engine: Engine, field_V_per_nm: float) -> None:
+        """Add the row of the interval that ends now; `field_V_per_nm` was its mean field."""
+        positions = engine.positions()
+        step = engine.step
+        row: dict[str, float] = {
+            "step": step,
+            "time_ps": step * self.timestep_ps,
+            "field_V_per_nm": field_V_per_nm,
+        }
+        for name in ("K", "Cl"):
+            row |= self._ion_columns(name, positions)
+        row |= self._water_columns(positions)
+        row["T_trans_K"], row["T_rot_K"] = temperatures(self.model, positions, engine.velocities())
+        every = round(self.recording.energy_interval_ps / self.timestep_ps)
+        row["potential_kJ_per_mol"] = engine.potential_energy() if step % every == 0 else np.nan
+        self._rows.append(row)
+
+    def drain(self) -> Rows:
+        """Hand over the rows taken since the last call."""
+        columns = {
+            name: np.array([row[name] for row in self._rows], dtype=dtype)
+            for name, dtype in COLUMNS.items()
+        }
+        for name in RAGGED:
+            columns[name] = np.concatenate([np.zeros(0), *self._ragged[name]]).astype(np.float32)
+        self._rows, self._ragged = [], {name: [] for name in RAGGED}
+        return Rows(columns)
+
+    def _ion_columns(self, name: str, positions: NDArray) -> dict[str, float]:
+        indices, recording, box = self.model.indices(name), self.recording, self.model.box
+        where = positions[indices]
+        x, before = where[:, 0], self._x[name]
+        sign = 1.0 if name == "K" else -1.0
+        slab = slab_displacement(before, x - before, box[0], recording.slab_half_width_nm)
+        reservoir = reservoir_index(x, box[0], recording.gate_nm, self._reservoir[name])
+        forward, backward = crossings(self._reservoir[name], reservoir)
+        inside = in_pore(where, box, recording.pore_half_length_nm, recording.pore_radius_nm)
+        self._x[name], self._reservoir[name] = x, reservoir
+        return {
+            f"{name}_cell_e_nm": sign * float((x - before).sum()),
+            f"{name}_slab_e_nm": sign * float(slab.sum()),
+            f"{name}_forward": forward,
+            f"{name}_backward": backward,
+            f"{name}_in_pore": int(inside.sum()),
+        }
+
+    def _water_columns(self, positions: NDArray) -> dict[str, float]:
+        recording, waters, box = self.recording, self.model.waters, self.model.box
+        oxygen = positions[waters[:, 0]]
+        inside = in_pore(oxygen, box, recording.pore_half_length_nm, recording.pore_radius_nm)
+        theta, cosine = dipole_orientation(oxygen[inside], positions[waters[inside, 1:]])
+        self._ragged["theta_rad"].append(theta)
+        self._ragged["cos_dipole"].append(cosine)
+        middle = np.abs(wrap(oxygen[:, 0], box[0])) > box[0] / 2 - recording.bulk_width_nm
+        return {"water_in_pore": int(inside.sum()), "water_in_bulk": int(middle.sum())}
