@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -34,14 +35,21 @@ def _rounded(value: float) -> float:
     return round(value, DECIMALS) + 0.0  # -0.0 and 0.0 are one state point
 
 
-Real = Annotated[float, AfterValidator(_rounded)]
-Positive = Annotated[float, Field(gt=0), AfterValidator(_rounded)]
-Charge = Annotated[float, Field(ge=-4, le=4), AfterValidator(_rounded)]
-FieldValue = Annotated[
-    float, Field(ge=-MAX_FIELD_V_PER_NM, le=MAX_FIELD_V_PER_NM), AfterValidator(_rounded)
-]
-Amplitude = Annotated[float, Field(gt=0, le=MAX_FIELD_V_PER_NM), AfterValidator(_rounded)]
-Duration = Annotated[float, Field(gt=0, le=1e7), AfterValidator(_rounded)]
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):  # Python takes true for 1
+        raise ValueError("must be a number")
+    return value
+
+
+# Rounded first and bounded then: a positive number must not round to zero behind its bound.
+Real = Annotated[float, BeforeValidator(_no_truth_value), AfterValidator(_rounded)]
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Positive = Annotated[Real, Field(gt=0, le=1e7)]
+Length = Annotated[Real, Field(gt=0, le=100)]
+Charge = Annotated[Real, Field(ge=-4, le=4)]
+FieldValue = Annotated[Real, Field(ge=-MAX_FIELD_V_PER_NM, le=MAX_FIELD_V_PER_NM)]
+Amplitude = Annotated[Real, Field(gt=0, le=MAX_FIELD_V_PER_NM)]
+Duration = Annotated[Real, Field(gt=0, le=1e7)]
 
 
 class Section(BaseModel):
@@ -92,42 +100,42 @@ ChargeSet = Annotated[MoSSe | MoS2, Field(discriminator="material")]
 class Cell(Section):
     """The simulated cell: membrane, pore and reservoirs (design: the physical system)."""
 
-    repeats_y: int = Field(16, ge=2, le=200)
-    repeats_z: int = Field(9, ge=2, le=200)
-    reservoir_nm: Positive = 3.0
-    pore_diameter_nm: Positive = 0.85
-    pore_cut: int = Field(0, ge=0, le=20)
-    salt_mol_per_L: Annotated[float, Field(ge=0, le=6), AfterValidator(_rounded)] = 1.0
+    repeats_y: Whole = Field(16, ge=2, le=200)
+    repeats_z: Whole = Field(9, ge=2, le=200)
+    reservoir_nm: Length = 3.0
+    pore_diameter_nm: Length = 0.85
+    pore_cut: Whole = Field(0, ge=0, le=20)
+    salt_mol_per_L: Annotated[Real, Field(ge=0, le=6)] = 1.0
 
 
 class ForceField(Section):
     """What the paper leaves open in the force field; the rest is fixed in `model.forcefield`."""
 
-    Se_sigma_nm: Positive = 0.387541
+    Se_sigma_nm: Length = 0.387541
     Se_epsilon_kJ_per_mol: Positive = 2.606632
 
 
 class Dynamics(Section):
     """How Newton's equations are integrated."""
 
-    timestep_fs: Annotated[float, Field(gt=0, le=4), AfterValidator(_rounded)] = 1.0
-    temperature_K: Annotated[float, Field(gt=0, le=1000), AfterValidator(_rounded)] = 300.0
+    timestep_fs: Annotated[Real, Field(gt=0, le=4)] = 1.0
+    temperature_K: Annotated[Real, Field(gt=0, le=1000)] = 300.0
     thermostat_tau_ps: Positive = 0.1
-    cutoff_nm: Annotated[float, Field(ge=0.6, le=3), AfterValidator(_rounded)] = 1.2
-    ewald_tolerance: Annotated[float, Field(ge=1e-8, le=1e-2)] = 1e-4
+    cutoff_nm: Annotated[Real, Field(ge=0.6, le=3)] = 1.2
+    ewald_tolerance: Annotated[Real, Field(ge=1e-8, le=1e-2)] = 1e-4
 
 
 class Recording(Section):
     """What is recorded, how often, and the regions that the record counts in."""
 
-    sample_interval_ps: Annotated[float, Field(gt=0, le=10), AfterValidator(_rounded)] = 0.1
+    sample_interval_ps: Annotated[Real, Field(gt=0, le=10)] = 0.1
     energy_interval_ps: Duration = 1.0
     frame_interval_ps: Duration = 1000.0
-    pore_half_length_nm: Positive = 0.3
-    pore_radius_nm: Positive = 0.45
-    slab_half_width_nm: Positive = 0.35
-    gate_nm: Positive = 0.3
-    bulk_width_nm: Positive = 0.4
+    pore_half_length_nm: Length = 0.3
+    pore_radius_nm: Length = 0.45
+    slab_half_width_nm: Length = 0.35
+    gate_nm: Length = 0.3
+    bulk_width_nm: Length = 0.4
 
 
 class Equilibration(Section):
@@ -137,7 +145,7 @@ class Equilibration(Section):
     after the first give other seeds with fresh velocities.
     """
 
-    count: int = Field(10, ge=1, le=1000)
+    count: Whole = Field(10, ge=1, le=1000)
     relax_ps: Duration = 10_000.0
     snapshot_interval_ps: Duration = 500.0
 
@@ -195,7 +203,7 @@ class Sine(_Driven):
     name: Literal["sine"] = "sine"
     amplitude_V_per_nm: Amplitude = 1.2
     frequency_GHz: Positive = 0.2
-    cycles: int = Field(10, ge=1, le=100_000)
+    cycles: Whole = Field(10, ge=1, le=100_000)
 
     def durations(self) -> dict[str, float]:
         """Durations in ps that must be whole numbers of sample intervals, by key."""
@@ -217,7 +225,7 @@ class Staircase(_Driven):
 class _Pulsed(_Driven):
     mode: Literal["facilitation", "depression"]
     preparation_V_per_nm: FieldValue
-    preparation_ps: Annotated[float, Field(ge=0, le=1e6), AfterValidator(_rounded)]
+    preparation_ps: Annotated[Real, Field(ge=0, le=1e6)]
     pulse_V_per_nm: FieldValue
     pulse_ps: Duration
     rest_V_per_nm: FieldValue
@@ -245,7 +253,7 @@ class PulseTrain(_Pulsed):
 
     name: Literal["pulse_train"] = "pulse_train"
     delay_ps: Duration = 5.0
-    pulses: int = Field(30, ge=2, le=10_000)
+    pulses: Whole = Field(30, ge=2, le=10_000)
 
     def durations(self) -> dict[str, float]:
         """Durations in ps that must be whole numbers of sample intervals, by key."""
@@ -279,7 +287,7 @@ class StatePoint(Section):
 
     charge_set: ChargeSet
     protocol: Protocol
-    seed: int = Field(ge=0, lt=2**31)
+    seed: Whole = Field(ge=0, lt=2**31)
 
     @model_validator(mode="after")
     def _cell_holds_cutoff(self) -> "StatePoint":
@@ -305,6 +313,17 @@ class StatePoint(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _regions_fit(self) -> "StatePoint":
+        recording, depth = self.protocol.recording, self.protocol.cell.reservoir_nm
+        for key in ("pore_half_length_nm", "slab_half_width_nm", "gate_nm", "bulk_width_nm"):
+            if getattr(recording, key) >= depth:
+                raise ValueError(
+                    f"protocol.recording.{key} = {getattr(recording, key):g} must be below "
+                    f"cell.reservoir_nm, {depth:g}"
+                )
+        return self
+
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
@@ -328,7 +347,7 @@ def _one_line(error: ValidationError, where: str) -> str:
     tags |= {"barrier"}
     # A discriminated union puts its tag in the path; it is no key of the user's.
     path = [str(p) for p in first["loc"] if str(p) not in tags]
-    key = ".".join(path) or where
+    key = ".".join(path)
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "is not a key here"
@@ -336,12 +355,13 @@ def _one_line(error: ValidationError, where: str) -> str:
     shown = "" if isinstance(value, dict | BaseModel) else f" = {value!r}"[:80]
     more = len(error.errors()) - 1
     tail = f" (and {more} more)" if more else ""
-    return f"{where}: {key}{shown}: {message}{tail}".replace("\n", " ")
+    named = f"{where}: {key}{shown}: " if key else f"{where}: "
+    return f"{named}{message}{tail}".replace("\n", " ")
 
 
 def _check_multiple(key: str, value: float, unit: float, unit_key: str) -> None:
     ratio = value / unit
-    if abs(ratio - round(ratio)) > 1e-6:
+    if abs(ratio - round(ratio)) > 1e-6 or (value and not round(ratio)):
         raise ValueError(
             f"{key} = {value:g} ps must be a whole multiple of {unit_key} ({unit:g} ps)"
         )
