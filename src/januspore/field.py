@@ -12,11 +12,13 @@ from functools import cached_property
 from itertools import accumulate
 
 from .schema import (
+    AnyProtocol,
+    Barrier,
     Equilibrate,
+    PairedPulse,
     PulseTrain,
     Sine,
     Staircase,
-    _Protocol,
 )
 
 
@@ -120,7 +122,7 @@ def mean(programme: Programme, t0: float, t1: float) -> float:
     return programme.integral(t0, t1) / (t1 - t0)
 
 
-def programme_of(protocol: _Protocol, snapshots: int = 1) -> Programme:
+def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
     """Return the field programme of a protocol.
 
     Args:
@@ -152,4 +154,15 @@ def programme_of(protocol: _Protocol, snapshots: int = 1) -> Programme:
                 0, Constant(protocol.preparation_ps, protocol.preparation_V_per_nm, "preparation")
             )
         return Sequence(tuple(parts[:-1]))
-    raise NotImplementedError(f"protocol {getattr(protocol, 'name', '?')!r} is not simulated yet")
+    raise NotImplementedError(f"protocol {protocol.name!r} is not simulated yet")
+
+
+def simulated_ps(protocol: AnyProtocol, snapshots: int = 1) -> float:
+    """Simulated time of a protocol's job, ps; branches of paired pulses included."""
+    if isinstance(protocol, PairedPulse):
+        trunk = protocol.preparation_ps + protocol.pulse_ps + max(protocol.delays_ps)
+        return trunk + protocol.pulse_ps * len(protocol.delays_ps)
+    if isinstance(protocol, Barrier):
+        windows = len(protocol.fields_V_per_nm) * len(protocol.positions_nm)
+        return windows * (protocol.settle_ps + protocol.window_ps)
+    return programme_of(protocol, snapshots).duration_ps

@@ -275,11 +275,8 @@ class Barrier(_Driven):
         return super().durations() | {"settle_ps": self.settle_ps, "window_ps": self.window_ps}
 
 
-Protocol = Annotated[
-    Equilibrate | Sine | Staircase | PairedPulse | PulseTrain | Barrier,
-    Field(discriminator="name"),
-]
-Driven = Sine | Staircase | PairedPulse | PulseTrain | Barrier
+AnyProtocol = Equilibrate | Sine | Staircase | PairedPulse | PulseTrain | Barrier
+Protocol = Annotated[AnyProtocol, Field(discriminator="name")]
 
 
 class StatePoint(Section):

@@ -22,7 +22,7 @@ from ..engines.base import Engine
 from ..field import Programme, mean
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
-from ..schema import _Protocol
+from ..schema import AnyProtocol
 from .record import RecordFiles
 from .recorder import Recorder
 
@@ -34,11 +34,11 @@ class Run:
     folder: Path
     owner: str
     model: Model
-    protocol: _Protocol
+    protocol: AnyProtocol
     programme: Programme
     frame_steps: frozenset[int]
-    #: Stored with the record, see `januspore.simulate.record`.
-    attributes: dict[str, Any]
+    #: Gives what is stored with the finished record.
+    attributes: Callable[[], dict[str, Any]] = dict
 
     @property
     def timestep_ps(self) -> float:
@@ -120,7 +120,7 @@ def drive(
         engine = make_engine(state)
         with _signals() as caught, _progress(run, start) as bar:
             _advance(run, engine, recorder, files, checkpoints, checkpoint_seconds, caught, bar)
-    files.consolidate(run.attributes)
+    files.consolidate(run.attributes())
 
 
 def _advance(
@@ -191,7 +191,7 @@ def _leave(number: int) -> None:
 def _progress(run: Run, start: int) -> "tqdm[Any]":
     log = not sys.stderr.isatty()
     return tqdm(
-        desc=f"{getattr(run.protocol, 'name', 'run')} {run.owner[:8]}",
+        desc=f"{run.protocol.name} {run.owner[:8]}",
         total=run.total_steps,
         initial=start,
         unit="step",

@@ -67,7 +67,7 @@ class Recorder:
 
     def drain(self) -> Rows:
         """Hand over the rows taken since the last call."""
-        columns = {
+        columns: dict[str, NDArray] = {
             name: np.array([row[name] for row in self._rows], dtype=dtype)
             for name, dtype in COLUMNS.items()
         }

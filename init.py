@@ -1,0 +1,14 @@
+"""Initialise the data space, or extend it with charge sets, protocols and seeds."""
+
+import sys
+from pathlib import Path
+
+from januspore.dataspace import init_command
+from januspore.errors import InputError
+
+if __name__ == "__main__":
+    try:
+        init_command(None, Path(__file__).resolve().parent)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,171 @@
+"""Order of the pore's water against field (paper, Figs 2B, 2C)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.orientation import BINS, CENTRES, circular_std, gaussian_std, turned
+from ..analysis.sine import branch_of_phase
+from ..analysis.statistics import Interval, bootstrap
+from ..operations import is_analysed
+from .product import Content, Ensemble, Product
+
+#: Equal windows of |E| between zero and the amplitude.
+WINDOWS = 6
+_FITS = 100
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Width of P(theta) and mean alignment by window of |E|, branch and sign of the field.
+
+    theta is taken from the field's own direction, so that both signs can be pooled.
+    """
+    sums = ensemble.sums()
+    amplitude = float(getattr(ensemble.point.protocol, "amplitude_V_per_nm", 1.0))
+    groups = _groups(sums, amplitude)
+    frames = []
+    for (branch, sign), members in groups.items():
+        tables = _pooled(sums, members)
+        frames.append(_frame(branch, sign, amplitude, sums, members, tables))
+    table = pd.concat(frames, ignore_index=True)
+    both = _pooled(sums, groups["both", "both"])
+    return Content(table, _figure(ensemble, table, both, amplitude), _findings(both))
+
+
+def _groups(sums: dict[str, NDArray], amplitude: float) -> dict[tuple[str, str], NDArray]:
+    """Window of each phase bin, -1 where the bin is not of that branch and sign."""
+    field = (sums["field_ps"].sum(axis=0)) / sums["time_ps"].sum(axis=0)
+    window = np.minimum((np.abs(field) / amplitude * WINDOWS).astype(int), WINDOWS - 1)
+    forward = branch_of_phase() % 2 == 0
+    masks = {
+        (branch, sign): branch_mask & sign_mask
+        for branch, branch_mask in (
+            ("both", np.ones_like(forward)),
+            ("forward", forward),
+            ("reverse", ~forward),
+        )
+        for sign, sign_mask in (("both", field == field), ("+", field > 0), ("-", field < 0))
+    }
+    return {key: np.where(mask, window, -1) for key, mask in masks.items()}
+
+
+def _pooled(sums: dict[str, NDArray], members: NDArray) -> dict[str, NDArray]:
+    """Sums of each seed by window, the field's direction taken as theta = 0."""
+    negative = sums["field_ps"].sum(axis=0) < 0
+    theta = np.where(negative[:, None], turned(sums["theta"]), sums["theta"])
+    cosine = np.where(negative, -1.0, 1.0) * sums["cosine"]
+    select = (members == np.arange(WINDOWS)[:, None]).astype(float)
+    return {
+        "theta": np.einsum("wp,spb->swb", select, theta),
+        "cosine": cosine @ select.T,
+        "waters": sums["waters"] @ select.T,
+    }
+
+
+def _frame(
+    branch: str,
+    sign: str,
+    amplitude: float,
+    sums: dict[str, NDArray],
+    members: NDArray,
+    tables: dict[str, NDArray],
+) -> pd.DataFrame:
+    select = members == np.arange(WINDOWS)[:, None]
+    time, field = sums["time_ps"].sum(axis=0), np.abs(sums["field_ps"].sum(axis=0))
+    with np.errstate(invalid="ignore"):
+        mean_field = (select @ field) / (select @ time)
+    columns: dict[str, Any] = {
+        "branch": branch,
+        "sign": sign,
+        "window_low_V_per_nm": np.arange(WINDOWS) * amplitude / WINDOWS,
+        "window_high_V_per_nm": (np.arange(WINDOWS) + 1) * amplitude / WINDOWS,
+        "field_V_per_nm": mean_field,
+        "water_samples": tables["waters"].sum(axis=0).astype(int),
+        "seeds": len(tables["waters"]),
+    }
+    intervals = {
+        "sigma_theta_rad": bootstrap(tables, lambda t: circular_std(t["theta"])),
+        "sigma_fit_rad": bootstrap(tables, lambda t: gaussian_std(t["theta"]), repeats=_FITS),
+        "cos_dipole": bootstrap(tables, _alignment),
+    }
+    for name, interval in intervals.items():
+        columns |= {
+            name: interval.value,
+            f"{name}_low": interval.low,
+            f"{name}_high": interval.high,
+        }
+    return pd.DataFrame(columns)
+
+
+def _alignment(tables: dict[str, NDArray]) -> NDArray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return tables["cosine"] / tables["waters"]
+
+
+def _findings(both: dict[str, NDArray]) -> dict[str, Any]:
+    """How much narrower P(theta) is, and how much better aligned, at the highest field."""
+
+    def narrowing(tables: dict[str, NDArray]) -> NDArray:
+        sigma = circular_std(tables["theta"])
+        return sigma[:, :1] - sigma[:, -1:]
+
+    def alignment(tables: dict[str, NDArray]) -> NDArray:
+        cosine = _alignment(tables)
+        return cosine[:, -1:] - cosine[:, :1]
+
+    narrower, aligned = bootstrap(both, narrowing), bootstrap(both, alignment)
+    return {
+        "narrowing_rad": _triple(narrower),
+        "alignment_gain": _triple(aligned),
+        "verdict": _verdict(narrower),
+    }
+
+
+def _triple(interval: Interval) -> list[float]:
+    return [float(interval.value[0]), float(interval.low[0]), float(interval.high[0])]
+
+
+def _verdict(narrower: Interval) -> str:
+    value, low, high = _triple(narrower)
+    if not np.isfinite(low):
+        return "not enough data: one seed gives no interval"
+    text = f"sigma_theta falls by {value:.2f} rad [{low:.2f}, {high:.2f}] from low to high field: "
+    if low > 0:
+        return text + "water order rises with field beyond its interval"
+    if high < 0:
+        return text + "water order falls with field beyond its interval"
+    return text + "not enough data to tell from no change"
+
+
+def _figure(
+    ensemble: Ensemble, table: pd.DataFrame, both: dict[str, NDArray], amplitude: float
+) -> Figure:
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    density = both["theta"].sum(axis=0)
+    density = density / np.maximum(density.sum(axis=1, keepdims=True), 1) * BINS / (2 * np.pi)
+    for k in range(0, WINDOWS, 2):
+        low, high = k * amplitude / WINDOWS, (k + 1) * amplitude / WINDOWS
+        left.plot(np.degrees(CENTRES), density[k], label=f"{low:.1f}-{high:.1f} V/nm")
+    left.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")
+    left.legend(frameon=False, fontsize=8)
+    for branch, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
+        rows = table[(table.branch == branch) & (table.sign == "both")]
+        for axis, name in ((middle, "sigma_theta_rad"), (right, "cos_dipole")):
+            error = [rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]]
+            axis.errorbar(
+                rows.field_V_per_nm, rows[name], error, color=color, capsize=3, label=branch
+            )
+        middle.plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
+    middle.set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
+    right.set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
+    middle.legend(frameon=False)
+    charges = " ".join(f"{k} {v}" for k, v in ensemble.point.charge_set.model_dump().items())
+    figure.suptitle(f"{charges}; {len(ensemble.jobs)} seeds, bars 95 %", fontsize=10)
+    return figure
+
+
+PRODUCT = Product("water_order", "sine", make, is_analysed)

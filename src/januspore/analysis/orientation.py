@@ -1,0 +1,79 @@
+"""Water order in the pore: the distribution of theta, its width fitted and model-free.
+
+theta is the angle between +x and a water's dipole projected onto the x-y plane (paper, Fig. 2A).
+Histograms have `BINS` equal bins over [-pi, pi).
+"""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeWarning, curve_fit
+
+BINS = 72
+CENTRES = (np.arange(BINS) + 0.5) * 2 * np.pi / BINS - np.pi
+
+
+def histogram(theta: NDArray, group: NDArray, groups: int) -> NDArray[np.int64]:
+    """Count angles by group, shape (groups, BINS).
+
+    Args:
+        theta: rad, shape (n,).
+        group: index of each angle's group, shape (n,).
+        groups: number of groups.
+    """
+    index = np.floor((theta + np.pi) / (2 * np.pi) * BINS).astype(int) % BINS
+    flat = np.bincount(group * BINS + index, minlength=groups * BINS)
+    return flat.reshape(groups, BINS)
+
+
+def turned(counts: NDArray) -> NDArray:
+    """Histograms of theta - pi: the angle from a field along -x instead of +x."""
+    return np.roll(counts, BINS // 2, axis=-1)
+
+
+def resultant(counts: NDArray) -> NDArray[np.complex128]:
+    """Mean of exp(i theta), shape (...); NaN for an empty histogram."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return counts @ np.exp(1j * CENTRES) / counts.sum(axis=-1)
+
+
+def circular_std(counts: NDArray) -> NDArray[np.float64]:
+    """Model-free circular standard deviation sqrt(-2 ln R), rad, shape (...)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(-2.0 * np.log(np.minimum(np.abs(resultant(counts)), 1.0)))
+
+
+def gaussian_std(counts: NDArray) -> NDArray[np.float64]:
+    """Width of the normalised Gaussian fitted to P(theta) as in the paper (Fig. 2B), rad.
+
+    The fit is centred on the circular mean first, so a peak near +-pi is not cut in two.
+
+    Args:
+        counts: histograms, shape (..., BINS).
+
+    Returns:
+        sigma_theta, shape (...); NaN for a histogram that is empty or that no Gaussian fits.
+    """
+    flat = counts.reshape(-1, BINS)
+    return np.array([_fit(row) for row in flat]).reshape(counts.shape[:-1])
+
+
+def _gaussian(theta: NDArray, mu: float, sigma: float) -> NDArray:
+    return np.exp(-0.5 * ((theta - mu) / sigma) ** 2) / (np.sqrt(2 * np.pi) * abs(sigma))
+
+
+def _fit(counts: NDArray) -> float:
+    total = counts.sum()
+    if total < BINS / 4:
+        return float("nan")
+    shift = BINS // 2 - int(np.round((np.angle(resultant(counts)) + np.pi) / (2 * np.pi) * BINS))
+    density = np.roll(counts, shift) / total * BINS / (2 * np.pi)
+    start = float(np.clip(circular_std(counts), 0.1, 2.0))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OptimizeWarning)
+            (_, sigma), _ = curve_fit(_gaussian, CENTRES, density, p0=(0.0, start), maxfev=400)
+    except RuntimeError:
+        return float("nan")
+    return float(abs(sigma))

@@ -1,0 +1,171 @@
+"""The signac data space: opening it, making jobs of state points, and finding a job's parent."""
+
+import argparse
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from .field import simulated_ps
+from .schema import Equilibrate, StatePoint, parent_of, snapshot_of, state_point
+from .study import check_seeds, load_study, parse_charges, parse_seeds
+
+_CONFIG = (
+    "# signac's project configuration; .signac/config is a link to this file.\nschema_version = 2\n"
+)
+
+
+def open_project(root: Path) -> signac.Project:
+    """Open the data space at `root`, making its configuration if a copy of it lost the link."""
+    config, link = root / "signac.rc", root / ".signac" / "config"
+    if not config.exists():
+        config.write_text(_CONFIG)
+    if not link.exists():
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..") / "signac.rc")
+    return signac.get_project(str(root), search=False)
+
+
+def point_of(job: Any) -> StatePoint:
+    """Return a job's validated state point.
+
+    Raises:
+        InputError: the job's state point is not of this package's schema.
+    """
+    return state_point(job.statepoint(), f"job {job.id}")
+
+
+def dump(point: StatePoint) -> dict[str, Any]:
+    """Return a state point as signac keeps it."""
+    return point.model_dump(mode="json")
+
+
+def parent_job(job: Any, point: StatePoint) -> Any:
+    """Return the equilibrate job that a driven job starts from, None for an equilibrate job."""
+    parent = parent_of(point)
+    return None if parent is None else job.project.open_job(dump(parent))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an initialisation would do: state points by job id, and snapshots asked of parents."""
+
+    points: dict[str, StatePoint]
+    snapshots: dict[str, int]
+    new: tuple[str, ...]
+
+    def simulated_ps(self) -> float:
+        """Simulated time of the new jobs."""
+        return sum(
+            simulated_ps(self.points[i].protocol, self.snapshots.get(i, 1)) for i in self.new
+        )
+
+
+def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
+    """Work out jobs and parents of state points without writing anything.
+
+    Raises:
+        InputError: with the jobs already there, two seeds of one sweep would be one to an engine.
+    """
+    by_id: dict[str, StatePoint] = {}
+    snapshots: Counter[str] = Counter()
+    for point in points:
+        parent = parent_of(point)
+        if parent is not None:
+            parent_id = project.open_job(dump(parent)).id
+            by_id.setdefault(parent_id, parent)
+            snapshots[parent_id] = max(snapshots[parent_id], snapshot_of(point) + 1)
+        by_id[project.open_job(dump(point)).id] = point
+    new = tuple(i for i in by_id if not Path(project.path, "workspace", i).exists())
+    _check_seed_width(project, [by_id[i] for i in new])
+    return Plan(by_id, dict(snapshots), new)
+
+
+def carry_out(project: signac.Project, todo: Plan) -> None:
+    """Make the planned jobs; jobs already there keep their id and all their data."""
+    for job_id, point in todo.points.items():
+        job = project.open_job(dump(point))
+        if job_id in todo.new:
+            job.init()
+        if isinstance(point.protocol, Equilibrate):
+            wanted = todo.snapshots.get(job_id, 1)
+            if job.doc.get("snapshots", 0) < wanted:
+                job.doc["snapshots"] = wanted
+
+
+def _check_seed_width(project: signac.Project, points: list[StatePoint]) -> None:
+    groups: dict[str, list[int]] = {}
+    for point in points:
+        groups.setdefault(_sweep(dump(point)), []).append(point.seed)
+    if groups:
+        for job in project:
+            sweep = _sweep(job.cached_statepoint)
+            if sweep in groups:
+                groups[sweep].append(job.cached_statepoint["seed"])
+    for seeds in groups.values():
+        check_seeds(seeds, "seed")
+
+
+def _sweep(data: Any) -> str:
+    return f"{dict(data['charge_set'])}{dict(data['protocol'])}"
+
+
+def init_command(arguments: list[str] | None, root: Path) -> None:
+    """Carry out `init.py`: read options, validate everything, then make the jobs.
+
+    Raises:
+        InputError: a key, a value or a combination of them is not usable; nothing was written.
+    """
+    options = _parser().parse_args(arguments)
+    project = open_project(root)
+    name = options.study or project.doc.get("study") or "quick"
+    study = load_study(name, root / "studies")
+    charges = [parse_charges(text) for text in options.charges or []]
+    seeds = parse_seeds(options.seeds) if options.seeds else None
+    points = study.state_points(charges or None, options.protocol, seeds)
+    todo = plan(project, points)
+    if not options.dry_run:
+        carry_out(project, todo)
+        project.doc["study"] = name if options.study is None else _relative(options.study, root)
+    _print(study.name, todo, options.dry_run)
+
+
+def _relative(study: str, root: Path) -> str:
+    return os.path.relpath(Path(study).resolve(), root) if study.endswith(".toml") else study
+
+
+def _print(study: str, todo: Plan, dry_run: bool) -> None:
+    kinds = Counter(todo.points[i].protocol.name for i in todo.new)
+    kept = Counter(point.protocol.name for i, point in todo.points.items() if i not in todo.new)
+    print(f"study {study}: {len(todo.new)} new, {len(todo.points) - len(todo.new)} existing jobs")
+    for name in sorted(kinds | kept):
+        print(f"  {name:<12} {kinds[name]:>6} new {kept[name]:>6} existing")
+    print(f"  {todo.simulated_ps() / 1000:.3f} ns to simulate in the new jobs")
+    if dry_run:
+        print("dry run: nothing was written")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="init.py", description="Initialise the data space, or extend it; existing jobs stay."
+    )
+    parser.add_argument(
+        "--study",
+        help="name in studies/ or path of a TOML file (default: the data space's own, else quick)",
+    )
+    parser.add_argument(
+        "--charges",
+        action="append",
+        metavar="Mo=Q,S=Q[,Se=Q]",
+        help="a charge set in e instead of the study's; may be repeated",
+    )
+    parser.add_argument(
+        "--protocol", action="append", help="only this protocol of the study; may be repeated"
+    )
+    parser.add_argument("--seeds", help="instead of the study's: 0:10 (10 excluded) or 0,3,7")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    return parser

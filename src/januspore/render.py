@@ -1,0 +1,90 @@
+"""Atoms as lit spheres, drawn into an image with a depth buffer."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
+
+from .model.forcefield import SPECIES
+from .model.system import Model
+
+#: The paper's colours for the membrane (Fig. 1A): Se orange, Mo blue, S yellow.
+COLORS = {
+    "Mo": "#3b6fb6",
+    "S": "#f2d03b",
+    "Se": "#e8862e",
+    "K": "#8e44ad",
+    "Cl": "#2e9e4f",
+    "O": "#d9534f",
+    "H": "#f7f7f7",
+}
+RADII_NM = {"Mo": 0.14, "S": 0.16, "Se": 0.17, "K": 0.16, "Cl": 0.20, "O": 0.10, "H": 0.065}
+_PIXELS_PER_NM = 180
+_LIGHT = np.array([-0.4, 0.5, 0.77])
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Looks down an axis; atoms nearer than `cut_nm` along it are not drawn."""
+
+    axis: Literal["x", "z"]
+    cut_nm: float
+
+    @property
+    def axes(self) -> tuple[int, int, int]:
+        """Indices of the coordinates across, up, and towards the camera."""
+        return (0, 1, 2) if self.axis == "z" else (2, 1, 0)
+
+
+def spheres(
+    positions: NDArray, model: Model, camera: Camera, skip: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Draw atoms; returns arguments for `matplotlib.axes.Axes.imshow`.
+
+    Args:
+        positions: nm, wrapped, shape (N, 3).
+        model: species and box.
+        camera: where from.
+        skip: species left out.
+    """
+    across, up, near = camera.axes
+    width, height = model.box[across], model.box[up]
+    shape = (int(height * _PIXELS_PER_NM), int(width * _PIXELS_PER_NM))
+    image, depth = np.ones((*shape, 3)), np.full(shape, -np.inf)
+    names = np.array(SPECIES)[model.type_id]
+    drawn = (positions[:, near] <= camera.cut_nm) & ~np.isin(names, skip)
+    back = positions[drawn, near].min() if drawn.any() else 0.0
+    for i in np.flatnonzero(drawn):
+        centre = (positions[i, [across, up]] + [width / 2, height / 2]) * _PIXELS_PER_NM
+        # Farther atoms fade into the page, which tells depth without perspective.
+        fade = 0.55 * (camera.cut_nm - positions[i, near]) / max(camera.cut_nm - back, 1e-9)
+        color = np.array(to_rgb(COLORS[names[i]])) * (1 - fade) + fade
+        _sphere(image, depth, centre, float(positions[i, near]), RADII_NM[names[i]], color)
+    half = (-width / 2, width / 2, -height / 2, height / 2)
+    return {"X": np.clip(image, 0, 1), "origin": "lower", "extent": half}
+
+
+def _sphere(
+    image: NDArray, depth: NDArray, centre: NDArray, near: float, radius: float, color: NDArray
+) -> None:
+    pixels = radius * _PIXELS_PER_NM
+    (left, bottom), (right, top) = (
+        np.maximum(np.floor(centre - pixels), 0).astype(int),
+        np.minimum(np.ceil(centre + pixels) + 1, depth.shape[::-1]).astype(int),
+    )
+    if right <= left or top <= bottom:
+        return
+    y, x = np.mgrid[bottom:top, left:right]
+    dx, dy = (x - centre[0]) / pixels, (y - centre[1]) / pixels
+    r2 = dx**2 + dy**2
+    height = np.sqrt(np.maximum(1 - r2, 0))
+    z = near + radius * height
+    window = (slice(bottom, top), slice(left, right))
+    visible = (r2 <= 1) & (z > depth[window])
+    light = 0.45 + 0.55 * np.clip(dx * _LIGHT[0] + dy * _LIGHT[1] + height * _LIGHT[2], 0, 1)
+    light *= np.where(r2 > 0.85, 0.6, 1.0)  # a dark rim parts touching spheres
+    shaded = color * light[..., None]
+    depth[window] = np.where(visible, z, depth[window])
+    image[window] = np.where(visible[..., None], shaded, image[window])

@@ -1,0 +1,173 @@
+"""Studies: TOML files that name charge sets, protocols and seeds, expanded to state points."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .schema import SEED_WIDTH, ChargeSet, MoS2, MoSSe, StatePoint, parse, state_point
+
+#: Sections of a protocol that a study may give once, for all its protocols.
+_SHARED = ("cell", "force_field", "dynamics", "recording", "equilibration")
+_KEYS = {"description", "seeds", "charge_sets", "protocols", *_SHARED}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep: every charge set with every protocol and each of that protocol's seeds."""
+
+    name: str
+    description: str
+    charge_sets: tuple[MoSSe | MoS2, ...]
+    protocols: tuple[dict[str, Any], ...]
+    seeds: tuple[tuple[int, ...], ...]
+
+    def state_points(
+        self,
+        charges: list[MoSSe | MoS2] | None = None,
+        protocols: list[str] | None = None,
+        seeds: tuple[int, ...] | None = None,
+    ) -> list[StatePoint]:
+        """Expand to state points, with charge sets, protocol names or seeds replaced if given.
+
+        Raises:
+            InputError: a protocol name is not in the study, or a state point is not valid.
+        """
+        names = [p.get("name") for p in self.protocols]
+        for name in protocols or []:
+            if name not in names:
+                raise InputError(
+                    f"protocol = {name!r}: study {self.name!r} has {', '.join(map(str, names))}"
+                )
+        points = []
+        for protocol, own in zip(self.protocols, self.seeds, strict=True):
+            if protocols and protocol.get("name") not in protocols:
+                continue
+            for charge_set in charges or self.charge_sets:
+                for seed in own if seeds is None else seeds:
+                    point = {"charge_set": charge_set, "protocol": protocol, "seed": seed}
+                    points.append(state_point(point, f"study {self.name}"))
+        return points
+
+
+def load_study(name: str, folder: Path = Path("studies")) -> Study:
+    """Load a study by name, from `folder`, or by the path of a TOML file.
+
+    Raises:
+        InputError: there is no such study, or a key of it is not usable.
+    """
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
+        raise InputError(f"study = {name!r}: no file {path}; studies here: {known}")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    return _study(path, table)
+
+
+def _study(path: Path, table: dict[str, Any]) -> Study:
+    for key in table.keys() - _KEYS:
+        raise InputError(f"{path}: {key} is not a key here; allowed: {', '.join(sorted(_KEYS))}")
+    sets = _tables(path, table, "charge_sets")
+    protocols = _tables(path, table, "protocols")
+    shared = {key: table[key] for key in _SHARED if key in table}
+    default = table.get("seeds", "0:1")
+    merged, seeds = [], []
+    for protocol in protocols:
+        protocol = dict(protocol)
+        seeds.append(parse_seeds(protocol.pop("seeds", default), f"{path}: seeds"))
+        inherited = {
+            key: value
+            for key, value in shared.items()
+            if not (key == "equilibration" and protocol.get("name") == "equilibrate")
+        }
+        for key, value in inherited.items():
+            own = protocol.get(key, {})
+            protocol[key] = {**value, **own} if isinstance(own, dict) else own
+        merged.append(protocol)
+    return Study(
+        name=path.stem,
+        description=str(table.get("description", "")),
+        charge_sets=tuple(charge_set(c, f"{path}: charge_sets") for c in sets),
+        protocols=tuple(merged),
+        seeds=tuple(seeds),
+    )
+
+
+def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = table.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
+        raise InputError(f"{path}: {key} must be one or more [[{key}]] tables")
+    return value
+
+
+def charge_set(data: dict[str, Any], where: str) -> MoSSe | MoS2:
+    """Validate a charge set; its material follows from the elements it names, if not given."""
+    data = dict(data)
+    data.setdefault("material", "MoSSe" if "Se" in data else "MoS2")
+    return parse(ChargeSet, data, where)
+
+
+def parse_charges(text: str) -> MoSSe | MoS2:
+    """Read a charge set as typed: "Mo=1.06,S=-0.66,Se=-0.40".
+
+    Raises:
+        InputError: a part is not ELEMENT=NUMBER, or the set is not usable.
+    """
+    charges: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+        if not equals or number is None or key.strip() in charges:
+            raise InputError(f"--charges: {part!r} must be ELEMENT=NUMBER, each element once")
+        charges[key.strip()] = number
+    return charge_set(charges, "--charges")
+
+
+def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
+    """Read seeds: "0:10" (10 excluded), "0,3,7", a list of whole numbers, or one.
+
+    Raises:
+        InputError: not in one of these forms, none at all, or two that an engine cannot tell apart.
+    """
+    try:
+        if isinstance(value, str):
+            seeds: list[int] = []
+            for part in value.split(","):
+                first, colon, last = part.partition(":")
+                seeds += range(int(first), int(last)) if colon else [int(first)]
+        elif isinstance(value, bool):
+            raise ValueError
+        else:
+            items = value if isinstance(value, list) else [value]
+            if not all(isinstance(v, int) and not isinstance(v, bool) for v in items):
+                raise ValueError
+            seeds = list(items)
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0 or max(seeds) >= 2**31:
+        raise InputError(f"{where} = {value!r}: must be like 0:10, 0,3,7 or [0, 3], from 0 to 2^31")
+    check_seeds(seeds, where)
+    return tuple(seeds)
+
+
+def check_seeds(seeds: list[int], where: str) -> None:
+    """Refuse seeds that are equal to an engine that keeps 16 bits of them.
+
+    Raises:
+        InputError: two seeds are equal modulo 65536.
+    """
+    seen: dict[int, int] = {}
+    for seed in seeds:
+        other = seen.setdefault(seed % SEED_WIDTH, seed)
+        if other != seed or seeds.count(seed) > 1:
+            raise InputError(
+                f"{where}: seeds {other} and {seed} are the same seed to an engine that keeps "
+                f"16 bits; seeds of one sweep must differ modulo {SEED_WIDTH}"
+            )
