@@ -1,0 +1,22 @@
+"""Settings that all tests share: repeatable examples, quiet progress bars, a stock environment."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "januspore",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("januspore")
+
+
+@pytest.fixture(autouse=True)
+def _stock_environment(monkeypatch):
+    for key in [k for k in os.environ if k.startswith("JANUSPORE_")]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("JANUSPORE_QUIET", "1")

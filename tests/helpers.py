@@ -1,0 +1,113 @@
+"""State points and small models that several tests use."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from januspore.model.builder import build_state
+from januspore.model.forcefield import SPECIES, species
+from januspore.model.pore import Pore
+from januspore.model.state import State
+from januspore.model.system import Model
+from januspore.model.velocities import thermal_velocities
+from januspore.schema import ForceField, MoSSe, StatePoint, state_point
+
+#: The paper's five charge sets.
+CHARGE_SETS: dict[str, dict[str, Any]] = {
+    "janus": {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45},
+    "symmetric": {"material": "MoSSe", "Mo": 1.06, "S": -0.53, "Se": -0.53},
+    "asymmetric": {"material": "MoSSe", "Mo": 1.06, "S": -0.71, "Se": -0.35},
+    "neutral": {"material": "MoSSe", "Mo": 0.0, "S": 0.0, "Se": 0.0},
+    "MoS2": {"material": "MoS2", "Mo": 1.18, "S": -0.59},
+}
+
+#: The smallest cell that the schema allows with its cut-off: for minutes on a CPU.
+TINY = {
+    "cell": {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5},
+    "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9},
+}
+
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "equilibrate": {"relax_ps": 20.0, "snapshot_interval_ps": 5.0},
+    "sine": {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 3},
+    "staircase": {"holds_V_per_nm": [0.1, 0.5, -1.0], "hold_ps": 50.0},
+    "paired_pulse": {
+        "mode": "facilitation",
+        "preparation_V_per_nm": 2.0,
+        "preparation_ps": 20.0,
+        "pulse_V_per_nm": 0.7,
+        "pulse_ps": 5.0,
+        "rest_V_per_nm": 0.5,
+        "delays_ps": [1.0, 5.0],
+    },
+    "pulse_train": {
+        "mode": "depression",
+        "preparation_V_per_nm": 0.0,
+        "preparation_ps": 0.0,
+        "pulse_V_per_nm": 0.5,
+        "pulse_ps": 2.0,
+        "rest_V_per_nm": 0.0,
+        "delay_ps": 5.0,
+        "pulses": 7,
+    },
+    "barrier": {"ion": "Cl", "fields_V_per_nm": [0.3, 0.5], "positions_nm": [-0.5, 0.0, 0.5]},
+}
+
+
+def raw_point(protocol: str = "sine", charge_set: str = "janus", seed: int = 0) -> dict[str, Any]:
+    """An unvalidated state point, free to be changed."""
+    return copy.deepcopy(
+        {
+            "charge_set": CHARGE_SETS[charge_set],
+            "protocol": {"name": protocol, **PROTOCOLS[protocol]},
+            "seed": seed,
+        }
+    )
+
+
+def tiny_point(protocol: str = "equilibrate", charge_set: str = "janus", **keys: Any) -> StatePoint:
+    """A state point of the tiny cell; `keys` go into its protocol."""
+    raw = raw_point(protocol, charge_set)
+    raw["protocol"] |= copy.deepcopy(TINY) | keys
+    return state_point(raw)
+
+
+def free_model(
+    pairs: int,
+    waters: int,
+    box: tuple[float, float, float],
+    cutoff_nm: float = 0.6,
+    ewald_tolerance: float = 1e-4,
+    membrane: tuple[tuple[str, float, float, float], ...] = (),
+) -> Model:
+    """A model by hand: ions and waters in a box, `membrane`: frozen (name, x, y, z)."""
+    ids = {name: i for i, name in enumerate(SPECIES)}
+    frozen = [ids[name] for name, *_ in membrane]
+    mobile = [ids["K"]] * pairs + [ids["Cl"]] * pairs + [ids["O"], ids["H"], ids["H"]] * waters
+    type_id = np.array(frozen + mobile, dtype=np.int64)
+    table = species(ForceField(), MoSSe(Mo=1.06, S=-0.61, Se=-0.45))
+    rows = [table[name] for name in SPECIES]
+    first_water = len(frozen) + 2 * pairs
+    return Model(
+        type_id=type_id,
+        mass=np.array([r.mass for r in rows])[type_id],
+        charge=np.array([r.charge for r in rows], dtype=float)[type_id],
+        sigma=np.array([r.sigma for r in rows])[type_id],
+        epsilon=np.array([r.epsilon for r in rows])[type_id],
+        waters=np.arange(first_water, len(type_id)).reshape(-1, 3),
+        box=np.array(box),
+        membrane_positions=np.array([place for _, *place in membrane]).reshape(-1, 3),
+        pore=Pore((0.0, 0.0), 0.0, 0, ""),
+        cutoff_nm=cutoff_nm,
+        ewald_tolerance=ewald_tolerance,
+    )
+
+
+def thermal_state(model: Model, seed: int = 0, temperature_K: float = 300.0) -> State:
+    """Ions and waters placed at random, not minimised, with thermal velocities."""
+    rng = np.random.default_rng(seed)
+    state = build_state(model, rng)
+    velocities = thermal_velocities(model, state.positions, temperature_K, rng)
+    return replace(state, velocities=velocities)
