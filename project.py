@@ -4,65 +4,73 @@ Everything here is a name, a condition and a request for resources; the work is 
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flow import FlowProject, aggregator
 
-from januspore import operations
+from januspore import conditions
 from januspore.aggregates import PRODUCTS
-from januspore.aggregates.product import ensemble_key
+from januspore.aggregates.product import Product, ensemble_key
 from januspore.dataspace import open_project
 from januspore.errors import InputError
 
 ROOT = Path(__file__).resolve().parent
-SIMULATION = {"np": operations.THREADS}
+#: CPU threads that a simulation asks for.
+THREADS = 2
+SIMULATION = {"np": THREADS}
 
 
 class Project(FlowProject):
     """KCl driven through a pore in a Janus membrane."""
 
 
-def relaxes(job: Any) -> bool:
-    """Whether a job is an equilibration, which other jobs start from."""
-    return bool(job.cached_statepoint["protocol"]["name"] == "equilibrate")
+# The functions' own modules are imported when they run: `status` needs none of them.
 
 
-def is_driven(job: Any) -> bool:
-    """Whether a job is simulated under a field programme."""
-    return job.cached_statepoint["protocol"]["name"] in operations.SIMULATED
-
-
-@Project.pre(relaxes)
-@Project.post(operations.is_equilibrated)
+@Project.pre(conditions.relaxes)
+@Project.post(conditions.is_equilibrated)
 @Project.operation(directives=SIMULATION)
 def equilibrate(job: Any) -> None:
     """Build, minimise and relax; keep the snapshots that other jobs start from."""
-    operations.simulate(job)
+    from januspore import operations
+
+    operations.simulate(job, THREADS)
 
 
-@Project.pre(is_driven)
-@Project.pre(operations.is_ready)
-@Project.post(operations.is_recorded)
+@Project.pre(conditions.is_ready)
+@Project.post(conditions.is_recorded)
 @Project.operation(directives=SIMULATION)
 def simulate(job: Any) -> None:
     """Drive a relaxed system by the protocol's field programme."""
-    operations.simulate(job)
+    from januspore import operations
+
+    operations.simulate(job, THREADS)
 
 
-@Project.pre(operations.is_recorded)
-@Project.post(operations.is_analysed)
+@Project.pre(conditions.is_recorded)
+@Project.post(conditions.is_analysed)
 @Project.operation
 def analyse(job: Any) -> None:
     """Reduce the record to sums and a summary."""
+    from januspore import operations
+
     operations.analyse(job)
 
 
-for product in PRODUCTS:
+def add_product(product: Product) -> None:
+    """Make an aggregate operation of a product: one run for each charge set and protocol."""
+    # flow marks the functions that it is given, which bound methods do not allow.
+    run, is_ready, is_made = map(partial, (product.run, product.is_ready, product.is_made))
     ensemble = aggregator.groupby(ensemble_key, select=product.concerns)
-    operation = Project.operation(product.run, name=product.name, aggregator=ensemble)
-    Project.pre(product.is_ready)(operation)
-    Project.post(product.is_made)(operation)
+    operation = Project.operation(run, name=product.name, aggregator=ensemble)
+    Project.pre(is_ready, tag=f"{product.name} is ready")(operation)
+    Project.post(is_made, tag=f"{product.name} is made")(operation)
+
+
+for each in PRODUCTS:
+    add_product(each)
 
 
 if __name__ == "__main__":

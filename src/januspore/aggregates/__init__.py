@@ -1,12 +1,16 @@
 """Products of an ensemble: all seeds of one charge set and protocol, combined.
 
-A product is a module here with a :class:`~januspore.aggregates.product.Product` named `PRODUCT`,
-and a row in `PRODUCTS`; `project.py` makes an aggregate operation of each.
+A product is a module here with a function ``make(ensemble) -> Content``, and a row in `PRODUCTS`;
+`project.py` makes an aggregate operation of each row.
 """
 
-from .ie_curve import PRODUCT as IE_CURVE
+from ..conditions import is_analysed, is_equilibrated
 from .product import Product
-from .system_picture import PRODUCT as SYSTEM_PICTURE
-from .water_order import PRODUCT as WATER_ORDER
 
-PRODUCTS: tuple[Product, ...] = (SYSTEM_PICTURE, IE_CURVE, WATER_ORDER)
+PRODUCTS: tuple[Product, ...] = (
+    Product("system_picture", protocol="equilibrate", ready=is_equilibrated),
+    Product("ie_curve", protocol="sine", ready=is_analysed),
+    Product("water_order", protocol="sine", ready=is_analysed),
+)
+
+__all__ = ["PRODUCTS", "Product"]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from ..analysis.current import crossing_current, current
 from ..analysis.sine import BRANCHES, branch_of_phase
 from ..analysis.statistics import Interval, bootstrap
-from ..operations import is_analysed
-from .product import Content, Ensemble, Product
+from .ensemble import Content, Ensemble
 
 _SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
 _CHARGE = {"K": +1.0, "Cl": -1.0}
@@ -117,13 +116,9 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
     axes[0].legend(frameon=False)
     axes[-1].set_title("whole cell, total\n(includes reservoir charging)")
     protocol = ensemble.point.protocol
-    charges = " ".join(f"{k} {v}" for k, v in ensemble.point.charge_set.model_dump().items())
     figure.suptitle(
-        f"{charges}; f = {getattr(protocol, 'frequency_GHz', 0):g} GHz; "
+        f"{ensemble.title}; f = {getattr(protocol, 'frequency_GHz', 0):g} GHz; "
         f"{len(ensemble.jobs)} seeds, bands 95 %",
         fontsize=10,
     )
     return figure
-
-
-PRODUCT = Product("ie_curve", "sine", make, is_analysed)

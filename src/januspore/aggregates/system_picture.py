@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
-from ..operations import is_equilibrated
 from ..render import COLORS, RADII_NM, Camera, spheres
 from ..simulate.observables import wrap
-from .product import Content, Ensemble, Product
+from .ensemble import Content, Ensemble
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -40,6 +39,3 @@ def _census(model: Any, path: Path) -> pd.DataFrame:
     counts = {name: int((model.type_id == i).sum()) for i, name in enumerate(SPECIES)}
     counts = {name: count for name, count in counts.items() if count}
     return pd.DataFrame({"species": list(counts), "atoms": list(counts.values())})
-
-
-PRODUCT = Product("system_picture", "equilibrate", make, is_equilibrated)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ..analysis.orientation import BINS, CENTRES, circular_std, gaussian_std, turned
 from ..analysis.sine import branch_of_phase
 from ..analysis.statistics import Interval, bootstrap
-from ..operations import is_analysed
-from .product import Content, Ensemble, Product
+from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
@@ -163,9 +162,5 @@ def _figure(
     middle.set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
     right.set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
     middle.legend(frameon=False)
-    charges = " ".join(f"{k} {v}" for k, v in ensemble.point.charge_set.model_dump().items())
-    figure.suptitle(f"{charges}; {len(ensemble.jobs)} seeds, bars 95 %", fontsize=10)
+    figure.suptitle(f"{ensemble.title}; {len(ensemble.jobs)} seeds, bars 95 %", fontsize=10)
     return figure
-
-
-PRODUCT = Product("water_order", "sine", make, is_analysed)

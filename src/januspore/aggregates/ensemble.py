@@ -1,0 +1,97 @@
+"""An ensemble's inputs, and how what is computed of them is written with its provenance."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .. import provenance
+from ..analysis import VERSION
+from ..analysis.job import write_json
+from ..conditions import read_summary
+from ..dataspace import point_of
+from ..model.system import Model, build_model
+from ..schema import StatePoint
+from .product import digest
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The jobs of one charge set and protocol, by seed, with the state point of the first."""
+
+    jobs: tuple[Any, ...]
+    point: StatePoint
+    model: Model
+
+    @classmethod
+    def of(cls, jobs: Sequence[Any]) -> "Ensemble":
+        """Gather jobs, which must differ in nothing but their seed."""
+        ordered = tuple(sorted(jobs, key=lambda job: job.statepoint["seed"]))
+        point = point_of(ordered[0])
+        return cls(ordered, point, build_model(point))
+
+    @property
+    def title(self) -> str:
+        """The charge set, for a figure's title."""
+        charges = self.point.charge_set.model_dump()
+        material = charges.pop("material")
+        return f"{material} ({', '.join(f'{k} {v:+g}' for k, v in charges.items())} e)"
+
+    def sums(self) -> dict[str, NDArray]:
+        """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
+        each = [json.loads(Path(job.fn("analysis.json")).read_text())["sums"] for job in self.jobs]
+        return {name: np.array([one[name] for one in each], dtype=float) for name in each[0]}
+
+
+@dataclass
+class Content:
+    """What a product computes: one table, one figure, and scalars or verdicts for the JSON."""
+
+    table: pd.DataFrame
+    figure: Figure
+    findings: dict[str, Any] = field(default_factory=dict)
+
+
+def write(files: Mapping[str, Path], name: str, ensemble: Ensemble, content: Content) -> None:
+    """Write a product's CSV, PNG and JSON, each aside and then renamed."""
+    files["json"].parent.mkdir(parents=True, exist_ok=True)
+    for kind in ("csv", "png"):
+        aside = files[kind].with_name(f".{files[kind].stem}.tmp.{kind}")
+        if kind == "csv":
+            content.table.to_csv(aside, index=False)
+        else:
+            content.figure.savefig(aside, dpi=160)
+        aside.replace(files[kind])
+    # The JSON carries the digest that says the product is made, so it comes last.
+    write_json(files["json"], _record(name, ensemble, content))
+
+
+def _record(name: str, ensemble: Ensemble, content: Content) -> dict[str, Any]:
+    return {
+        "product": name,
+        "digest": digest(ensemble.jobs),
+        "analysis_version": VERSION,
+        "charge_set": ensemble.point.charge_set.model_dump(),
+        "protocol": ensemble.point.protocol.model_dump(),
+        "pore_diameter_nm": ensemble.model.pore.diameter_nm,
+        "box_nm": ensemble.model.box.tolist(),
+        "boundary": "periodic in three dimensions, tin foil, uniform applied field along x",
+        "jobs": [
+            {
+                "id": job.id,
+                "seed": job.statepoint["seed"],
+                "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
+                "engine": dict(job.doc.get("engine", {})),
+            }
+            for job in ensemble.jobs
+        ],
+        "code": provenance.code(),
+        "findings": content.findings,
+        "table": content.table.to_dict(orient="records"),
+    }
