@@ -1,7 +1,9 @@
 """A state: where the atoms are and how they move, and what else an engine needs to go on.
 
 One state is one GSD frame (readable by any GSD viewer, single precision, wrapped with images)
-whose log chunks carry float64 copies, so that nothing is lost between stages or at a restart.
+whose log chunks carry float64 copies, so that nothing is lost between stages or at a restart. Its
+last bytes, which GSD does not look at, are a checksum of all the others: the GSD library itself
+dies of some damaged files, so no file is opened before it is known to be whole.
 Charges are never read back from a frame: they come from the model.
 """
 
@@ -18,6 +20,7 @@ from .forcefield import SPECIES
 from .system import Model
 
 _PREFIX = "januspore/"
+_SEAL = b"\njanuspore sha256 "
 
 
 class StateFileError(Exception):
@@ -68,16 +71,17 @@ def write_state(path: Path, model: Model, state: State, owner: str = "") -> None
     frame.particles.image = image.astype(np.int32)
     frame.particles.position = (state.positions - image * state.box).astype(np.float32)
     frame.particles.velocity = state.velocities.astype(np.float32)
-    chunks = _chunks(state)
-    for name, value in chunks.items():
+    for name, value in _chunks(state).items():
         frame.log[_PREFIX + name] = value
     frame.log[_PREFIX + "engine"] = _text(state.engine)
     frame.log[_PREFIX + "owner"] = _text(owner)
-    frame.log[_PREFIX + "sha256"] = _digest(chunks, state.engine, owner)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with gsd.hoomd.open(str(aside), "w") as trajectory:
             trajectory.append(frame)
+        seal = _SEAL + _digest(aside.read_bytes())
+        with aside.open("ab") as file:
+            file.write(seal)
         _sync(aside)
         aside.replace(path)
         _sync(path.parent)
@@ -93,6 +97,9 @@ def read_state(path: Path, owner: str | None = None) -> State:
             than `owner` (where given).
     """
     try:
+        content, seal, digest = path.read_bytes().rpartition(_SEAL)
+        if not seal or digest != _digest(content):
+            raise StateFileError(f"{path}: torn or damaged, its checksum does not match")
         with gsd.hoomd.open(str(path), "r") as trajectory:
             log = trajectory[0].log
         chunks = {
@@ -100,10 +107,7 @@ def read_state(path: Path, owner: str | None = None) -> State:
             for key, value in log.items()
             if key.startswith(_PREFIX)
         }
-        digest = chunks.pop("sha256")
         engine, written_by = (chunks.pop(key).tobytes().decode().strip() for key in _TEXTS)
-        if not np.array_equal(digest, _digest(chunks, engine, written_by)):
-            raise StateFileError(f"{path}: checksum does not match its content")
         state = State(
             positions=chunks["positions"],
             velocities=chunks["velocities"],
@@ -115,7 +119,7 @@ def read_state(path: Path, owner: str | None = None) -> State:
         )
     except StateFileError:
         raise
-    except Exception as error:  # gsd raises OSError, RuntimeError, KeyError, ... on torn files
+    except Exception as error:  # another program's file: OSError, RuntimeError, KeyError, ...
         raise StateFileError(f"{path}: not a readable state ({error})") from None
     if owner is not None and written_by != owner:
         raise StateFileError(f"{path}: belongs to job {written_by or '?'}, not to {owner}")
@@ -149,11 +153,8 @@ def _text(value: str) -> NDArray[np.uint8]:
     return np.frombuffer((value or " ").encode(), dtype=np.uint8)
 
 
-def _digest(chunks: dict[str, NDArray], engine: str, owner: str) -> NDArray[np.uint8]:
-    total = hashlib.sha256(f"{engine.strip()}\n{owner.strip()}".encode())
-    for name in sorted(chunks):
-        total.update(name.encode() + np.ascontiguousarray(chunks[name]).tobytes())
-    return np.frombuffer(total.digest(), dtype=np.uint8)
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _sync(path: Path) -> None:
