@@ -45,11 +45,16 @@ def _sites(model: Model, needed: int, rng: np.random.Generator) -> NDArray:
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3) * model.box
         grid += rng.uniform(-0.01, 0.01, grid.shape)
         if len(model.membrane_positions):
-            tree = cKDTree(model.membrane_positions % model.box, boxsize=model.box)
-            grid = grid[tree.query(grid % model.box)[0] > _CLEARANCE_NM]
+            tree = cKDTree(_inside(model.membrane_positions, model.box), boxsize=model.box)
+            grid = grid[tree.query(_inside(grid, model.box))[0] > _CLEARANCE_NM]
         if len(grid) >= needed:
             return grid
     raise RuntimeError(f"no room for {needed} molecules in a box of {model.box} nm")
+
+
+def _inside(positions: NDArray, box: NDArray) -> NDArray:
+    """Positions in [0, box); -1e-17 % box is box itself, which a periodic k-d tree refuses."""
+    return positions % box % box
 
 
 def _spread(sites: NDArray, count: int, box: NDArray, rng: np.random.Generator) -> NDArray:
