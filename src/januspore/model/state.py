@@ -82,9 +82,9 @@ def write_state(path: Path, model: Model, state: State, owner: str = "") -> None
         seal = _SEAL + _digest(aside.read_bytes())
         with aside.open("ab") as file:
             file.write(seal)
-        _sync(aside)
+        sync(aside)
         aside.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -157,7 +157,8 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file, or a directory's entries, on disk for good: a power cut keeps their order."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

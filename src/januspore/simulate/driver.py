@@ -84,6 +84,8 @@ class Checkpoints:
                 return read_state(path, owner)
             except StateFileError as error:
                 print(f"checkpoint passed over: {error}", file=sys.stderr)
+                # Aside, or the next write would put it in the place of the previous, whole one.
+                path.replace(path.with_suffix(".damaged"))
         return None
 
 
@@ -106,6 +108,8 @@ def drive(
         FloatingPointError: the system blew up; the last checkpoint stands.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
+    for litter in run.folder.rglob(".*.tmp"):  # of writers that were killed
+        litter.unlink()
     files, checkpoints = RecordFiles(run.folder), Checkpoints(run.folder)
     state = checkpoints.read(run.owner)
     start = state.step if state is not None else 0
@@ -146,13 +150,13 @@ def _advance(
         if end in run.frame_steps:
             _keep_frame(run, engine.save())
         bar.update(run.steps_per_sample)
-        last = end >= run.total_steps
-        if last or caught or time.monotonic() - saved >= checkpoint_seconds:
+        last, stop = end >= run.total_steps, bool(caught)
+        if last or stop or time.monotonic() - saved >= checkpoint_seconds:
             files.append(recorder.drain())
             checkpoints.write(run, replace(engine.save(), carry=recorder.carry()))
             saved = time.monotonic()
             _report_rate(run, bar)
-        if caught and not last:
+        if stop and not last:
             _leave(caught[0])
 
 

@@ -7,6 +7,7 @@ run's parts are joined into `record.h5` the same way. A reader never sees half a
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+
+from ..model.state import sync
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
@@ -90,9 +93,9 @@ def write_record(path: Path, rows: Rows, attributes: Mapping[str, Any]) -> None:
                 packed = {"compression": "gzip", "shuffle": True} if len(values) > 1000 else {}
                 file.create_dataset(name, data=values, **packed)
             file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
-        with aside.open("rb") as handle:
-            os.fsync(handle.fileno())
+        sync(aside)
         aside.replace(path)
+        sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -125,7 +128,7 @@ class RecordFiles:
 
     def rewind(self, step: int) -> None:
         """Drop every row after a step: a restart takes them again."""
-        for part in self._part_files():
+        for part in reversed(self._part_files()):  # the last first: a kill leaves no gap
             if int(part.stem) > step:
                 part.unlink()
         if self.path.exists():
@@ -139,10 +142,8 @@ class RecordFiles:
 
     def last_step(self) -> int:
         """Last recorded step, 0 if there is none."""
-        parts = self._part_files()
-        if parts:
-            return int(parts[-1].stem)
-        return int(read_record(self.path)[0]["step"][-1]) if self.path.exists() else 0
+        whole = int(read_record(self.path)[0]["step"][-1]) if self.path.exists() else 0
+        return max([whole, *(int(part.stem) for part in self._part_files())])
 
     def consolidate(self, attributes: Mapping[str, Any]) -> None:
         """Join the parts to `record.h5`, then remove them; safe to be killed in between.
@@ -156,10 +157,8 @@ class RecordFiles:
         fresh = [read_record(part)[0] for part in parts if int(part.stem) > done]
         if fresh:
             write_record(self.path, join(whole + fresh), attributes)
-        for part in parts:
-            part.unlink()
         if self._parts.exists():
-            self._parts.rmdir()
+            shutil.rmtree(self._parts)  # with what a killed writer may have left there
 
     def _part_files(self) -> list[Path]:
         return sorted(self._parts.glob("[0-9]*.h5"))
