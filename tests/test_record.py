@@ -1,0 +1,249 @@
+"""Record files: rows are neither lost nor doubled, whatever moment the process is killed at."""
+
+import os
+import shutil
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from januspore.simulate import record
+from januspore.simulate.record import (
+    COLUMNS,
+    RAGGED,
+    RecordError,
+    RecordFiles,
+    Rows,
+    join,
+    read_record,
+    write_record,
+)
+
+SPACING = 50
+
+
+def rows(first, last):
+    """Rows for samples first to last, counted from 1; every value tells which sample it is of."""
+    sample = np.arange(first, last + 1)
+    waters = sample % 4
+    columns = {name: (sample * 10).astype(kind) for name, kind in COLUMNS.items()}
+    columns |= {"step": sample * SPACING, "water_in_pore": waters.astype(np.int32)}
+    of = np.repeat(sample, waters).astype(np.float32)
+    return Rows(columns | {name: of for name in RAGGED})
+
+
+def assert_complete(found, last):
+    expected = rows(1, last)
+    for name, column in expected.columns.items():
+        assert np.array_equal(found[name], column), name
+        assert found[name].dtype == column.dtype, name
+
+
+def test_rows_come_back_with_their_types_and_attributes(tmp_path):
+    attributes = {"job": "abc", "engine": {"name": "openmm", "threads": 2}, "list": [1, 2.5, None]}
+    write_record(tmp_path / "r.h5", rows(1, 2000), attributes)
+    found, kept = read_record(tmp_path / "r.h5")
+    assert_complete(found, 2000)
+    assert kept == attributes
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 80))
+@settings(max_examples=10)
+def test_rewinding_keeps_exactly_the_rows_up_to_a_part_s_end(tmp_path_factory, sizes, joined):
+    """`joined`: how many of the parts were consolidated before the rewind."""
+    ends = np.cumsum(sizes).tolist()
+    for keep in [0, *ends]:
+        files = RecordFiles(tmp_path_factory.mktemp("record"))
+        for i, (size, end) in enumerate(zip(sizes, ends, strict=True)):
+            files.append(rows(end - size + 1, end))
+            if i == joined % len(sizes):
+                files.consolidate({})
+        assert files.last_step() == ends[-1] * SPACING
+        files.rewind(keep * SPACING)
+        assert files.last_step() == keep * SPACING
+        files.append(rows(keep + 1, keep + 3))
+        files.consolidate({"a": 1})
+        assert_complete(read_record(files.path)[0], keep + 3)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 7, 10, 11])
+def test_rows_until_a_step_take_their_waters_with_them(keep):
+    cut = rows(1, 10).until(keep * SPACING)
+    assert len(cut) == min(keep, 10)
+    if keep:
+        assert_complete(cut, min(keep, 10))
+    assert len(cut["theta_rad"]) == cut["water_in_pore"].sum()
+
+
+@pytest.mark.parametrize("ends", [[(1, 3), (5, 6)], [(1, 3), (3, 5)], [(1, 3), (2, 5)]])
+def test_a_gap_or_a_doubled_row_is_refused_and_nothing_is_touched(tmp_path, ends):
+    files = RecordFiles(tmp_path)
+    for first, last in ends:
+        files.append(rows(first, last))
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    with pytest.raises(RecordError, match="gap or a doubled row"):
+        files.consolidate({})
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before
+
+
+def test_joining_nothing_but_one_piece_is_that_piece():
+    assert_complete(join([rows(1, 5)]), 5)
+
+
+@pytest.mark.parametrize("damage", ["torn", "empty", "foreign", "missing"])
+def test_an_unreadable_record_is_a_record_error(tmp_path, damage):
+    path = tmp_path / "r.h5"
+    write_record(path, rows(1, 2000), {})
+    content = path.read_bytes()
+    content = {"torn": content[: len(content) // 2], "empty": b"", "foreign": b"x" * 999}.get(
+        damage
+    )
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"r\.h5"):
+        read_record(path)
+
+
+def test_consolidating_twice_or_with_nothing_new_changes_nothing(tmp_path):
+    files = RecordFiles(tmp_path)
+    files.append(rows(1, 4))
+    files.consolidate({"a": 1})
+    content = files.path.read_bytes()
+    files.consolidate({"a": 1})
+    assert files.path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["record.h5"]
+
+
+# --- killed between any two file operations ----------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: raised in place of a file operation, and of every one after it."""
+
+
+class Guillotine:
+    """Lets the first `moments` operations that change files happen, and no later one.
+
+    A killed process cleans nothing up, so operations in `finally` clauses fail as well.
+    """
+
+    def __init__(self, monkeypatch, moments):
+        self.left = moments
+        self.fell = False
+        for name in ("replace", "unlink", "rmdir", "rename", "mkdir"):
+            monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
+        monkeypatch.setattr(record.h5py, "File", self.guard(record.h5py.File, tears=True))
+
+    def guard(self, operation, tears=False):
+        def guarded(*args, **kwargs):
+            if tears and args[1] == "r":
+                return operation(*args, **kwargs)
+            if self.fell or self.left <= 0:
+                self.fell = True
+                if tears:
+                    args[0].write_bytes(b"torn")
+                raise Killed
+            self.left -= 1
+            return operation(*args, **kwargs)
+
+        return guarded
+
+
+def killed_at_every_moment(tmp_path, prepare, act):
+    """Yield folders: `act` killed at its first, second, ... operation, and at last not at all."""
+    for moment in range(200):
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        prepare(RecordFiles(folder))
+        with pytest.MonkeyPatch.context() as patch:
+            blade = Guillotine(patch, moment)
+            with suppress(Killed):
+                act(RecordFiles(folder))
+        yield folder
+        if not blade.fell:
+            assert moment > 0, "the operation changed no file: it was not tested"
+            return
+    raise AssertionError("never came to an end")
+
+
+def three_parts(files):
+    for first, last in ((1, 3), (4, 6), (7, 8)):
+        files.append(rows(first, last))
+
+
+def a_record_and_two_parts(files):
+    files.append(rows(1, 3))
+    files.consolidate({"was": "before"})
+    files.append(rows(4, 6))
+    files.append(rows(7, 8))
+
+
+starts = pytest.mark.parametrize("prepare", [three_parts, a_record_and_two_parts])
+
+
+@starts
+def test_a_kill_while_appending_leaves_all_of_the_part_or_none(tmp_path, prepare):
+    for folder in killed_at_every_moment(tmp_path, prepare, lambda f: f.append(rows(9, 12))):
+        files = RecordFiles(folder)
+        last = files.last_step() // SPACING
+        assert last in (8, 12)
+        files.consolidate({})
+        assert_complete(read_record(files.path)[0], last)
+        assert not (folder / "parts").exists()
+
+
+@starts
+def test_a_kill_while_consolidating_loses_and_doubles_nothing(tmp_path, prepare):
+    def consolidate(files):
+        files.consolidate({"now": 2})
+
+    for folder in killed_at_every_moment(tmp_path, prepare, consolidate):
+        files = RecordFiles(folder)
+        assert files.last_step() == 8 * SPACING
+        files.rewind(8 * SPACING)  # as a restart does first
+        files.consolidate({"now": 2})
+        found, attributes = read_record(files.path)
+        assert_complete(found, 8)
+        assert attributes == {"now": 2}
+        assert not (folder / "parts").exists()
+
+
+@starts
+def test_a_consolidation_killed_and_then_gone_on_from_loses_nothing(tmp_path, prepare):
+    for folder in killed_at_every_moment(tmp_path, prepare, lambda f: f.consolidate({})):
+        files = RecordFiles(folder)
+        files.append(rows(9, 12))
+        files.consolidate({})
+        assert_complete(read_record(files.path)[0], 12)
+
+
+@starts
+@pytest.mark.parametrize("keep", [0, 3, 6])
+def test_a_kill_while_rewinding_is_made_good_by_rewinding_again(tmp_path, prepare, keep):
+    def rewind(files):
+        files.rewind(keep * SPACING)
+
+    for folder in killed_at_every_moment(tmp_path, prepare, rewind):
+        files = RecordFiles(folder)
+        # What is left in between has no gap: another checkpoint could still be gone on from.
+        present = files.last_step() // SPACING
+        assert present >= keep
+        if present:
+            copy = folder.with_suffix(".copy")
+            shutil.copytree(folder, copy)
+            RecordFiles(copy).consolidate({})
+            assert_complete(read_record(copy / "record.h5")[0], present)
+        files.rewind(keep * SPACING)
+        files.append(rows(keep + 1, 12))
+        files.consolidate({})
+        assert_complete(read_record(files.path)[0], 12)
+
+
+def test_litter_of_a_killed_writer_does_not_stop_a_run_from_finishing(tmp_path):
+    files = RecordFiles(tmp_path)
+    files.append(rows(1, 3))
+    (tmp_path / "parts" / ".000000000000300.h5.99.tmp").write_bytes(b"torn")
+    files.consolidate({})
+    assert_complete(read_record(files.path)[0], 3)
+    assert not (tmp_path / "parts").exists()
