@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.current import crossing_current, current
-from ..analysis.sine import BRANCHES, branch_of_phase
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.sine import BRANCHES, PHASES, branch_of_phase
+from ..analysis.statistics import Interval, bootstrap, poisson
+from ..schema import Sine
+from ..units import E_PER_PS
 from .ensemble import Content, Ensemble
 
 _SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
@@ -23,17 +26,24 @@ def make(ensemble: Ensemble) -> Content:
 
     Two currents are kept apart: that of the whole cell, which on a fast sine is mostly the
     reservoirs' displacement current, and that of the pore's slab, on which every verdict rests.
+    Completed crossings are counted by branch.
     """
     sums = ensemble.sums()
+    phases = np.arange(PHASES)
     frames = [
-        _frame(ensemble, sums, estimator, species, interval)
-        for estimator, species, interval in _currents(ensemble, sums)
+        _frame(ensemble, sums, phases, estimator, species, interval)
+        for estimator, species, interval in _displacement_currents(ensemble, sums)
     ]
+    quarters = branch_of_phase()
+    for species, interval in _crossing_currents(_by_branch(sums)):
+        frames.append(_frame(ensemble, sums, quarters, "crossings", species, interval))
     table = pd.concat(frames, ignore_index=True)
-    return Content(table, _figure(ensemble, table), _findings(sums))
+    return Content(table, _figure(ensemble, table, sums), _findings(sums))
 
 
-def _currents(ensemble: Ensemble, sums: dict[str, NDArray]) -> Iterator[tuple[str, str, Interval]]:
+def _displacement_currents(
+    ensemble: Ensemble, sums: dict[str, NDArray]
+) -> Iterator[tuple[str, str, Interval]]:
     recording = ensemble.point.protocol.recording
     lengths = {
         "pore slab": ("slab", 2 * recording.slab_half_width_nm),
@@ -41,33 +51,51 @@ def _currents(ensemble: Ensemble, sums: dict[str, NDArray]) -> Iterator[tuple[st
     }
     for estimator, (column, length) in lengths.items():
         for species, ions in _SPECIES.items():
-            tables = {
-                "time": sums["time_ps"],
-                "q": np.add.reduce([sums[f"{i}_{column}_e_nm"] for i in ions]),
-            }
+            charge = np.add.reduce([sums[f"{ion}_{column}_e_nm"] for ion in ions])
+            tables = {"time": sums["time_ps"], "q": charge}
             interval = bootstrap(tables, partial(_rate, length_nm=length))
-            yield estimator, species, interval
-    time = sums["time_ps"].sum(axis=0)
-    for ion, charge in _CHARGE.items():
-        forward, backward = sums[f"{ion}_forward"].sum(axis=0), sums[f"{ion}_backward"].sum(axis=0)
-        yield "crossings", ion, crossing_current(forward, backward, charge, time)
+            yield estimator, species, _bounded(interval, tables)
 
 
 def _rate(tables: dict[str, NDArray], length_nm: float) -> NDArray:
     return current(tables["q"], length_nm, tables["time"])
 
 
+def _bounded(interval: Interval, tables: dict[str, NDArray]) -> Interval:
+    """Give a bin that no ion entered the bound of a zero count, not a bootstrap's certainty."""
+    empty = (tables["q"] == 0).all(axis=0)
+    bound = poisson(np.zeros(1)).high[0] * E_PER_PS / tables["time"].sum(axis=0)
+    low, high = np.where(empty, -bound, interval.low), np.where(empty, bound, interval.high)
+    return Interval(interval.value, low, high)
+
+
+def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:
+    """Sums over seeds and over the phases of each branch."""
+    member = branch_of_phase() == np.arange(len(BRANCHES))[:, None]
+    return {name: member @ v.sum(axis=0) for name, v in sums.items() if v.ndim == 2}
+
+
+def _crossing_currents(branch: dict[str, NDArray]) -> Iterator[tuple[str, Interval]]:
+    for ion, charge in _CHARGE.items():
+        ways = branch[f"{ion}_forward"], branch[f"{ion}_backward"]
+        yield ion, crossing_current(*ways, charge, branch["time_ps"])
+
+
 def _frame(
     ensemble: Ensemble,
     sums: dict[str, NDArray],
+    group: NDArray,
     estimator: str,
     species: str,
     interval: Interval,
 ) -> pd.DataFrame:
-    field = sums["field_ps"].sum(axis=0) / sums["time_ps"].sum(axis=0)
+    """Rows of one current; `group` says which row each phase bin belongs to."""
+    first = np.unique(group, return_index=True)[1]
+    time = np.bincount(group, sums["time_ps"].sum(axis=0))
+    field = np.bincount(group, sums["field_ps"].sum(axis=0)) / time
     return pd.DataFrame(
         {
-            "branch": np.array(BRANCHES)[branch_of_phase()],
+            "branch": np.array(BRANCHES)[branch_of_phase()[first]],
             "field_V_per_nm": field,
             # In steady state the pore carries the whole voltage of the cell.
             "voltage_V": field * ensemble.model.box[0],
@@ -76,49 +104,62 @@ def _frame(
             "current_nA": interval.value,
             "low_nA": interval.low,
             "high_nA": interval.high,
+            "time_ps": time,
             "seeds": len(ensemble.jobs),
         }
     )
 
 
 def _findings(sums: dict[str, NDArray]) -> dict[str, Any]:
-    counts = {
-        f"{ion}_crossings_{way}": int(sums[f"{ion}_{way}"].sum())
-        for ion in _CHARGE
-        for way in ("forward", "backward")
-    }
-    return counts | {"simulated_ps": float(sums["time_ps"].sum())}
+    time = float(sums["time_ps"].sum())
+    found: dict[str, Any] = {"simulated_ps": time}
+    for ion in _CHARGE:
+        counts = [int(sums[f"{ion}_{way}"].sum()) for way in ("forward", "backward")]
+        total = poisson(np.array(sum(counts)))
+        found[f"{ion}_crossings_forward"], found[f"{ion}_crossings_backward"] = counts
+        found[f"{ion}_crossings_per_ns"] = [
+            float(v) * 1000 / time for v in (total.value, total.low, total.high)
+        ]
+    return found
 
 
-def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(11, 4), layout="constrained")
+def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: dict[str, NDArray]) -> Figure:
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
     panels = [
-        ("pore slab", "total"),
-        ("pore slab", "K"),
-        ("pore slab", "Cl"),
-        ("whole cell", "total"),
+        ("pore slab", "total", "pore slab, K and Cl"),
+        ("pore slab", "K", "pore slab, K"),
+        ("pore slab", "Cl", "pore slab, Cl"),
+        ("whole cell", "total", "whole cell\n(with reservoir charging)"),
     ]
     axes = figure.subplots(1, len(panels), sharex=True)
-    for axis, (estimator, species) in zip(axes, panels, strict=True):
-        rows = table[(table.estimator == estimator) & (table.species == species)]
-        for branch, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
-            for sign in ("+", "-"):
-                part = rows[rows.branch == f"{branch} {sign}"]
-                name = branch if sign == "+" else None
-                axis.plot(part.field_V_per_nm, part.current_nA, color=color, label=name, lw=1.5)
-                axis.fill_between(
-                    part.field_V_per_nm, part.low_nA, part.high_nA, color=color, alpha=0.15, lw=0
-                )
-        axis.axhline(0, color="0.7", lw=0.5)
-        axis.axvline(0, color="0.7", lw=0.5)
-        axis.set(xlabel="E (V/nm)", title=f"{estimator}, {species}")
+    for axis, (estimator, species, title) in zip(axes, panels, strict=True):
+        _loop(axis, table[(table.estimator == estimator) & (table.species == species)])
+        axis.set_xlabel("E (V/nm)")
+        axis.set_title(title, fontsize=10)
     axes[0].set_ylabel("I (nA)")
     axes[0].legend(frameon=False)
-    axes[-1].set_title("whole cell, total\n(includes reservoir charging)")
-    protocol = ensemble.point.protocol
-    figure.suptitle(
-        f"{ensemble.title}; f = {getattr(protocol, 'frequency_GHz', 0):g} GHz; "
-        f"{len(ensemble.jobs)} seeds, bands 95 %",
-        fontsize=10,
-    )
+    figure.suptitle(_title(ensemble, sums), fontsize=10)
     return figure
+
+
+def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
+    protocol, time = ensemble.point.protocol, sums["time_ps"].sum()
+    assert isinstance(protocol, Sine)
+    ways = [f"{ion}_{way}" for ion in _CHARGE for way in ("forward", "backward")]
+    crossings = sum(sums[name].sum() for name in ways)
+    return (
+        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz; {len(ensemble.jobs)} seeds, "
+        f"{time:.0f} ps, {crossings:.0f} completed crossings; bands 95 %"
+    )
+
+
+def _loop(axis: Axes, rows: pd.DataFrame) -> None:
+    for name, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
+        for sign in ("+", "-"):
+            part = rows[rows.branch == f"{name} {sign}"]
+            label = name if sign == "+" else None
+            axis.plot(part.field_V_per_nm, part.current_nA, color=color, label=label, lw=1.5)
+            band = (part.field_V_per_nm, part.low_nA, part.high_nA)
+            axis.fill_between(*band, color=color, alpha=0.15, lw=0)
+    axis.axhline(0, color="0.7", lw=0.5)
+    axis.axvline(0, color="0.7", lw=0.5)

@@ -1,0 +1,113 @@
+"""`python -m januspore`: questions to a data space."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+import signac
+
+from .errors import InputError
+from .results import figures, findings, parse_filter, product_table, results
+
+#: What a terminal has room for; `--csv` and `--json` have every column.
+_SHOWN = (
+    "job",
+    "charge_set.material",
+    "charge_set.Mo",
+    "charge_set.S",
+    "charge_set.Se",
+    "protocol.name",
+    "seed",
+    "simulated_ps",
+    "T_trans_K",
+    "waters_in_pore",
+    "bulk_water_per_nm3",
+    "sigma_theta_low_field_rad",
+    "sigma_theta_high_field_rad",
+    "K_crossings_forward",
+    "K_crossings_backward",
+    "Cl_crossings_forward",
+    "Cl_crossings_backward",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        project = signac.get_project(str(options.project), search=False)
+    except LookupError:
+        print(f"error: --project = {options.project}: no data space here", file=sys.stderr)
+        return 2
+    try:
+        options.command(project, options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _results(project: signac.Project, options: argparse.Namespace) -> None:
+    where = parse_filter(options.filter)
+    if options.product:
+        table = product_table(project, options.product, where)
+    else:
+        table = results(project, where)
+    if options.csv:
+        print(table.to_csv(index=False), end="")
+    elif options.json:
+        print(table.to_json(orient="records", indent=1))
+    elif table.empty:
+        print("no results match")
+    else:
+        print(_narrow(table if options.product else table[[c for c in _SHOWN if c in table]]))
+
+
+def _summary(project: signac.Project, options: argparse.Namespace) -> None:
+    table = results(project)
+    if table.empty:
+        print("the data space is empty; python init.py makes jobs")
+        return
+    done = table.groupby(["charge_set.material", "protocol.name"])["analysed"]
+    print(done.agg(jobs="size", analysed="sum").reset_index().to_string(index=False))
+    for ensemble, product, found in findings(project):
+        for key, value in found.items():
+            print(f"{ensemble} {product}: {key} = {_short(value)}")
+    for path in figures(project):
+        print(f"figure: {path.relative_to(project.path)}")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and len(value) == 3 and all(isinstance(v, float) for v in value):
+        return "{:.3g} [{:.3g}, {:.3g}]".format(*value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _narrow(table: pd.DataFrame) -> str:
+    table = table.rename(columns=lambda c: c.removeprefix("charge_set.").removeprefix("protocol."))
+    if "job" in table:
+        table["job"] = table["job"].str[:8]
+    return table.to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m januspore", description=__doc__)
+    parser.add_argument(
+        "--project", type=Path, default=Path.cwd(), help="the data space (default: this folder)"
+    )
+    commands = parser.add_subparsers(required=True)
+    ask = commands.add_parser("results", help="results by state point")
+    ask.add_argument("filter", nargs="*", metavar="KEY=VALUE", help="such as charge_set.Se=-0.45")
+    ask.add_argument("--product", help="a product's table instead of one row for each job")
+    form = ask.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="every column, as CSV")
+    form.add_argument("--json", action="store_true", help="every column, as JSON records")
+    ask.set_defaults(command=_results)
+    tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
+    tell.set_defaults(command=_summary)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Results by state point, as pandas tables."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import signac
+
+from .aggregates import PRODUCTS
+from .conditions import read_summary
+from .errors import InputError
+
+
+def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return one row for each job: its state point, flattened, and its summary.
+
+    Args:
+        project: the data space.
+        where: values by dotted key, such as ``{"charge_set.Se": -0.45, "protocol.name": "sine"}``.
+
+    Returns:
+        Columns `job`, the state point's keys that any matching job has, `analysed`, and the
+        summary's (see `januspore.analysis.job`); jobs not analysed yet have no values there.
+
+    Raises:
+        InputError: no job has such a key.
+    """
+    rows = []
+    for job in _find(project, where or {}):
+        summary = read_summary(job)
+        rows.append(
+            {"job": job.id, **dict(_flat(job.cached_statepoint)), "analysed": summary is not None}
+            | (summary or {})
+        )
+    order = ["charge_set.material", "protocol.name", "seed"]
+    table = pd.DataFrame(rows)
+    return table if table.empty else table.sort_values(order, ignore_index=True)
+
+
+def product_table(
+    project: signac.Project, name: str, where: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return the rows of a product of every matching ensemble, with its charges in front.
+
+    Raises:
+        InputError: there is no such product, or no job has such a key.
+    """
+    product = next((p for p in PRODUCTS if p.name == name), None)
+    if product is None:
+        raise InputError(
+            f"--product = {name!r}: must be one of {', '.join(p.name for p in PRODUCTS)}"
+        )
+    jobs = [job for job in _find(project, where or {}) if product.concerns(job)]
+    frames = []
+    for path in sorted({product.path(job, "json") for job in jobs}):
+        if path.exists():
+            made = json.loads(path.read_text(encoding="utf-8"))
+            frame = pd.DataFrame(made["table"])
+            for key, value in reversed(made["charge_set"].items()):
+                frame.insert(0, f"charge_set.{key}", value)
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def figures(project: signac.Project) -> list[Path]:
+    """Return the paths of all figures made."""
+    return sorted(Path(project.path, "results").glob("*/*/*.png"))
+
+
+def findings(project: signac.Project) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (ensemble, product, findings) of every product made."""
+    found = []
+    for path in sorted(Path(project.path, "results").glob("*/*/*.json")):
+        made = json.loads(path.read_text(encoding="utf-8"))
+        found.append((path.parent.name, made["product"], made["findings"]))
+    return found
+
+
+def parse_filter(words: list[str]) -> dict[str, Any]:
+    """Read "key=value" words; a value is JSON where it is JSON, else a string.
+
+    Raises:
+        InputError: a word is not of that form.
+    """
+    where: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key or not text:
+            raise InputError(f"{word!r}: must be KEY=VALUE, such as charge_set.Se=-0.45")
+        try:
+            where[key] = json.loads(text)
+        except ValueError:
+            where[key] = text
+    return where
+
+
+def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
+    found = list(project.find_jobs(dict(where)))
+    if where and not found:
+        known = {key for job in project for key, _ in _flat(job.cached_statepoint)}
+        for key in where:
+            if key not in known:
+                shown = ", ".join(sorted(known)) or "none, the data space is empty"
+                raise InputError(f"{key}: no job has this key; keys here: {shown}")
+    return found
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
