@@ -57,7 +57,7 @@ def product_table(
     for path in sorted({product.path(job, "json") for job in jobs}):
         if path.exists():
             made = json.loads(path.read_text(encoding="utf-8"))
-            frame = pd.DataFrame(made["table"])
+            frame = pd.read_csv(path.with_suffix(".csv"))
             for key, value in reversed(made["charge_set"].items()):
                 frame.insert(0, f"charge_set.{key}", value)
             frames.append(frame)

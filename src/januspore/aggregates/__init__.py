@@ -4,13 +4,12 @@ A product is a module here with a function ``make(ensemble) -> Content``, and a 
 `project.py` makes an aggregate operation of each row.
 """
 
-from ..conditions import is_analysed, is_equilibrated
 from .product import Product
 
 PRODUCTS: tuple[Product, ...] = (
-    Product("system_picture", protocol="equilibrate", ready=is_equilibrated),
-    Product("ie_curve", protocol="sine", ready=is_analysed),
-    Product("water_order", protocol="sine", ready=is_analysed),
+    Product("system_picture", protocol="equilibrate"),
+    Product("ie_curve", protocol="sine"),
+    Product("water_order", protocol="sine"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

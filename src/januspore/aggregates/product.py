@@ -7,13 +7,13 @@ makes it (see `januspore.aggregates.ensemble`) is only imported to run it.
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..analysis import VERSION
-from ..conditions import read_summary
+from ..conditions import is_analysed, read_summary
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,14 @@ class Product:
 
     name: str
     protocol: str
-    ready: Callable[[Any], bool]
 
     def concerns(self, job: Any) -> bool:
         """Whether a job is an input of this product."""
         return bool(job.cached_statepoint["protocol"]["name"] == self.protocol)
 
     def is_ready(self, *jobs: Any) -> bool:
-        """Whether every input is there."""
-        return all(self.ready(job) for job in jobs)
+        """Whether every input is analysed."""
+        return all(is_analysed(job) for job in jobs)
 
     def is_made(self, *jobs: Any) -> bool:
         """Whether the product's recorded digest is that of its present inputs."""

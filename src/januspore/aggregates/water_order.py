@@ -14,7 +14,8 @@ from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
-_FITS = 100
+#: Resamples of the fitted width, which is slow; only where both signs are pooled.
+_FITS = 30
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -85,9 +86,10 @@ def _frame(
         "water_samples": tables["waters"].sum(axis=0).astype(int),
         "seeds": len(tables["waters"]),
     }
+    fits = _FITS if sign == "both" else 0
     intervals = {
         "sigma_theta_rad": bootstrap(tables, lambda t: circular_std(t["theta"])),
-        "sigma_fit_rad": bootstrap(tables, lambda t: gaussian_std(t["theta"]), repeats=_FITS),
+        "sigma_fit_rad": bootstrap(tables, lambda t: gaussian_std(t["theta"]), repeats=fits),
         "cos_dipole": bootstrap(tables, _alignment),
     }
     for name, interval in intervals.items():

@@ -43,12 +43,12 @@ def bootstrap(
         seed: of the resampling; a product is the same whenever it is made.
 
     Returns:
-        An interval; NaN bounds for a single seed, and where resamples give no finite estimate.
+        An interval; NaN bounds for a single seed, without resamples, and where resamples give no finite estimate.
     """
     n = len(next(iter(tables.values())))
     value = estimator({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()})[0]
     nothing = np.full_like(value, np.nan)
-    if n < 2:
+    if n < 2 or repeats < 2:
         return Interval(value, nothing, nothing)
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(n, np.full(n, 1.0 / n), size=repeats).astype(float)

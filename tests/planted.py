@@ -1,0 +1,61 @@
+"""Records with a known answer, as a simulation would have left them."""
+
+import numpy as np
+
+from januspore.analysis.job import analyse_record, write_json
+from januspore.conditions import trajectory
+from januspore.dataspace import point_of
+from januspore.field import mean, programme_of
+from januspore.model.system import build_model
+from januspore.simulate.record import COLUMNS, RAGGED, Rows, write_record
+from januspore.units import E_PER_PS
+
+
+def planted_rows(point, current_nA, spread_rad, rng, waters=8, noise_e_nm=0.02):
+    """Rows of a driven job.
+
+    Args:
+        point: its state point.
+        current_nA: function of the field (V/nm) and its sign of change: the pore-slab current.
+        spread_rad: function of |field|: width of theta about the field's direction.
+        rng: source of randomness.
+        waters: in the pore at every sample.
+        noise_e_nm: of the displacement in one sample interval.
+    """
+    protocol, recording = point.protocol, point.protocol.recording
+    programme, dt = programme_of(protocol), recording.sample_interval_ps
+    n = round(programme.duration_ps / dt)
+    time = (np.arange(n) + 1) * dt
+    field = np.array([mean(programme, t - dt, t) for t in time])
+    rising = np.sign(np.gradient(np.abs(field)))
+    width = 2 * recording.slab_half_width_nm
+    slab = np.array([current_nA(e, r) for e, r in zip(field, rising, strict=True)])
+    slab = slab * width * dt / E_PER_PS
+    columns = {name: np.zeros(n, dtype=kind) for name, kind in COLUMNS.items()}
+    steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
+    columns["step"] = (np.arange(n) + 1) * steps
+    columns["time_ps"], columns["field_V_per_nm"] = time, field
+    for ion in ("K", "Cl"):  # half of the current each
+        columns[f"{ion}_slab_e_nm"] = slab / 2 + rng.normal(0, noise_e_nm, n)
+        columns[f"{ion}_cell_e_nm"] = columns[f"{ion}_slab_e_nm"] * 3
+    columns["water_in_pore"][:] = waters
+    columns["T_trans_K"][:], columns["T_rot_K"][:] = 300.0, 300.0
+    direction = np.repeat(np.where(field < 0, np.pi, 0.0), waters)
+    sigma = np.repeat([spread_rad(abs(e)) for e in field], waters)
+    theta = np.mod(direction + rng.normal(0, sigma) + np.pi, 2 * np.pi) - np.pi
+    columns["theta_rad"], columns["cos_dipole"] = theta, np.cos(theta)
+    for name in RAGGED:
+        columns[name] = columns[name].astype(np.float32)
+    return Rows(columns)
+
+
+def plant(job, rows):
+    """Leave the files in a job that simulation and analysis would have left."""
+    point = point_of(job)
+    trajectory(job).mkdir(parents=True, exist_ok=True)
+    write_record(trajectory(job) / "record.h5", rows, {})
+    sums, summary = analyse_record(rows, point, build_model(point))
+    from pathlib import Path
+
+    write_json(Path(job.fn("analysis.json")), {"sums": sums})
+    write_json(Path(job.fn("summary.json")), summary)

@@ -1,0 +1,198 @@
+"""Products recover planted answers, and are made again exactly when their inputs change."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted import plant, planted_rows
+
+from januspore.aggregates import PRODUCTS
+from januspore.aggregates.product import ensemble_key
+from januspore.analysis.orientation import CENTRES, circular_std, gaussian_std, histogram, turned
+from januspore.conditions import is_analysed
+from januspore.dataspace import init_command, open_project, point_of
+from januspore.errors import InputError
+from januspore.results import findings, product_table, results
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def space(tmp_path):
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    return tmp_path
+
+
+def loop(field, rising):
+    """A pinched loop: the forward branch carries twice the reverse branch's current."""
+    return 400.0 * field * (1.0 if rising > 0 else 0.5)
+
+
+def narrowing(field):
+    return 1.2 - 0.6 * field
+
+
+def planted_space(space, *arguments, current=loop, spread=narrowing, **options):
+    init_command(list(arguments), space)
+    project = open_project(space)
+    for job in project.find_jobs({"protocol.name": "sine"}):
+        if not is_analysed(job):
+            rng = np.random.default_rng(job.statepoint["seed"])
+            plant(job, planted_rows(point_of(job), current, spread, rng, **options))
+    return project
+
+
+def ensembles(project, product):
+    groups = {}
+    for job in project:
+        if product.concerns(job):
+            groups.setdefault(ensemble_key(job), []).append(job)
+    return list(groups.values())
+
+
+def make_all(project, names=("ie_curve", "water_order")):
+    """Make what is not made; return (product, charges of S) of what was."""
+    made = []
+    for product in PRODUCTS:
+        if product.name in names:
+            for jobs in ensembles(project, product):
+                if product.is_ready(*jobs) and not product.is_made(*jobs):
+                    product.run(*jobs)
+                    made.append((product.name, jobs[0].statepoint["charge_set"]["S"]))
+    return made
+
+
+def test_a_planted_loop_is_recovered_within_its_intervals(space):
+    project = planted_space(space)
+    make_all(project, ("ie_curve",))
+    table = product_table(project, "ie_curve", {"charge_set.Se": -0.45})
+    rows = table[(table.estimator == "pore slab") & (table.species == "total")]
+    rising = np.where(rows.branch.str.startswith("forward"), 1, -1)
+    truth = [loop(e, r) for e, r in zip(rows.field_V_per_nm, rising, strict=True)]
+    inside = (rows.low_nA <= truth) & (truth <= rows.high_nA)
+    # 40 intervals of 95 %: fewer than 33 inside has a chance of 1e-4.
+    assert inside.sum() >= 33
+    half = table[(table.estimator == "pore slab") & (table.species == "K")]
+    assert half.current_nA.to_numpy() == pytest.approx(rows.current_nA.to_numpy() / 2, abs=40)
+    assert rows.voltage_V.to_numpy() == pytest.approx(
+        rows.field_V_per_nm.to_numpy() * 3.67, rel=0.1
+    )
+
+
+def test_a_pore_that_no_ion_entered_gets_a_bound_not_a_zero(space):
+    project = planted_space(space, current=lambda e, r: 0.0, noise_e_nm=0.0)
+    make_all(project, ("ie_curve",))
+    table = product_table(project, "ie_curve")
+    slab = table[table.estimator == "pore slab"]
+    assert (slab.current_nA == 0).all()
+    # 3.689 elementary charges could have passed in the time of each bin, either way.
+    assert slab.high_nA.to_numpy() == pytest.approx(3.689 * 160.2177 / slab.time_ps, rel=1e-3)
+    assert (slab.low_nA == -slab.high_nA).all()
+
+
+def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(space):
+    project = planted_space(space)
+    make_all(project, ("water_order",))
+    table = product_table(project, "water_order")
+    rows = table[(table.branch == "both") & (table.sign == "both")]
+    truth = narrowing(rows.field_V_per_nm)
+    # Each window has some 1,300 angles: a width of 1.2 rad is known to about 0.03 rad.
+    assert rows.sigma_theta_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.1)
+    assert rows.sigma_fit_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.2)
+    found = dict((p, f) for _, p, f in findings(project))["water_order"]
+    value, low, high = found["narrowing_rad"]
+    assert low < truth.iloc[0] - truth.iloc[-1] < high
+    assert value == pytest.approx(truth.iloc[0] - truth.iloc[-1], abs=0.1)
+    assert "rises with field beyond its interval" in found["verdict"]
+
+
+def test_water_that_ignores_the_field_gets_no_verdict_of_order(space):
+    project = planted_space(space, spread=lambda e: 1.0)
+    make_all(project, ("water_order",))
+    found = findings(project)[0][2]
+    assert "not enough data" in found["verdict"]
+
+
+def test_one_seed_says_that_it_gives_no_interval(space):
+    project = planted_space(space, "--seeds", "0")
+    make_all(project)
+    assert "one seed gives no interval" in findings(project)[-1][2]["verdict"]
+
+
+def test_extending_a_sweep_makes_exactly_the_touched_products_again(space):
+    project = planted_space(space)
+    both = {("ie_curve", -0.61), ("water_order", -0.61)}
+    assert set(make_all(project)) == both
+    assert make_all(project) == []
+    project = planted_space(space, "--charges", "Mo=1.06,S=-0.53,Se=-0.53")
+    assert set(make_all(project)) == {("ie_curve", -0.53), ("water_order", -0.53)}
+    project = planted_space(space, "--seeds", "4:5")
+    assert set(make_all(project)) == both
+    assert make_all(project) == []
+
+
+def test_a_product_waits_for_every_seed(space):
+    project = planted_space(space)
+    make_all(project)
+    init_command(["--seeds", "4:5"], space)
+    assert make_all(open_project(space)) == []
+
+
+def test_products_carry_their_provenance(space):
+    project = planted_space(space)
+    make_all(project, ("ie_curve",))
+    path = next(Path(project.path, "results").rglob("ie_curve.json"))
+    kept = json.loads(path.read_text())
+    assert {j["seed"] for j in kept["jobs"]} == {0, 1, 2, 3}
+    assert {"digest", "code", "protocol", "charge_set", "boundary"} <= kept.keys()
+    assert path.with_suffix(".png").stat().st_size > 10_000
+
+
+def test_results_by_state_point(space):
+    project = planted_space(space)
+    table = results(project, {"charge_set.Se": -0.45, "protocol.name": "sine"})
+    assert isinstance(table, pd.DataFrame) and list(table.seed) == [0, 1, 2, 3]
+    assert (table.simulated_ps == 25).all() and table.analysed.all()
+    assert results(project, {"protocol.name": "equilibrate"}).analysed.sum() == 0
+    with pytest.raises(InputError, match=r"charge_set\.Sb"):
+        results(project, {"charge_set.Sb": 1})
+
+
+def test_results_on_the_command_line(space):
+    planted_space(space)
+
+    def ask(*words):
+        command = ["python", "-m", "januspore", "--project", str(space), *words]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    table = ask("results", "charge_set.Se=-0.45", "protocol.name=sine")
+    assert table.returncode == 0 and len(table.stdout.strip().splitlines()) == 5
+    assert len(json.loads(ask("results", "seed=2", "--json").stdout)) == 2
+    assert ask("results", "--csv").stdout.startswith("job,")
+    bad = ask("results", "seed")
+    assert bad.returncode == 2 and len(bad.stderr.strip().splitlines()) == 1
+
+
+def test_widths_of_a_known_distribution():
+    rng = np.random.default_rng(0)
+    for mu, sigma in ((0.0, 0.4), (3.0, 0.7)):  # the second straddles +-pi
+        theta = np.mod(rng.normal(mu, sigma, 50_000) + np.pi, 2 * np.pi) - np.pi
+        counts = histogram(theta, np.zeros(len(theta), dtype=int), 1)
+        assert counts.sum() == len(theta)
+        assert circular_std(counts)[0] == pytest.approx(sigma, abs=0.01)
+        assert gaussian_std(counts)[0] == pytest.approx(sigma, abs=0.02)
+
+
+def test_turning_a_histogram_moves_angles_by_pi():
+    counts = histogram(np.array([0.1, 0.1, -3.0]), np.zeros(3, dtype=int), 1)[0]
+    before, after = counts @ np.exp(1j * CENTRES), turned(counts) @ np.exp(1j * CENTRES)
+    assert after == pytest.approx(-before)
+
+
+def test_an_empty_pore_has_no_width():
+    counts = np.zeros((1, len(CENTRES)))
+    assert np.isnan(circular_std(counts)[0]) and np.isnan(gaussian_std(counts)[0])

@@ -1,0 +1,73 @@
+"""Intervals cover what they claim; counts get bounds."""
+
+import numpy as np
+import pytest
+
+from januspore.analysis.statistics import bootstrap, integrated_time, poisson, run_mean
+
+
+@pytest.mark.parametrize("seeds", [3, 4, 10])
+def test_bootstrap_over_seeds_covers_a_planted_mean(seeds):
+    rng, repeats = np.random.default_rng(1), 400
+    truth, covered = 3.0, 0
+    for k in range(repeats):
+        # Each seed: charge carried, Poisson about its own mean, and the time it took.
+        table = {"q": rng.normal(truth, 1.0, (seeds, 1)), "t": np.ones((seeds, 1))}
+        interval = bootstrap(table, lambda t: t["q"] / t["t"], repeats=300, seed=k)
+        covered += bool(interval.low[0] <= truth <= interval.high[0])
+    # 95 % nominal; 400 repetitions have a standard error of 1.1 %.
+    assert 0.91 <= covered / repeats <= 0.98
+
+
+def test_bootstrap_of_a_ratio_of_sums_covers():
+    rng, repeats, covered = np.random.default_rng(2), 400, 0
+    for k in range(repeats):
+        time = rng.uniform(5, 15, (6, 1))
+        table = {"q": rng.poisson(2.0 * time).astype(float), "t": time}
+        interval = bootstrap(table, lambda t: t["q"] / t["t"], repeats=300, seed=k)
+        covered += bool(interval.low[0] <= 2.0 <= interval.high[0])
+    assert 0.91 <= covered / repeats <= 0.98
+
+
+def test_one_seed_has_a_value_and_no_interval():
+    interval = bootstrap({"q": np.array([[2.0]])}, lambda t: t["q"])
+    assert interval.value[0] == 2.0
+    assert np.isnan(interval.low[0]) and np.isnan(interval.high[0])
+
+
+def test_bootstrap_is_the_same_whenever_it_is_made():
+    table = {"q": np.random.default_rng(0).normal(size=(5, 3))}
+    one, two = (bootstrap(table, lambda t: t["q"]) for _ in range(2))
+    assert np.array_equal(one.low, two.low)
+
+
+def ar1(rng, n, rho):
+    x = np.empty(n)
+    x[0] = rng.normal()
+    for i in range(1, n):
+        x[i] = rho * x[i - 1] + np.sqrt(1 - rho**2) * rng.normal()
+    return x
+
+
+def test_integrated_time_of_a_known_process():
+    rho = 0.8
+    tau = integrated_time(ar1(np.random.default_rng(3), 100_000, rho))
+    assert tau == pytest.approx((1 + rho) / (1 - rho), rel=0.1)  # 9; error about 2 % of 1e5 samples
+    assert integrated_time(np.random.default_rng(4).normal(size=50_000)) == pytest.approx(
+        1, abs=0.1
+    )
+
+
+def test_run_mean_covers_the_mean_of_a_correlated_series():
+    rng, covered, repeats = np.random.default_rng(5), 0, 300
+    for _ in range(repeats):
+        interval = run_mean(ar1(rng, 2000, 0.8))
+        covered += bool(interval.low <= 0.0 <= interval.high)
+    assert 0.90 <= covered / repeats <= 0.98
+
+
+def test_a_zero_count_gets_a_bound():
+    interval = poisson(np.array([0, 4]))
+    assert interval.low[0] == 0 and interval.high[0] == pytest.approx(3.689, abs=1e-3)
+    assert interval.low[1] == pytest.approx(1.090, abs=1e-3)
+    assert interval.high[1] == pytest.approx(10.242, abs=1e-3)

@@ -1,0 +1,168 @@
+"""Studies and `init.py`: expansion, extension, refusals."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from januspore.dataspace import dump, init_command, open_project, plan
+from januspore.errors import InputError
+from januspore.schema import parent_of
+from januspore.study import load_study, parse_charges, parse_seeds
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def space(tmp_path):
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    return tmp_path
+
+
+def init(space, *arguments):
+    init_command(list(arguments), space)
+
+
+def ids(space):
+    return {job.id for job in open_project(space)}
+
+
+def tree(space):
+    return sorted(p for p in space.rglob("*") if "studies" not in p.parts)
+
+
+def test_init_twice_is_a_no_op(space, capsys):
+    init(space)
+    before = {p: p.stat().st_mtime_ns for p in tree(space) if p.name == "signac_statepoint.json"}
+    assert "8 new, 0 existing" in capsys.readouterr().out
+    init(space)
+    assert "0 new, 8 existing" in capsys.readouterr().out
+    assert {
+        p: p.stat().st_mtime_ns for p in tree(space) if p.name == "signac_statepoint.json"
+    } == before
+
+
+def test_extension_by_charges_and_seeds_leaves_every_old_job(space):
+    init(space)
+    old = ids(space)
+    init(space, "--charges", "Mo=1.06,S=-0.66,Se=-0.40")
+    more = ids(space)
+    assert old < more and len(more) == 16
+    init(space, "--seeds", "4:6")
+    assert more < ids(space)
+    # Seeds beyond the equilibrations start from later snapshots of the same four.
+    equilibrations = open_project(space).find_jobs(
+        {"protocol.name": "equilibrate", "charge_set.Se": -0.45}
+    )
+    assert sorted(job.doc["snapshots"] for job in equilibrations) == [1, 1, 2, 2]
+    assert len(equilibrations) == 4
+
+
+def test_dry_run_writes_no_job(space, capsys):
+    init(space, "--dry-run", "--study", "paper")
+    assert "dry run" in capsys.readouterr().out
+    assert not ids(space)
+
+
+def test_paper_study_is_the_papers():
+    points = load_study("paper", ROOT / "studies").state_points()
+    sets = {tuple(p.charge_set.model_dump().values()) for p in points}
+    assert len(sets) == 5
+    sines = [p for p in points if p.protocol.name == "sine"]
+    assert {(p.protocol.amplitude_V_per_nm, p.protocol.frequency_GHz) for p in sines} == {
+        (1.2, 0.2)
+    }
+    assert {p.protocol.cycles for p in sines} == {10} and len(sines) == 50
+    trains = [p for p in points if p.protocol.name == "pulse_train"]
+    assert {p.seed for p in trains} == set(range(150))
+    parents = {parent_of(p).model_dump_json() for p in points}
+    assert len(parents) == 50  # ten equilibrations a charge set serve every protocol
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--charges", "Mo=1.06,S=-0.66,Se=-0.30"], "sum to 0 e"),
+        (["--charges", "Mo=1.06,S=-0.66,Sb=-0.40"], "Sb"),
+        (["--charges", "Mo=1.06,S=abc"], "S=abc"),
+        (["--charges", "Mo=nan,S=0"], "Mo"),
+        (["--protocol", "cosine"], "cosine"),
+        (["--seeds", "7:3"], "7:3"),
+        (["--seeds", "-1"], "-1"),
+        (["--seeds", "0,0"], "same seed"),
+        (["--seeds", "5,65541"], "65541"),
+        (["--study", "nothing"], "nothing"),
+        (["--study", "../../etc/passwd.toml"], "passwd"),
+    ],
+)
+def test_bad_arguments_give_one_line_and_write_nothing(space, arguments, names):
+    open_project(space)
+    before = tree(space)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    shutil.copy(ROOT / "init.py", space / "init.py")
+    done = subprocess.run(
+        [sys.executable, "init.py", *arguments],
+        cwd=space,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    (space / "init.py").unlink()
+    assert done.returncode == 2, done.stderr
+    assert names in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert tree(space) == before
+
+
+def test_a_seed_that_an_engine_cannot_tell_from_one_already_there_is_refused(space):
+    init(space, "--seeds", "5")
+    before = ids(space)
+    with pytest.raises(InputError, match="65541"):
+        init(space, "--seeds", "65541")
+    assert ids(space) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 'red'", "colour"),
+        ("charge_sets = 3", "charge_sets"),
+        ("[[charge_sets]]\nMo = 1.0\nS = -0.5", "protocols"),
+        ("[[charge_sets]]\nMo = 1.0\nS = -0.5\n[[protocols]]\nname = 'sine'\nspeed = 2", "speed"),
+        ("[cell", "TOML"),
+    ],
+)
+def test_bad_study_files_name_the_key(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(str(path)).state_points()
+    assert "\n" not in str(caught.value)
+
+
+def test_charges_typed_in_another_order_or_precision_are_one_job(space):
+    project = open_project(space)
+    study = load_study("quick", ROOT / "studies")
+    one = study.state_points([parse_charges("Mo=1.06,S=-0.61,Se=-0.45")])
+    two = study.state_points([parse_charges("Se=-0.4500000000001,Mo=1.06,S=-0.61")])
+    assert [project.open_job(dump(p)).id for p in one] == [
+        project.open_job(dump(p)).id for p in two
+    ]
+
+
+def test_plan_counts_the_time_to_simulate(space):
+    points = load_study("quick", ROOT / "studies").state_points()
+    assert plan(open_project(space), points).simulated_ps() == pytest.approx(4 * (8 + 25))
+
+
+def test_seeds_forms():
+    assert parse_seeds("0:3,7") == (0, 1, 2, 7)
+    assert parse_seeds([4, 2]) == (4, 2)
+
+
+def test_signac_config_is_a_link_to_the_file_in_sight():
+    link = ROOT / ".signac" / "config"
+    assert link.is_symlink() and link.resolve() == ROOT / "signac.rc"
+    assert "schema_version = 2" in (ROOT / "signac.rc").read_text()

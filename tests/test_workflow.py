@@ -1,0 +1,99 @@
+"""The whole road on real dynamics, as a user types it, in a copy of the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+#: The quick study, cut to the fewest steps that still pass every stage.
+SHORT = {
+    'seeds = "0:4"': 'seeds = "0:2"',
+    "count = 4": "count = 2",
+    "relax_ps = 8.0": "relax_ps = 0.4",
+    "snapshot_interval_ps = 4.0": "snapshot_interval_ps = 0.2",
+    "frequency_GHz = 40.0": "frequency_GHz = 500.0",
+    "frame_interval_ps = 5.0": "frame_interval_ps = 1.0",
+    "sample_interval_ps = 0.1": "sample_interval_ps = 0.05\nenergy_interval_ps = 0.5",
+}
+
+
+def copy_project(target):
+    """Copy what a clone has, with the quick study cut short."""
+    for name in ("project.py", "init.py", "signac.rc", "Makefile", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, target / name)
+    shutil.copytree(ROOT / ".signac", target / ".signac", symlinks=True)
+    shutil.copytree(ROOT / "studies", target / "studies")
+    study = target / "studies" / "quick.toml"
+    text = study.read_text()
+    for old, new in SHORT.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    study.write_text(text)
+    return target
+
+
+def run(space, *command, **options):
+    """Run a command there, with this environment's programs first in the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        command, cwd=space, env=environment, capture_output=True, text=True, **options
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    """A data space with the short study run to its end."""
+    target = copy_project(tmp_path_factory.mktemp("space"))
+    run(target, "python", "init.py")
+    run(target, "python", "project.py", "run")
+    return target
+
+
+def stamps(space):
+    places = [space / "workspace", space / "results"]
+    return {p: p.stat().st_mtime_ns for place in places for p in place.rglob("*") if p.is_file()}
+
+
+def test_from_init_to_figures(space):
+    names = {p.parent.parent.name for p in (space / "results").glob("*/*/*.png")}
+    assert names == {"system_picture", "ie_curve", "water_order"}
+    summary = run(space, "python", "-m", "januspore", "summary").stdout
+    assert "verdict" in summary and summary.count("figure:") == 3
+    assert len(list((space / "workspace").glob("*/trajectory/record.h5"))) == 4
+    assert not list((space / "workspace").glob("*/trajectory/parts"))
+
+
+def test_a_second_run_does_nothing(space):
+    before = stamps(space)
+    run(space, "python", "init.py")
+    run(space, "python", "project.py", "run")
+    assert stamps(space) == before
+
+
+def test_signac_finds_jobs_and_knows_the_engine(space):
+    found = run(space, "signac", "find", '{"protocol.name": "sine"}').stdout.split()
+    assert len(found) == 2
+    assert len(run(space, "signac", "find", '{"doc.engine.name": "openmm"}').stdout.split()) == 4
+
+
+def test_a_job_begun_with_another_engine_is_refused(space):
+    import signac
+
+    project = signac.get_project(str(space), search=False)
+    job = next(iter(project.find_jobs({"protocol.name": "sine"})))
+    job.doc["engine"]["name"] = "hoomd"
+    record = Path(job.path, "trajectory", "record.h5")
+    aside = record.rename(record.with_suffix(".aside"))
+    try:
+        with pytest.raises(AssertionError, match="begun with engine 'hoomd'"):
+            run(space, "python", "project.py", "run", "-o", "simulate")
+    finally:
+        job.doc["engine"]["name"] = "openmm"
+        aside.rename(record)
