@@ -43,7 +43,8 @@ def bootstrap(
         seed: of the resampling; a product is the same whenever it is made.
 
     Returns:
-        An interval; NaN bounds for a single seed, without resamples, and where resamples give no finite estimate.
+        An interval; its bounds are NaN for a single seed, without resamples, and where resamples
+        give no finite estimate.
     """
     n = len(next(iter(tables.values())))
     value = estimator({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()})[0]
