@@ -9,6 +9,7 @@ settings.register_profile(
     "januspore",
     derandomize=True,
     deadline=None,
+    max_examples=50,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

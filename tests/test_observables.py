@@ -234,7 +234,7 @@ IONS = free_model(20, 0, (EDGE, 3.0, 3.0))
 
 
 def test_planted_currents_come_back_from_the_whole_cell_and_from_the_slab():
-    speed_K, speed_Cl, noise, samples, dt = 0.010, -0.006, 0.02, 4000, 0.1
+    speed_K, speed_Cl, noise, samples, dt = 0.010, -0.006, 0.02, 1500, 0.1
     rows = record(IONS, drifting(IONS, speed_K, speed_Cl, noise, samples))
     for name, q, speed in (("K", 1, speed_K), ("Cl", -1, speed_Cl)):
         true = q * 20 * speed / (EDGE * dt) * E_PER_PS  # nA
@@ -250,7 +250,7 @@ def test_planted_currents_come_back_from_the_whole_cell_and_from_the_slab():
 
 
 def test_crossings_over_a_long_drift_are_the_membranes_passed():
-    frames = drifting(IONS, 0.02, -0.02, 0.05, 3000)
+    frames = drifting(IONS, 0.04, -0.04, 0.05, 1200)
     rows = record(IONS, frames)
     for name in ("K", "Cl"):
         x = np.array([f[IONS.indices(name), 0] for f in frames])
