@@ -322,3 +322,11 @@ def test_ions_in_the_pore_are_counted_where_they_are():
     )
     rows = record(model, [places.astype(float)] * 2)
     assert (rows["K_in_pore"].tolist(), rows["Cl_in_pore"].tolist()) == ([2], [1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_positions_that_are_no_numbers_are_never_recorded(value):
+    frames = drifting(IONS, 0, 0, 0.01, 3)
+    frames[2][7, 1] = value
+    with pytest.raises(FloatingPointError, match="step 100"):
+        record(IONS, frames)

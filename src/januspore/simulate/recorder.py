@@ -49,9 +49,15 @@ class Recorder:
         return {f"reservoir_{name}": value for name, value in self._reservoir.items()}
 
     def sample(self, engine: Engine, field_V_per_nm: float) -> None:
-        """Add the row of the interval that ends now; `field_V_per_nm` was its mean field."""
+        """Add the row of the interval that ends now; `field_V_per_nm` was its mean field.
+
+        Raises:
+            FloatingPointError: a position is no number (an engine may notice only much later).
+        """
         positions = engine.positions()
         step = engine.step
+        if not np.isfinite(positions).all():
+            raise FloatingPointError(f"the system blew up: a position is not finite at step {step}")
         row: dict[str, float] = {
             "step": step,
             "time_ps": step * self.timestep_ps,
