@@ -207,5 +207,7 @@ def _progress(run: Run, start: int) -> "tqdm[Any]":
 
 
 def _report_rate(run: Run, bar: "tqdm[Any]") -> None:
+    if bar.disable:
+        return
     rate = bar.format_dict["rate"] or (bar.n - bar.initial) / max(bar.format_dict["elapsed"], 1e-9)
     bar.set_postfix_str(f"{rate * run.timestep_ps * 86.4:.1f} ns/day", refresh=False)
