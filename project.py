@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flow import FlowProject, aggregator
+from flow.errors import UserConditionError, UserOperationError
 
 from januspore import conditions
 from januspore.aggregates import PRODUCTS
@@ -77,6 +78,9 @@ if __name__ == "__main__":
     open_project(ROOT)
     try:
         Project.get_project(str(ROOT)).main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, UserOperationError, UserConditionError) as error:
+        told = error if isinstance(error, InputError) else error.__cause__
+        if not isinstance(told, InputError):
+            raise
+        print(f"error: {told}", file=sys.stderr)
         sys.exit(2)
