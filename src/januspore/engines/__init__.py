@@ -14,19 +14,21 @@ from ..model.system import Model
 from ..schema import Dynamics
 from .base import Engine, Resources
 
-_MODULES = {"openmm": ".openmm_engine"}
+_MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine"}
+_LIBRARIES = {"openmm": "openmm", "hoomd": "hoomd"}
 
 __all__ = ["Engine", "Resources", "available", "choose", "create"]
 
 
 def available() -> list[str]:
     """Return the engines whose library is installed here, without importing it."""
-    libraries = {"openmm": "openmm"}
-    return [name for name in _MODULES if importlib.util.find_spec(libraries[name])]
+    return [name for name in _MODULES if importlib.util.find_spec(_LIBRARIES[name])]
 
 
 def choose(name: str | None = None) -> str:
-    """Return the engine to use: `name`, else JANUSPORE_ENGINE, else the first one installed.
+    """Return the engine to use: `name`, else JANUSPORE_ENGINE, else what suits the machine best.
+
+    That is HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
 
     Raises:
         InputError: no such engine, or it is not installed.
@@ -39,6 +41,8 @@ def choose(name: str | None = None) -> str:
         raise InputError(f"engine {wanted!r} is not installed here; found: {', '.join(installed)}")
     if not installed:
         raise InputError("no engine is installed; pip install openmm")
+    if not wanted and "hoomd" in installed and _hoomd_sees_gpu():
+        return "hoomd"
     return wanted or installed[0]
 
 
@@ -51,3 +55,10 @@ def create(
     engine: Engine = module.create(model, dynamics, resources)
     engine.load(state)
     return engine
+
+
+def _hoomd_sees_gpu() -> bool:
+    # Imported here: the look for a GPU loads HOOMD-blue, which start-up must not.
+    from .hoomd_library import sees_gpu
+
+    return sees_gpu()

@@ -1,0 +1,187 @@
+"""Time OpenMM and HOOMD-blue side by side, with what the driver and the recorder add.
+
+    python benchmarks/engines.py --cells tiny small --seconds 20 --output engines.json
+
+Every engine gets the same relaxed configuration, field and time step, on whatever the machine has
+(JANUSPORE_PLATFORM and JANUSPORE_THREADS apply, to the engine named by --engines). Prints ms a
+step, ns a day and the share of a sample interval that is not integration; writes all of it as JSON
+with device and versions.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from januspore.engines import Engine, Resources, available, create
+from januspore.model.builder import build_state
+from januspore.model.state import State
+from januspore.model.system import Model, build_model
+from januspore.model.velocities import thermal_velocities
+from januspore.schema import Recording, StatePoint, state_point
+from januspore.simulate.recorder import Recorder
+
+CELLS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "cell": {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5},
+        "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9},
+    },
+    "small": {
+        "cell": {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0},
+        "dynamics": {"timestep_fs": 2.0},
+    },
+    "paper": {"dynamics": {"timestep_fs": 2.0}},
+}
+CHARGES = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
+SAMPLE_PS = 0.1
+FIELD_V_PER_NM = 0.5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cell with a relaxed configuration."""
+
+    name: str
+    point: StatePoint
+    model: Model
+    state: State
+
+
+def main() -> int:
+    options = _options()
+    resources = Resources.from_environment(options.threads)
+    results = []
+    for name in options.cells:
+        case = relaxed(name)
+        for engine in options.engines:
+            result = measure(case, engine, resources, options.seconds)
+            results.append(result)
+            print(_line(result), flush=True)
+    report = {"machine": machine(), "sample_interval_ps": SAMPLE_PS, "results": results}
+    if options.output:
+        Path(options.output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Formatter)
+    parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=["tiny", "small"])
+    parser.add_argument("--engines", nargs="+", choices=available(), default=available())
+    parser.add_argument("--seconds", type=float, default=20.0, help="of integration to time")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--output", help="JSON file to write")
+    return parser.parse_args()
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+def relaxed(name: str) -> Case:
+    """Build a cell, minimise it and run it for half a picosecond at 300 K."""
+    protocol = {"name": "equilibrate", **CELLS[name]}
+    point = state_point({"charge_set": CHARGES, "protocol": protocol, "seed": 0})
+    model, rng = build_model(point), np.random.default_rng(0)
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    dynamics = point.protocol.dynamics
+    engine = create(model, build_state(model, rng), dynamics, Resources("openmm", threads=threads))
+    engine.minimise()
+    state = engine.save()
+    velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)
+    engine.load(state.restarted(velocities))
+    engine.advance(250)
+    state = engine.save()
+    return Case(name, point, model, state.restarted(state.velocities))
+
+
+def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict[str, Any]:
+    """Time integration and sampling of one engine on one cell."""
+    dynamics = case.point.protocol.dynamics
+    began = time.perf_counter()
+    wanted = Resources(name, resources.platform, resources.precision, resources.threads)
+    engine = create(case.model, case.state, dynamics, wanted)
+    engine.set_field(FIELD_V_PER_NM)
+    engine.advance(1)
+    start_s = time.perf_counter() - began
+    steps = round(SAMPLE_PS / (dynamics.timestep_fs * 1e-3))
+    recorder = Recorder(case.model, Recording(), dynamics.timestep_fs * 1e-3)
+    recorder.begin(engine.save())
+    engine.advance(2 * steps)
+    integrating, sampling = _time_intervals(engine, recorder, steps, seconds)
+    step_s = float(np.median(integrating)) / steps
+    sample_s = float(np.mean(sampling))
+    return {
+        "cell": case.name,
+        "atoms": case.model.n_atoms,
+        "timestep_fs": dynamics.timestep_fs,
+        "engine": engine.provenance(),
+        "steps": steps * len(integrating),
+        "ms_per_step": 1e3 * step_s,
+        "ms_per_step_quartiles": [
+            1e3 * float(q) / steps for q in np.quantile(integrating, [0.25, 0.75])
+        ],
+        "ns_per_day": dynamics.timestep_fs * 1e-6 * 86400 / step_s,
+        "ms_per_sample": 1e3 * sample_s,
+        "sampling_share": sample_s / (sample_s + steps * step_s),
+        "start_s": start_s,
+    }
+
+
+def _time_intervals(
+    engine: Engine, recorder: Recorder, steps: int, seconds: float
+) -> tuple[list[float], list[float]]:
+    """Wall time of each interval's integration and of its sample (energies now and then)."""
+    integrating: list[float] = []
+    sampling: list[float] = []
+    while sum(integrating) < seconds or len(integrating) < 5:
+        began = time.perf_counter()
+        engine.set_field(FIELD_V_PER_NM)
+        engine.advance(steps)
+        between = time.perf_counter()
+        recorder.sample(engine, FIELD_V_PER_NM)
+        integrating.append(between - began)
+        sampling.append(time.perf_counter() - between)
+    return integrating, sampling
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": _processor(),
+        "cpus": cpus,
+        "load_average": os.getloadavg()[0],
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _line(result: dict[str, Any]) -> str:
+    engine = result["engine"]
+    where = f"{engine['name']} {engine['version']} {engine['platform']} x{engine['threads']}"
+    return (
+        f"{result['cell']:6s} {result['atoms']:6d} atoms  {where:32s} "
+        f"{result['ms_per_step']:8.2f} ms/step {result['ns_per_day']:8.2f} ns/day  "
+        f"sample {result['ms_per_sample']:6.2f} ms ({result['sampling_share']:.1%})"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

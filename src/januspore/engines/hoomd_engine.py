@@ -1,0 +1,350 @@
+"""HOOMD-blue behind the engine interface: what a machine with a GPU runs on.
+
+Rigid water as bodies of a centre and three sites, the membrane left out of the integration, PPPM,
+and separate Nose-Hoover thermostats of translation and rotation. HOOMD-blue is imported on use
+only, and only the `hoomd_*` modules here name its types.
+
+A field set at step t acts from the forces of step t + 1 on; before the first step after a load it
+acts at once.
+"""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.forcefield import MEMBRANE, SPECIES
+from ..model.state import State
+from ..model.system import Model
+from ..schema import Dynamics
+from ..units import BOLTZMANN, VOLT_PER_NM
+from .base import Resources
+from .hoomd_bodies import Bodies, WaterFrame, atom_velocities, bodies_from_atoms
+from .hoomd_forces import (
+    CENTRE,
+    CHARGE_UNIT,
+    ORDER,
+    Forces,
+    Splitting,
+    frozen_pairs,
+    make_forces,
+    make_mesh,
+    set_field,
+    splitting,
+    within_waters,
+)
+from .hoomd_library import device, library, precision
+
+#: What HOOMD-blue says when a particle has flown off.
+_BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
+#: Steepness of the minimiser's stages: time step (ps), largest displacement a step (nm), steps.
+_FIRE_STAGES = ((1e-4, 0.002, 300), (5e-4, 0.005, 400), (1e-3, 0.01, 400))
+
+
+def create(model: Model, dynamics: Dynamics, resources: Resources) -> "HoomdEngine":
+    """Create the engine; the caller loads a state into it."""
+    return HoomdEngine(model, dynamics, resources)
+
+
+class HoomdEngine:
+    """See :class:`januspore.engines.base.Engine`."""
+
+    name = "hoomd"
+
+    def __init__(self, model: Model, dynamics: Dynamics, resources: Resources) -> None:
+        self._hoomd = library()
+        self._model = model
+        self._dynamics = dynamics
+        self._device = device(self._hoomd, resources)
+        self._frame = WaterFrame.of(model)
+        self._tags = _tags(model)
+        self._centres = np.arange(len(model.waters)) + model.n_atoms - model.waters.size
+        self._split = self._with_kappa(splitting(model))
+        self._frozen = frozen_pairs(model, self._split)
+        self._field = 0.0
+        self._acting = np.nan
+        self._started = False
+
+    @property
+    def step(self) -> int:
+        """Steps done since step 0 of the programme."""
+        return int(self._simulation.timestep)
+
+    def provenance(self) -> dict[str, Any]:
+        """Engine, version, platform, precision and device, as plain JSON values."""
+        hoomd, split = self._hoomd, self._split
+        gpu = isinstance(self._device, hoomd.device.GPU)
+        return {
+            "name": self.name,
+            "version": hoomd.version.version,
+            "platform": "gpu" if gpu else "cpu",
+            "precision": precision(hoomd),
+            "device": self._device.device if gpu else "CPU",
+            "threads": int(self._device.num_cpu_threads),
+            "pppm": {
+                "order": ORDER,
+                "mesh": list(split.mesh),
+                "cutoff_nm": split.cutoff_nm,
+                "kappa_per_nm": split.kappa,
+            },
+        }
+
+    def load(self, state: State) -> None:
+        """Continue from a state, with bodies and thermostats where this engine wrote them."""
+        own = state.native if state.engine == self.name else {}
+        bodies = self._bodies(state, own)
+        xi, eta, xi_rotation, eta_rotation = own.get("thermostat", np.zeros(4)).tolist()
+        thermostat = self._hoomd.md.methods.thermostats.MTTK(
+            kT=BOLTZMANN * self._dynamics.temperature_K, tau=self._dynamics.thermostat_tau_ps
+        )
+        thermostat.translational_dof = (xi, eta)
+        thermostat.rotational_dof = (xi_rotation, eta_rotation)
+        method = self._hoomd.md.methods.ConstantVolume(self._mobile(), thermostat=thermostat)
+        self._thermostat, self._forces = thermostat, self._make_forces()
+        integrator = self._hoomd.md.Integrator(
+            dt=self._dynamics.timestep_fs * 1e-3,
+            integrate_rotational_dof=True,
+            forces=self._forces.everything(),
+            methods=[method],
+            rigid=self._rigid(),
+        )
+        self._simulation = self._new_simulation(state, bodies, integrator)
+        self._started, self._acting = False, np.nan
+        wanted = self._field
+        if own and np.isfinite(own["field"][0]):
+            # The first half of the next step still has the field that the last step had.
+            self.set_field(float(own["field"][0]))
+            self._start()
+        self.set_field(wanted)
+
+    def save(self) -> State:
+        """Return the present state with bodies, thermostats and the field."""
+        bodies = self._present_bodies()
+        thermostat = [*self._thermostat.translational_dof, *self._thermostat.rotational_dof]
+        return State(
+            positions=self.positions(),
+            velocities=self.velocities(),
+            box=self._model.box.copy(),
+            step=self.step,
+            engine=self.name,
+            native={
+                "centre": bodies.centre,
+                "velocity": bodies.velocity,
+                "orientation": bodies.orientation,
+                "momentum": bodies.momentum,
+                "thermostat": np.array(thermostat, dtype=np.float64),
+                "field": np.array([self._acting]),
+            },
+        )
+
+    def minimise(self) -> None:
+        """Move to a nearby energy minimum and set velocities to zero; waters stay rigid.
+
+        FIRE with ever longer steps, on forces and rigid bodies of its own.
+        """
+        state, hoomd = self.save(), self._hoomd
+        for timestep, reach, steps in _FIRE_STAGES:
+            still = replace(state, velocities=np.zeros_like(state.velocities), engine="", native={})
+            fire = hoomd.md.minimize.FIRE(
+                dt=timestep,
+                force_tol=1.0,
+                angmom_tol=1e3,
+                energy_tol=1e-6,
+                integrate_rotational_dof=True,
+                forces=self._make_forces().everything(),
+                methods=[hoomd.md.methods.DisplacementCapped(self._mobile(), reach)],
+                rigid=self._rigid(),
+            )
+            self._simulation = self._new_simulation(still, self._bodies(still, {}), fire)
+            self._prepare(self._simulation)
+            self._run(steps)
+            state = replace(still, positions=self.positions())
+        self.load(state)
+
+    def set_field(self, field_V_per_nm: float) -> None:
+        """Set the uniform field along x that acts from the next step on."""
+        set_field(self._forces, field_V_per_nm)
+        self._field = field_V_per_nm
+
+    def advance(self, steps: int) -> None:
+        """Integrate; raises FloatingPointError if the system blew up."""
+        self._start()
+        self._run(steps)
+        self._acting = self._field
+
+    def positions(self) -> NDArray[np.float64]:
+        """Unwrapped positions, nm, shape (N, 3)."""
+        return self._unwrapped(self._tags)
+
+    def velocities(self) -> NDArray[np.float64]:
+        """Velocities, nm/ps, shape (N, 3), the waters' from their rigid motion."""
+        velocities = self._particles("velocity", self._tags)
+        velocities[self._model.waters] = atom_velocities(self._frame, self._present_bodies())
+        velocities[self._model.frozen] = 0.0
+        return velocities
+
+    def forces(self) -> NDArray[np.float64]:
+        """Forces, kJ/mol/nm, shape (N, 3), the applied field's included.
+
+        HOOMD-blue's forces on single sites hold what the mesh adds between a water's own sites;
+        it is taken out here, so that each site's force is that of every other engine.
+        """
+        self._start()
+        model = self._model
+        forces = sum(part.forces for part in self._forces.conservative())[self._tags]
+        forces += self._frozen.forces - within_waters(model, self._split, self.positions())
+        mobile = ~model.frozen
+        forces[mobile, 0] += model.charge[mobile] * (self._field * VOLT_PER_NM)
+        return forces
+
+    def energies(self) -> dict[str, float]:
+        """Terms of the potential energy, kJ/mol: LJ, Coulomb in real space and on the mesh."""
+        self._start()
+        forces = self._forces
+        return {
+            "lj": float(forces.lj.energy) + self._frozen.lj,
+            "coulomb_real": float(forces.real.energy) + self._frozen.coulomb,
+            "coulomb_mesh": float(forces.mesh.energy),
+        }
+
+    def potential_energy(self) -> float:
+        """Potential energy without the applied field, kJ/mol."""
+        return sum(self.energies().values())
+
+    def thermostat_energy(self) -> float:
+        """What the thermostats add to the conserved energy, kJ/mol."""
+        self._start()
+        return float(self._thermostat.energy)
+
+    def _start(self) -> None:
+        """Compute forces (and, right after a load, accelerations) at the present step."""
+        if not self._started:
+            self._prepare(self._simulation)
+            self._started, self._acting = True, self._field
+
+    def _prepare(self, simulation: Any) -> None:
+        """Compute forces for the first time, without PPPM's warning of an error above 0.1.
+
+        It is 0.1 in any units: here kJ/mol/nm, against forces of a thousand.
+        """
+        self._device.message_filename = os.devnull
+        try:
+            simulation.run(0)
+        finally:
+            self._device.message_filename = None
+
+    def _run(self, steps: int) -> None:
+        try:
+            self._simulation.run(steps)
+        except RuntimeError as error:
+            if any(sign in str(error) for sign in _BLOWN_UP):
+                raise FloatingPointError(f"the system blew up: {error}") from None
+            raise
+        if not np.isfinite(self._particles("velocity", self._tags)).all():
+            raise FloatingPointError("the system blew up: a velocity is not finite")
+
+    def _make_forces(self) -> Forces:
+        return make_forces(self._hoomd, self._model, self._split)
+
+    def _mobile(self) -> Any:
+        mobile = [name for name in SPECIES if name not in (*MEMBRANE, "O", "H")]
+        return self._hoomd.filter.Type([*mobile, CENTRE])
+
+    def _rigid(self) -> Any:
+        rigid = self._hoomd.md.constrain.Rigid()
+        rigid.body[CENTRE] = {
+            "constituent_types": ["O", "H", "H"],
+            "positions": [tuple(site) for site in self._frame.sites.tolist()],
+            "orientations": [(1.0, 0.0, 0.0, 0.0)] * 3,
+        }
+        return rigid
+
+    def _new_simulation(self, state: State, bodies: Bodies, integrator: Any) -> Any:
+        simulation = self._hoomd.Simulation(device=self._device, seed=0)
+        simulation.timestep = state.step
+        simulation.create_state_from_snapshot(self._snapshot(state, bodies))
+        simulation.operations.integrator = integrator
+        return simulation
+
+    def _snapshot(self, state: State, bodies: Bodies) -> Any:
+        """All particles in HOOMD-blue's order: free atoms, waters' centres, waters' sites."""
+        model, centres, tags = self._model, self._centres, self._tags
+        snapshot = self._hoomd.Snapshot()
+        snapshot.configuration.box = [*model.box.tolist(), 0.0, 0.0, 0.0]
+        particles = snapshot.particles
+        particles.types = [*SPECIES, CENTRE]
+        particles.N = model.n_atoms + len(centres)
+        _fill(particles.typeid, tags, model.type_id, centres, len(SPECIES))
+        _fill(particles.mass, tags, model.mass, centres, self._frame.mass.sum())
+        _fill(particles.charge, tags, model.charge * CHARGE_UNIT, centres, 0.0)
+        _fill(particles.velocity, tags, state.velocities, centres, bodies.velocity)
+        where = np.zeros((particles.N, 3))
+        _fill(where, tags, state.positions, centres, bodies.centre)
+        # In the box's half-open range, as HOOMD-blue wraps.
+        image = np.floor(where / model.box + 0.5)
+        particles.image[:] = image.astype(np.int32)
+        particles.position[:] = where - image * model.box
+        particles.orientation[:] = [1.0, 0.0, 0.0, 0.0]
+        particles.orientation[centres] = bodies.orientation
+        particles.angmom[centres] = bodies.momentum
+        particles.moment_inertia[centres] = self._frame.moments
+        particles.body[:] = -1
+        particles.body[centres] = centres
+        particles.body[tags[model.waters]] = centres[:, None]
+        return snapshot
+
+    def _bodies(self, state: State, own: dict[str, NDArray]) -> Bodies:
+        if own:
+            keys = ("centre", "velocity", "orientation", "momentum")
+            return Bodies(*(own[key] for key in keys))
+        waters = self._model.waters
+        return bodies_from_atoms(self._frame, state.positions[waters], state.velocities[waters])
+
+    def _present_bodies(self) -> Bodies:
+        read = (self._particles(key, self._centres) for key in _BODY_FIELDS)
+        return Bodies(self._unwrapped(self._centres), *read)
+
+    def _unwrapped(self, tags: NDArray) -> NDArray[np.float64]:
+        image = self._particles("image", tags)
+        return self._particles("position", tags) + image * self._model.box
+
+    def _particles(self, name: str, tags: NDArray) -> NDArray[Any]:
+        with self._simulation.state.cpu_local_snapshot as data:
+            order = np.array(data.particles.rtag)[tags]
+            return np.array(getattr(data.particles, name))[order]
+
+    def _with_kappa(self, split: Splitting) -> Splitting:
+        """Ask HOOMD-blue for the kappa it takes with this mesh; no position matters to it."""
+        hoomd, model = self._hoomd, self._model
+        simulation = hoomd.Simulation(device=self._device, seed=0)
+        snapshot = hoomd.Snapshot()
+        snapshot.configuration.box = [*model.box.tolist(), 0.0, 0.0, 0.0]
+        snapshot.particles.types = [CENTRE]
+        snapshot.particles.N = model.n_atoms + len(self._centres)
+        snapshot.particles.charge[: model.n_atoms] = model.charge * CHARGE_UNIT
+        simulation.create_state_from_snapshot(snapshot)
+        neighbours = hoomd.md.nlist.Cell(buffer=0.01, exclusions=("body",))
+        mesh, stock = make_mesh(hoomd, split, neighbours)
+        simulation.operations.integrator = hoomd.md.Integrator(dt=0.0, forces=[mesh])
+        self._prepare(simulation)
+        return replace(split, kappa=float(stock.params[(CENTRE, CENTRE)]["kappa"]))
+
+
+_BODY_FIELDS = ("velocity", "orientation", "angmom")
+
+
+def _fill(target: NDArray, tags: NDArray, atoms: Any, centres: NDArray, bodies: Any) -> None:
+    target[tags], target[centres] = atoms, bodies
+
+
+def _tags(model: Model) -> NDArray[np.int64]:
+    """HOOMD-blue's tag of each atom, shape (N,): a body's centre must come before its sites."""
+    free = np.ones(model.n_atoms, dtype=bool)
+    free[model.waters] = False
+    tags = np.empty(model.n_atoms, dtype=np.int64)
+    tags[free] = np.arange(free.sum())
+    after = free.sum() + len(model.waters)
+    tags[model.waters.ravel()] = np.arange(model.waters.size) + after
+    return tags

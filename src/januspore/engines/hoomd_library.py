@@ -1,0 +1,81 @@
+"""Loading HOOMD-blue and choosing its device; nothing is imported before it is asked for."""
+
+import importlib
+import signal
+import sys
+import threading
+from functools import lru_cache
+from typing import Any
+
+from ..errors import InputError
+from .base import Resources
+
+_OLDEST = (4, 8)
+_PRECISION = {(64, 64): "double", (64, 32): "mixed", (32, 32): "single"}
+
+
+@lru_cache(maxsize=1)
+def library() -> Any:
+    """Import HOOMD-blue, undoing what its import does to signals and uncaught exceptions.
+
+    Raises:
+        InputError: it is not installed, or too old.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    on_terminate, hook = signal.getsignal(signal.SIGTERM), sys.excepthook
+    try:
+        hoomd = importlib.import_module("hoomd")
+        importlib.import_module("hoomd.md")
+    except ImportError as error:
+        raise InputError(f"engine 'hoomd' cannot be loaded: {error}") from None
+    finally:
+        sys.excepthook = hook
+        if main:
+            signal.signal(signal.SIGTERM, on_terminate)
+    version = hoomd.version.version
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        raise InputError(f"engine 'hoomd' is version {version} here; 4.8 or newer is needed")
+    return hoomd
+
+
+@lru_cache(maxsize=1)
+def sees_gpu() -> bool:
+    """Whether a usable HOOMD-blue is installed and sees a GPU."""
+    try:
+        return bool(library().device.GPU.is_available())
+    except InputError:
+        return False
+
+
+def device(hoomd: Any, resources: Resources) -> Any:
+    """Return the device that `resources` asks for: a GPU where HOOMD-blue sees one, else the CPU.
+
+    Raises:
+        InputError: there is no such device, precision, or more than one MPI rank.
+    """
+    wanted = (resources.platform or ("gpu" if sees_gpu() else "cpu")).lower()
+    if wanted not in ("cpu", "gpu"):
+        raise InputError(f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue has cpu and gpu")
+    if wanted == "gpu" and not sees_gpu():
+        raise InputError(f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue sees no GPU")
+    if resources.precision and resources.precision != precision(hoomd):
+        raise InputError(
+            f"JANUSPORE_PRECISION = {resources.precision!r}: this HOOMD-blue was built in "
+            f"{precision(hoomd)} precision"
+        )
+    kind = hoomd.device.GPU if wanted == "gpu" else hoomd.device.CPU
+    made = kind(notice_level=1)
+    ranks = made.communicator.num_ranks
+    if ranks > 1:
+        raise InputError(
+            f"engine 'hoomd' runs one replica on one MPI rank, not on {ranks}: "
+            "start each job on its own, or use engine 'openmm'"
+        )
+    if hoomd.version.tbb_enabled:
+        made.num_cpu_threads = resources.threads
+    return made
+
+
+def precision(hoomd: Any) -> str:
+    """Return double, mixed or single: what this HOOMD-blue was built in."""
+    return _PRECISION.get(tuple(hoomd.version.floating_point_precision), "unknown")

@@ -1,0 +1,128 @@
+"""What the HOOMD-blue engine computes on its own: bodies, mesh, frozen pairs. No HOOMD-blue."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import free_model, thermal_state, tiny_point
+
+from januspore import engines
+from januspore.engines.base import ewald_parameters
+from januspore.engines.hoomd_bodies import (
+    WaterFrame,
+    atom_velocities,
+    bodies_from_atoms,
+    rotation_matrices,
+)
+from januspore.engines.hoomd_forces import (
+    Splitting,
+    frozen_pairs,
+    long_range,
+    real_space,
+    splitting,
+    within_waters,
+)
+from januspore.errors import InputError
+from januspore.model.system import build_model
+
+
+def test_bodies_give_back_the_atoms_places_and_velocities():
+    model = free_model(1, 40, (2.0, 2.1, 2.2))
+    state = thermal_state(model, seed=3)
+    frame = WaterFrame.of(model)
+    atoms, velocities = state.positions[model.waters], state.velocities[model.waters]
+    bodies = bodies_from_atoms(frame, atoms, velocities)
+    turned = np.einsum("nij,kj->nki", rotation_matrices(bodies), frame.sites)
+    assert np.allclose(bodies.centre[:, None] + turned, atoms, atol=1e-14)
+    assert np.allclose(atom_velocities(frame, bodies), velocities, atol=1e-13)
+
+
+def test_water_frame_is_principal_and_its_moments_are_of_spc_e():
+    frame = WaterFrame.of(free_model(0, 1, (2.0, 2.0, 2.0)))
+    x, y = 0.1 * np.cos(np.radians(109.47 / 2)), 0.1 * np.sin(np.radians(109.47 / 2))
+    about_x = 2 * 1.008 * y**2
+    about_y = 2 * 1.008 * 15.9994 / (2 * 1.008 + 15.9994) * x**2
+    assert np.allclose(frame.moments, [about_x, about_y, about_x + about_y])
+    assert np.allclose(frame.mass @ frame.sites, 0, atol=1e-15)
+
+
+def test_a_model_without_waters_has_no_bodies():
+    model = free_model(2, 0, (2.0, 2.0, 2.0))
+    state = thermal_state(model)
+    empty = np.zeros((0, 3, 3))
+    bodies = bodies_from_atoms(WaterFrame.of(model), empty, empty)
+    assert bodies.orientation.shape == (0, 4)
+    assert atom_velocities(WaterFrame.of(model), bodies).shape == (0, 3, 3)
+    assert not within_waters(model, Splitting(0.6, (8, 8, 8), 3.0), state.positions).any()
+
+
+@pytest.mark.parametrize("part", [real_space, long_range])
+def test_forces_are_the_energies_slopes(part):
+    r, h = np.linspace(0.06, 1.2, 50), 1e-6
+    slope = (part(r - h, 3.1)[0] - part(r + h, 3.1)[0]) / (2 * h)
+    assert np.allclose(part(r, 3.1)[1], slope, rtol=1e-7, atol=1e-7)
+
+
+def test_both_halves_make_the_bare_interaction():
+    r = np.linspace(0.1, 1.0, 10)
+    energy, force = (a + b for a, b in zip(real_space(r, 2.7), long_range(r, 2.7), strict=True))
+    assert np.allclose(energy, 1 / r, rtol=1e-14)
+    assert np.allclose(force, 1 / r**2, rtol=1e-14)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-6])
+def test_mesh_is_finer_for_a_smaller_tolerance_and_a_shorter_cutoff(tolerance):
+    model = replace(build_model(tiny_point()), ewald_tolerance=tolerance)
+    split = splitting(model)
+    finer = splitting(replace(model, ewald_tolerance=tolerance / 10))
+    shorter = splitting(replace(model, cutoff_nm=0.7))
+    assert split.cutoff_nm <= model.cutoff_nm
+    assert all(a < b for a, b in zip(split.mesh, finer.mesh, strict=True))
+    assert all(a <= b for a, b in zip(split.mesh, shorter.mesh, strict=True))
+    # The mesh resolves the Gaussian that the tolerance asks for.
+    alpha = ewald_parameters(model).alpha * model.cutoff_nm / split.cutoff_nm
+    assert (alpha * model.box / np.array(split.mesh)).max() < 1.0
+
+
+def test_frozen_pairs_are_the_sum_over_pairs_and_push_nothing_as_a_whole():
+    membrane = (("Mo", 0.0, 0.0, 0.0), ("S", 0.15, 0.2, 0.0), ("Se", -0.15, 0.9, 0.1))
+    model = free_model(0, 0, (2.0, 1.9, 1.8), membrane=membrane)
+    split = Splitting(0.5, (8, 8, 8), 3.0)
+    frozen = frozen_pairs(model, split)
+    # Only Mo-S is within both cut-offs; Mo-Se (0.92 nm) and S-Se (0.77 nm) are beyond.
+    r = 0.25
+    six = ((0.420 + 0.313) / 2 / r) ** 6
+    assert frozen.lj == pytest.approx(4 * np.sqrt(0.05654 * 1.9297) * (six**2 - six), rel=1e-12)
+    assert frozen.coulomb == pytest.approx(
+        138.935458 * 1.06 * -0.61 * real_space(np.array([r]), 3.0)[0][0], rel=1e-12
+    )
+    assert np.allclose(frozen.forces.sum(axis=0), 0, atol=1e-9)
+    assert not frozen.forces[2].any()
+
+
+def test_no_engine_library_is_loaded_at_start_up():
+    code = "import sys, januspore.engines; print('hoomd' in sys.modules, 'openmm' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("gpu, expected", [(True, "hoomd"), (False, "openmm")])
+def test_hoomd_is_the_default_only_where_it_sees_a_gpu(monkeypatch, gpu, expected):
+    monkeypatch.setattr(engines, "available", lambda: ["openmm", "hoomd"])
+    monkeypatch.setattr(engines, "_hoomd_sees_gpu", lambda: gpu)
+    assert engines.choose() == expected
+    assert engines.choose("openmm") == "openmm"
+    assert engines.choose("hoomd") == "hoomd"
+
+
+def test_hoomd_is_not_even_looked_at_where_it_is_not_installed(monkeypatch):
+    def look() -> bool:
+        raise AssertionError("looked for a GPU without HOOMD-blue")
+
+    monkeypatch.setattr(engines, "available", lambda: ["openmm"])
+    monkeypatch.setattr(engines, "_hoomd_sees_gpu", look)
+    assert engines.choose() == "openmm"
+    with pytest.raises(InputError, match="engine 'hoomd' is not installed here; found: openmm"):
+        engines.choose("hoomd")
