@@ -1,9 +1,11 @@
 """State points and small models that several tests use."""
 
 import copy
+import os
 from dataclasses import replace
 from typing import Any
 
+import h5py
 import numpy as np
 
 from januspore.model.builder import build_state
@@ -111,3 +113,35 @@ def thermal_state(model: Model, seed: int = 0, temperature_K: float = 300.0) -> 
     state = build_state(model, rng)
     velocities = thermal_velocities(model, state.positions, temperature_K, rng)
     return replace(state, velocities=velocities)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: raised in place of a file operation, and of every one after it."""
+
+
+class Guillotine:
+    """Lets the first `moments` operations that change files happen, and no later one.
+
+    A killed process cleans nothing up, so operations in `finally` clauses fail as well.
+    """
+
+    def __init__(self, monkeypatch, moments):
+        self.left = moments
+        self.fell = False
+        for name in ("replace", "unlink", "rmdir", "rename", "mkdir"):
+            monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
+        monkeypatch.setattr(h5py, "File", self.guard(h5py.File, tears=True))
+
+    def guard(self, operation, tears=False):
+        def guarded(*args, **kwargs):
+            if tears and args[1] == "r":
+                return operation(*args, **kwargs)
+            if self.fell or self.left <= 0:
+                self.fell = True
+                if tears:
+                    args[0].write_bytes(b"torn")
+                raise Killed
+            self.left -= 1
+            return operation(*args, **kwargs)
+
+        return guarded

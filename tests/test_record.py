@@ -1,15 +1,14 @@
 """Record files: rows are neither lost nor doubled, whatever moment the process is killed at."""
 
-import os
 import shutil
 from contextlib import suppress
 
 import numpy as np
 import pytest
+from helpers import Guillotine, Killed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from januspore.simulate import record
 from januspore.simulate.record import (
     COLUMNS,
     RAGGED,
@@ -116,38 +115,6 @@ def test_consolidating_twice_or_with_nothing_new_changes_nothing(tmp_path):
 
 
 # --- killed between any two file operations ----------------------------------------------------
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: raised in place of a file operation, and of every one after it."""
-
-
-class Guillotine:
-    """Lets the first `moments` operations that change files happen, and no later one.
-
-    A killed process cleans nothing up, so operations in `finally` clauses fail as well.
-    """
-
-    def __init__(self, monkeypatch, moments):
-        self.left = moments
-        self.fell = False
-        for name in ("replace", "unlink", "rmdir", "rename", "mkdir"):
-            monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
-        monkeypatch.setattr(record.h5py, "File", self.guard(record.h5py.File, tears=True))
-
-    def guard(self, operation, tears=False):
-        def guarded(*args, **kwargs):
-            if tears and args[1] == "r":
-                return operation(*args, **kwargs)
-            if self.fell or self.left <= 0:
-                self.fell = True
-                if tears:
-                    args[0].write_bytes(b"torn")
-                raise Killed
-            self.left -= 1
-            return operation(*args, **kwargs)
-
-        return guarded
 
 
 def killed_at_every_moment(tmp_path, prepare, act):

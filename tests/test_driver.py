@@ -1,0 +1,464 @@
+"""The driver: impulses arrive exactly, and a run killed at any moment goes on as if it never was.
+
+Run as a script, `python test_driver.py FOLDER` is the process that the kill tests kill.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Guillotine, Killed, free_model, thermal_state, tiny_point
+from scipy.integrate import quad
+
+from januspore.engines import Resources, create
+from januspore.field import Constant, Sequence, SineWave, mean
+from januspore.model.state import State, StateFileError, read_state
+from januspore.schema import Dynamics, Equilibrate, Recording
+from januspore.simulate.driver import Run, drive
+from januspore.simulate.record import RecordFiles, read_record
+from januspore.units import VOLT_PER_NM
+
+
+def protocol(samples_per_ps=50, **dynamics):
+    """Any protocol will do: the driver reads its dynamics and its recording only."""
+    sample = 1 / samples_per_ps
+    recording = Recording(
+        sample_interval_ps=sample, energy_interval_ps=5 * sample, frame_interval_ps=sample
+    )
+    keys = {"timestep_fs": 2.0, "cutoff_nm": 0.6} | dynamics
+    return Equilibrate(
+        dynamics=Dynamics(**keys), recording=recording, relax_ps=1.0, snapshot_interval_ps=1.0
+    )
+
+
+# --- one ion in a box --------------------------------------------------------------------------
+
+SEGMENTS = {
+    "constant": Constant(0.8, 0.9),
+    "negative constant": Constant(0.8, -1.3),
+    "sine": SineWave(0.8, 1.2, 900.0),
+    "sine with phase": SineWave(0.8, 1.2, 2100.0, 0.7),
+    "sequence": Sequence(
+        (
+            Constant(0.2, 1.0),
+            Sequence((SineWave(0.3, 0.8, 1700.0, -0.4), Constant(0.06, 0.0))),
+            Constant(0.24, -0.5),
+        )
+    ),
+}
+
+
+def lone_ion(name):
+    model = free_model(1, 0, (1.3, 1.4, 1.5))
+    keep = model.indices(name)
+    fields = ("type_id", "mass", "charge", "sigma", "epsilon")
+    return replace(model, **{f: getattr(model, f)[keep] for f in fields})
+
+
+@pytest.mark.parametrize("ion", ["K", "Cl"])
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_one_ion_gains_the_field_s_impulse_over_its_mass(tmp_path, segment, ion):
+    model, programme = lone_ion(ion), SEGMENTS[segment]
+    # A thermostat too heavy to act within a picosecond.
+    dynamics = protocol(thermostat_tau_ps=1e6)
+    steps = range(0, 401, 40)
+    run = Run(tmp_path, "ion", model, dynamics, programme, frozenset(steps))
+    start = State(np.array([[0.1, 0.2, 0.3]]), np.array([[2.0, 0.0, 0.0]]), model.box)
+    make = lambda state: create(  # noqa: E731
+        model, state, dynamics.dynamics, Resources(platform="CPU", threads=1)
+    )
+    drive(run, lambda: start, make)
+    per_field = model.charge[0] * VOLT_PER_NM / model.mass[0]
+    # The mesh's own pull on the ion is below 0.1 kJ/mol/nm at this tolerance: its impulse.
+    mesh = 0.1 * programme.duration_ps / model.mass[0]
+    gained = []
+    for step in steps:
+        velocity = read_state(run.frame(step), "ion").velocities[0]
+        expected = 2.0 + per_field * programme.integral(0.0, step * 0.002)
+        assert velocity[0] == pytest.approx(expected, abs=mesh)
+        assert velocity[1:] == pytest.approx([0.0, 0.0], abs=mesh)
+        gained.append(abs(expected - 2.0))
+    assert max(gained) > 100 * mesh
+    rows, _ = read_record(tmp_path / "record.h5")
+    moved = rows[f"{ion}_cell_e_nm"].sum() / model.charge[0]
+    length = programme.duration_ps
+    marks = [t for t, _ in programme.leaves()]
+    fallen = quad(lambda t: (length - t) * programme.value(t), 0, length, points=marks[1:] or None)
+    # Velocities are half a step off positions in a leapfrog.
+    tolerance = mesh * length + 0.002 * max(gained)
+    assert moved == pytest.approx(2.0 * length + per_field * fallen[0], abs=tolerance)
+    wanted = [mean(programme, t - 0.02, t) for t in rows["time_ps"]]
+    assert rows["field_V_per_nm"] == pytest.approx(wanted, abs=1e-9)
+
+
+# --- killed by an exception at every moment, on a toy engine -----------------------------------
+
+TOY = free_model(3, 0, (1.3, 1.3, 1.3))
+TOY_STEPS = 60
+TOY_PROGRAMME = Sequence((Constant(0.04, 1.0), SineWave(0.08, 2.0, 8000.0)))
+
+
+@dataclass
+class ToyEngine:
+    """Free flight in the field, with a variable of its own; `at_step` is called as time goes on."""
+
+    at_step: object = None
+    name: str = "toy"
+    step: int = 0
+
+    def load(self, state):
+        self.step, self.x, self.v = state.step, state.positions.copy(), state.velocities.copy()
+        self.memory = state.native.get("memory", np.zeros(1)).copy()
+        return self
+
+    def save(self):
+        native = {"memory": self.memory.copy()}
+        return State(self.x.copy(), self.v.copy(), TOY.box, self.step, self.name, native)
+
+    def set_field(self, field):
+        self.field = field
+
+    def advance(self, steps):
+        for _ in range(steps):
+            self.memory = np.cos(self.memory + self.v[0, 0])
+            self.v[:, 0] += 0.002 * TOY.charge * self.field * VOLT_PER_NM / TOY.mass
+            self.v[:, 1] += 0.01 * self.memory
+            self.x += 0.002 * self.v
+            self.step += 1
+        if self.at_step:
+            self.at_step(self)
+
+    def positions(self):
+        return self.x
+
+    def velocities(self):
+        return self.v
+
+    def potential_energy(self):
+        return float(self.memory[0])
+
+
+def toy_start():
+    state = thermal_state(TOY)
+    return replace(state, velocities=state.velocities * 30.0)  # fast enough to cross and to wrap
+
+
+def toy_run(folder):
+    told = {"engine": "toy"}
+    frames = frozenset({0, 20, TOY_STEPS})
+    return Run(folder, "toy", TOY, protocol(), TOY_PROGRAMME, frames, lambda: told)
+
+
+def toy_drive(folder, at_step=None, initial=toy_start, seconds=0.0):
+    drive(toy_run(folder), initial, lambda s: ToyEngine(at_step).load(s), seconds)
+
+
+def never(*_):
+    raise AssertionError("must not be called")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("straight")
+    toy_drive(folder, seconds=1e9)
+    rows, _ = read_record(folder / "record.h5")
+    assert rows["step"].tolist() == list(range(10, TOY_STEPS + 1, 10))
+    assert rows["K_forward"].sum() + rows["K_backward"].sum() > 0
+    return folder
+
+
+def assert_as_if_never_interrupted(folder, uninterrupted):
+    found, attributes = read_record(folder / "record.h5")
+    expected, _ = read_record(uninterrupted / "record.h5")
+    for name, column in expected.columns.items():
+        assert np.array_equal(found[name], column, equal_nan=True), name
+    assert attributes == {"engine": "toy"}
+    for frame in sorted((uninterrupted / "frames").iterdir()):
+        assert (folder / "frames" / frame.name).read_bytes() == frame.read_bytes()
+    assert not [p for p in folder.rglob("*") if p.name.endswith(".tmp")]
+    assert not (folder / "parts").exists()
+
+
+def test_the_toy_s_displacements_telescope_to_its_path(uninterrupted):
+    rows, _ = read_record(uninterrupted / "record.h5")
+    end = read_state(toy_run(uninterrupted).frame(TOY_STEPS))
+    moved = (end.positions - toy_start().positions)[TOY.indices("Cl"), 0]
+    assert rows["Cl_cell_e_nm"].sum() == pytest.approx(-moved.sum(), abs=1e-12)
+
+
+def test_a_run_killed_once_at_any_file_operation_goes_on_to_the_same_record(
+    tmp_path, uninterrupted
+):
+    for moment in range(1000):
+        folder = tmp_path / str(moment)
+        with pytest.MonkeyPatch.context() as patch:
+            blade = Guillotine(patch, moment)
+            with suppress(Killed):
+                toy_drive(folder)
+        if not blade.fell:
+            assert moment > 30
+            return
+        toy_drive(folder, seconds=1e9)
+        assert_as_if_never_interrupted(folder, uninterrupted)
+    raise AssertionError("never came to an end")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_killed_again_and_again_ends_with_the_same_record(tmp_path, uninterrupted, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(500):
+        with pytest.MonkeyPatch.context() as patch:
+            blade = Guillotine(patch, int(rng.integers(0, 25)))
+            with suppress(Killed):
+                toy_drive(tmp_path)
+        if not blade.fell:
+            assert_as_if_never_interrupted(tmp_path, uninterrupted)
+            return
+    raise AssertionError("made no progress")
+
+
+def stop_by(number, step):
+    def at_step(engine):
+        if engine.step == step:
+            signal.raise_signal(number)
+
+    return at_step
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [10, 30, 50])
+def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_go_on(
+    tmp_path, uninterrupted, number, step, capsys
+):
+    before = signal.getsignal(number)
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as caught:
+        toy_drive(tmp_path, stop_by(number, step), seconds=1e9)
+    assert signal.getsignal(number) is before
+    if number == signal.SIGTERM:
+        assert caught.value.code == 128 + signal.SIGTERM
+    assert "checkpoint written" in capsys.readouterr().err
+    assert read_state(tmp_path / "checkpoint.gsd", "toy").step == step
+    assert RecordFiles(tmp_path).last_step() == step
+    toy_drive(tmp_path, initial=never)
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_a_signal_in_the_last_interval_lets_the_run_finish(tmp_path, uninterrupted):
+    toy_drive(tmp_path, stop_by(signal.SIGTERM, TOY_STEPS), seconds=1e9)
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def stopped_at_40(folder):
+    """A run with checkpoints at 30 and 40."""
+    with pytest.raises(SystemExit):
+        toy_drive(folder, stop_by(signal.SIGTERM, 40))
+    assert read_state(folder / "checkpoint.previous.gsd").step == 30
+
+
+def spoil(path, how):
+    content = path.read_bytes()
+    if how == "torn":
+        path.write_bytes(content[: len(content) // 3])
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(content[:300] + bytes([content[300] ^ 4]) + content[301:])
+
+
+@pytest.mark.parametrize("how", ["torn", "empty", "flipped"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one(
+    tmp_path, uninterrupted, how, capsys
+):
+    stopped_at_40(tmp_path)
+    spoil(tmp_path / "checkpoint.gsd", how)
+    toy_drive(tmp_path, initial=never)
+    assert "checkpoint passed over" in capsys.readouterr().err
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_whole_one(tmp_path, uninterrupted):
+    """Not even by a kill while the next checkpoint is written: `initial` is never asked again."""
+    for moment in range(1000):
+        folder = tmp_path / str(moment)
+        stopped_at_40(folder)
+        spoil(folder / "checkpoint.gsd", "torn")
+        with pytest.MonkeyPatch.context() as patch:
+            blade = Guillotine(patch, moment)
+            with suppress(Killed):
+                toy_drive(folder, initial=never)
+        toy_drive(folder, initial=never)
+        assert_as_if_never_interrupted(folder, uninterrupted)
+        if not blade.fell:
+            assert moment > 10
+            return
+    raise AssertionError("never came to an end")
+
+
+def test_with_both_checkpoints_damaged_the_run_starts_again(tmp_path, uninterrupted):
+    stopped_at_40(tmp_path)
+    for name in ("checkpoint.gsd", "checkpoint.previous.gsd"):
+        spoil(tmp_path / name, "torn")
+    toy_drive(tmp_path)
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_another_job_s_checkpoint_is_not_gone_on_from(tmp_path, uninterrupted, capsys):
+    stopped_at_40(tmp_path)
+    stranger = replace(toy_run(tmp_path), owner="stranger")
+    drive(stranger, toy_start, lambda s: ToyEngine().load(s), 1e9)
+    assert "belongs to job toy, not to stranger" in capsys.readouterr().err
+    rows, _ = read_record(tmp_path / "record.h5")
+    assert rows["step"][0] == 10
+
+
+def test_a_record_shorter_than_its_checkpoint_is_refused(tmp_path):
+    stopped_at_40(tmp_path)
+    sorted((tmp_path / "parts").iterdir())[-1].unlink()
+    with pytest.raises(StateFileError, match="the record ends before its checkpoint at step 40"):
+        toy_drive(tmp_path)
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    toy_drive(tmp_path)
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*.*")}
+    drive(toy_run(tmp_path), never, never)
+    after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*.*")}
+    assert after == before
+
+
+def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
+    """More snapshots asked of an equilibration make its programme longer."""
+    whole = Constant(0.2, 0.3)
+    straight = replace(toy_run(tmp_path / "straight"), programme=whole)
+    drive(straight, toy_start, lambda s: ToyEngine().load(s), 1e9)
+    extended = replace(toy_run(tmp_path / "extended"), programme=Constant(0.1, 0.3))
+    drive(extended, toy_start, lambda s: ToyEngine().load(s), 0.0)
+    extended = replace(extended, programme=whole)
+    drive(extended, never, lambda s: ToyEngine().load(s), 0.0)
+    one, other = (read_record(r.folder / "record.h5")[0] for r in (straight, extended))
+    for name, column in one.columns.items():
+        assert np.array_equal(other[name], column, equal_nan=True), name
+
+
+def test_a_run_that_blows_up_keeps_its_last_checkpoint(tmp_path):
+    def burst(engine):
+        if engine.step == 40:
+            engine.x[0, 0] = np.nan
+
+    with pytest.raises(FloatingPointError, match="step 40"):
+        toy_drive(tmp_path, burst)
+    assert read_state(tmp_path / "checkpoint.gsd", "toy").step == 30
+    assert RecordFiles(tmp_path).last_step() == 30
+
+
+# --- a real process, killed by a real signal ---------------------------------------------------
+
+WET = free_model(2, 6, (1.25, 1.25, 1.25), membrane=(("Mo", 0.0, 0.0, 0.0),))
+WET_PROGRAMME = Sequence((Constant(1.6, 0.5), Constant(1.6, -0.5), SineWave(2.8, 1.0, 1500.0)))
+
+
+def wet_run(folder):
+    return Run(folder, "wet", WET, protocol(), WET_PROGRAMME, frozenset({0, 1500, 3000}))
+
+
+def wet_engine(state):
+    return create(WET, state, protocol().dynamics, Resources(platform="CPU", threads=1))
+
+
+def wet_start():
+    engine = wet_engine(thermal_state(WET, 3))
+    engine.minimise()
+    return engine.save()
+
+
+def start_process(folder):
+    quiet = os.environ | {"JANUSPORE_QUIET": "1"}
+    return subprocess.Popen(
+        [sys.executable, __file__, str(folder)], env=quiet, stderr=subprocess.PIPE, text=True
+    )
+
+
+def checkpoint_step(folder):
+    try:
+        return read_state(folder / "checkpoint.gsd").step
+    except StateFileError:
+        return 0
+
+
+def wait_for_progress(process, folder, beyond, limit=60.0):
+    end = time.monotonic() + limit
+    while process.poll() is None and time.monotonic() < end:
+        if checkpoint_step(folder) > beyond:
+            return
+        time.sleep(0.01)
+
+
+def assert_whole_run(folder):
+    run = wet_run(folder)
+    rows, _ = read_record(folder / "record.h5")
+    every = run.steps_per_sample
+    assert np.array_equal(rows["step"], np.arange(every, run.total_steps + 1, every))
+    assert rows["time_ps"] == pytest.approx(rows["step"] * 0.002)
+    wanted = [mean(WET_PROGRAMME, t - 0.02, t) for t in rows["time_ps"]]
+    assert rows["field_V_per_nm"] == pytest.approx(wanted, abs=1e-9)
+    assert len(rows["theta_rad"]) == rows["water_in_pore"].sum()
+    assert np.isfinite(rows["potential_kJ_per_mol"]).sum() == len(rows) // 5
+    # Displacements lost or taken twice would not add up to the path from the first frame to the
+    # last: this holds across every kill, whatever the numbers' own noise.
+    first, last = (read_state(run.frame(s), "wet") for s in (0, run.total_steps))
+    for name, q in (("K", 1.0), ("Cl", -1.0)):
+        ions = WET.indices(name)
+        path = q * (last.positions - first.positions)[ions, 0].sum()
+        assert rows[f"{name}_cell_e_nm"].sum() == pytest.approx(path, abs=1e-6)
+    assert not list(folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("moments", [4, pytest.param(15, marks=pytest.mark.slow)])
+def test_a_process_killed_at_random_moments_loses_and_doubles_no_row(tmp_path, moments):
+    rng = np.random.default_rng(moments)
+    kills = 0
+    for _ in range(moments):
+        process = start_process(tmp_path)
+        wait_for_progress(process, tmp_path, checkpoint_step(tmp_path))
+        time.sleep(rng.uniform(0.0, 0.1))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        process.stderr.close()
+    assert kills >= 3, "the run was over too soon to be killed often: make it longer"
+    process = start_process(tmp_path)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert_whole_run(tmp_path)
+
+
+def test_a_process_told_to_stop_writes_a_checkpoint_and_a_new_one_goes_on(tmp_path):
+    process = start_process(tmp_path)
+    wait_for_progress(process, tmp_path, 0)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "checkpoint written; run again to go on" in told
+    step = checkpoint_step(tmp_path)
+    assert 0 < step < wet_run(tmp_path).total_steps
+    assert RecordFiles(tmp_path).last_step() == step
+    process = start_process(tmp_path)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert_whole_run(tmp_path)
+
+
+def test_the_tiny_cell_s_protocol_fits_the_driver():
+    run = Run(Path(), "", WET, tiny_point().protocol, Constant(20.0, 0.0), frozenset())
+    assert (run.total_steps, run.steps_per_sample) == (10_000, 50)
+
+
+if __name__ == "__main__":
+    os.fsync = lambda _handle: None  # as in conftest.py
+    drive(wet_run(Path(sys.argv[1])), wet_start, wet_engine, checkpoint_seconds=0.05)
