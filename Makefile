@@ -12,15 +12,19 @@ run: $(STAMP)
 	$(BIN)/python project.py run
 	$(BIN)/python -m januspore summary
 
-test: $(STAMP)
+test: $(STAMP)-dev
 	$(BIN)/python -m pytest
 
-check: $(STAMP)
+check: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile -e .
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-compile -e '.[dev]'
 	@touch $@
