@@ -8,9 +8,11 @@ import pytest
 from helpers import CHARGE_SETS, free_model, raw_point, thermal_state, tiny_point
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import constants
 from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
+from januspore import units
 from januspore.model.builder import _CLEARANCE_NM, build_state
 from januspore.model.forcefield import SPECIES
 from januspore.model.state import State, StateFileError, read_state, write_state
@@ -40,6 +42,16 @@ def bond_lengths(model, one, other):
     pairs = cKDTree(a % edge % edge, boxsize=edge)
     near = pairs.query(b % edge % edge, k=3, distance_upper_bound=0.28)[0]
     return near[np.isfinite(near)]
+
+
+def test_constants_are_those_of_the_si():
+    e, n = constants.e, constants.N_A
+    assert pytest.approx(constants.k * n * 1e-3, rel=1e-9) == units.BOLTZMANN
+    assert pytest.approx(e * 1e9 * n * 1e-12, rel=1e-9) == units.VOLT_PER_NM  # N to kJ/mol/nm
+    assert pytest.approx(e / 1e-12 * 1e9, rel=1e-9) == units.E_PER_PS  # A to nA
+    assert pytest.approx(n * 1e3 * 1e-27, rel=1e-9) == units.MOL_PER_LITRE
+    coulomb = n * e**2 / (4 * np.pi * constants.epsilon_0) * 1e9 * 1e-3
+    assert pytest.approx(coulomb, rel=1e-7) == units.COULOMB
 
 
 # --- the membrane and the counts -------------------------------------------------------------
@@ -208,15 +220,16 @@ def drawn(temperature, draws, model=TINY_MODEL):
 
 @pytest.mark.parametrize("temperature", [10.0, 300.0, 600.0])
 def test_translations_and_rotations_have_the_temperature_asked_for(temperature):
-    positions, velocities = drawn(temperature, 20)
+    positions, velocities = drawn(temperature, 100)
     measured = [temperatures(TINY_MODEL, positions, v) for v in velocities]
     waters, ions = len(TINY_MODEL.waters), len(TINY_MODEL.ions)
     for values, freedom in zip(
         np.transpose(measured), (3 * (waters + ions), 3 * waters), strict=True
     ):
-        # sum T f / T0 over draws is chi-square with draws x f degrees of freedom: 1e-6 two-sided.
+        # sum T f / T0 over draws is chi-square with draws x f degrees of freedom: 1e-6 two-sided,
+        # a width of some 2 % in temperature.
         total = values.sum() * freedom / temperature
-        low, high = chi2.ppf([5e-7, 1 - 5e-7], 20 * freedom)
+        low, high = chi2.ppf([5e-7, 1 - 5e-7], 100 * freedom)
         assert low < total < high
 
 
