@@ -51,10 +51,7 @@ def bootstrap(
     nothing = np.full_like(value, np.nan)
     if n < 2 or repeats < 2:
         return Interval(value, nothing, nothing)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(n, np.full(n, 1.0 / n), size=repeats).astype(float)
-    sums = {k: np.tensordot(weights, v, axes=(1, 0)) for k, v in tables.items()}
-    estimates = estimator(sums)
+    estimates = estimator(resampled(tables, repeats, seed))
     finite = np.isfinite(estimates)
     with np.errstate(invalid="ignore"):
         spread = np.std(estimates, axis=0, where=finite)
@@ -62,6 +59,16 @@ def bootstrap(
     spread = np.where(finite.mean(axis=0) > 0.9, spread, np.nan)
     half = stats.t.ppf(0.5 + LEVEL / 2, n - 1) * spread * np.sqrt(n / (n - 1))
     return Interval(value, value - half, value + half)
+
+
+def resampled(
+    tables: Mapping[str, NDArray], repeats: int = 1000, seed: int = 0
+) -> dict[str, NDArray]:
+    """Sums over seeds drawn with replacement, shape (repeats, ...) for tables (n_seeds, ...)."""
+    n = len(next(iter(tables.values())))
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(n, np.full(n, 1.0 / n), size=repeats).astype(float)
+    return {k: np.tensordot(weights, v, axes=(1, 0)) for k, v in tables.items()}
 
 
 def integrated_time(series: NDArray) -> float:
