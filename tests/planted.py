@@ -1,8 +1,11 @@
 """Records with a known answer, as a simulation would have left them."""
 
+from pathlib import Path
+
 import numpy as np
 
-from januspore.analysis.job import analyse_record, write_json
+from januspore.analysis.job import analyse_record
+from januspore.analysis.store import write_arrays, write_json
 from januspore.conditions import trajectory
 from januspore.dataspace import point_of
 from januspore.field import mean, programme_of
@@ -54,8 +57,6 @@ def plant(job, rows):
     point = point_of(job)
     trajectory(job).mkdir(parents=True, exist_ok=True)
     write_record(trajectory(job) / "record.h5", rows, {})
-    sums, summary = analyse_record(rows, point, build_model(point))
-    from pathlib import Path
-
-    write_json(Path(job.fn("analysis.json")), {"sums": sums})
+    sums, summary = analyse_record(rows, [], point, build_model(point))
+    write_arrays(Path(job.fn("analysis.h5")), sums, {})
     write_json(Path(job.fn("summary.json")), summary)

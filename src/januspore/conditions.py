@@ -12,7 +12,7 @@ from .dataspace import parent_job, point_of
 from .schema import Equilibrate, StatePoint, snapshot_of
 
 #: Protocols that are one field programme, besides `equilibrate`.
-PROGRAMMES = ("sine", "staircase", "pulse_train")
+PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train")
 
 
 def relaxes(job: Any) -> bool:
@@ -26,9 +26,10 @@ def is_driven(job: Any) -> bool:
 
 
 def is_recorded(job: Any) -> bool:
-    """Whether a job's record is whole."""
-    folder = trajectory(job)
-    return (folder / "record.h5").exists() and not (folder / "parts").exists()
+    """Whether a job's record is whole, those of its branches included."""
+    delays = job.cached_statepoint["protocol"].get("delays_ps", ())
+    folders = [trajectory(job), *(branch(job, k) for k in range(len(delays)))]
+    return all((f / "record.h5").exists() and not (f / "parts").exists() for f in folders)
 
 
 def is_equilibrated(job: Any) -> bool:
@@ -72,6 +73,11 @@ def trajectory(job: Any) -> Path:
 def frame(job: Any, step: int) -> Path:
     """Path of the frame kept at a step."""
     return trajectory(job) / "frames" / f"{step:015d}.gsd"
+
+
+def branch(job: Any, index: int) -> Path:
+    """Folder of a branch's checkpoints and record, by the index of its delay."""
+    return trajectory(job) / "branches" / f"{index:03d}"
 
 
 def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:

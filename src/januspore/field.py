@@ -129,9 +129,12 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
         protocol: a validated protocol.
         snapshots: for `equilibrate`, how many snapshots its children ask for.
 
+    Returns:
+        The programme of the job's trajectory; for `paired_pulse` that of the trunk, from which
+        `branches_of` leave.
+
     Raises:
-        NotImplementedError: the protocol is not one programme (paired pulses branch, a barrier
-            holds an ion).
+        NotImplementedError: the protocol is not a programme (a barrier holds an ion).
     """
     if isinstance(protocol, Equilibrate):
         length = protocol.relax_ps + (snapshots - 1) * protocol.snapshot_interval_ps
@@ -146,22 +149,38 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
         down = [Constant(protocol.hold_ps, e, "reverse") for e in protocol.holds_V_per_nm[::-1]]
         return Sequence((*up, *down))
     if isinstance(protocol, PulseTrain):
-        pulse = Constant(protocol.pulse_ps, protocol.pulse_V_per_nm, "pulse")
+        *before, pulse = _first_pulse(protocol)
         rest = Constant(protocol.delay_ps, protocol.rest_V_per_nm, "rest")
-        parts: list[Programme] = [pulse, rest] * protocol.pulses
-        if protocol.preparation_ps:
-            parts.insert(
-                0, Constant(protocol.preparation_ps, protocol.preparation_V_per_nm, "preparation")
-            )
-        return Sequence(tuple(parts[:-1]))
+        return Sequence((*before, *([pulse, rest] * protocol.pulses)[:-1]))
+    if isinstance(protocol, PairedPulse):
+        hold = Constant(max(protocol.delays_ps), protocol.rest_V_per_nm, "rest")
+        return Sequence((*_first_pulse(protocol), hold))
     raise NotImplementedError(f"protocol {protocol.name!r} is not simulated yet")
+
+
+def branches_of(protocol: PairedPulse) -> dict[float, Programme]:
+    """Return the whole programme of each branch, in the trunk's time, by its delay in ps.
+
+    A branch leaves the trunk at the end of its delay; until then it is the trunk.
+    """
+    *before, pulse = _first_pulse(protocol)
+    return {
+        delay: Sequence((*before, pulse, Constant(delay, protocol.rest_V_per_nm, "rest"), pulse))
+        for delay in protocol.delays_ps
+    }
+
+
+def _first_pulse(protocol: PairedPulse | PulseTrain) -> list[Constant]:
+    pulse = Constant(protocol.pulse_ps, protocol.pulse_V_per_nm, "pulse")
+    if not protocol.preparation_ps:
+        return [pulse]
+    return [Constant(protocol.preparation_ps, protocol.preparation_V_per_nm, "preparation"), pulse]
 
 
 def simulated_ps(protocol: AnyProtocol, snapshots: int = 1) -> float:
     """Simulated time of a protocol's job, ps; branches of paired pulses included."""
     if isinstance(protocol, PairedPulse):
-        trunk = protocol.preparation_ps + protocol.pulse_ps + max(protocol.delays_ps)
-        return trunk + protocol.pulse_ps * len(protocol.delays_ps)
+        return programme_of(protocol).duration_ps + protocol.pulse_ps * len(protocol.delays_ps)
     if isinstance(protocol, Barrier):
         windows = len(protocol.fields_V_per_nm) * len(protocol.positions_nm)
         return windows * (protocol.settle_ps + protocol.window_ps)

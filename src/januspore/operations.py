@@ -4,24 +4,27 @@ No workflow engine is named here. `project.py` gives these functions to signac-f
 needs only them and what `januspore.conditions` says of the files.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import engines, provenance
-from .analysis.job import analyse_record, write_json
-from .conditions import snapshot_steps, start_frame, trajectory
+from .analysis.job import analyse_record
+from .analysis.store import write_arrays, write_json
+from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
 from .dataspace import parent_job, point_of
 from .engines import Engine, Resources
 from .errors import InputError
-from .field import programme_of
+from .field import branches_of, programme_of, simulated_ps
 from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import Equilibrate, StatePoint, snapshot_of
+from .schema import Equilibrate, PairedPulse, StatePoint, snapshot_of
 from .simulate.driver import Run, drive
 from .simulate.record import read_record
 
@@ -60,6 +63,24 @@ def simulate(job: Any, threads: int = 1) -> None:
         return engine
 
     drive(run, lambda: _initial(job, point, model, resources), make_engine)
+    if isinstance(point.protocol, PairedPulse):
+        _drive_branches(job, point.protocol, run, make_engine)
+
+
+def _drive_branches(
+    job: Any, protocol: PairedPulse, trunk: Run, make_engine: Callable[[State], Engine]
+) -> None:
+    """Simulate the second pulse of every delay, each from the trunk's frame at its end."""
+    programmes = branches_of(protocol)
+    for k, programme in enumerate(programmes.values()):
+        leaves = round((programme.duration_ps - protocol.pulse_ps) / trunk.timestep_ps)
+        run = replace(
+            trunk, folder=branch(job, k), programme=programme, frame_steps=frozenset[int]()
+        )
+        drive(run, partial(read_state, frame(job, leaves), job.id), make_engine)
+    separate = sum(p.duration_ps for p in programmes.values())
+    done = simulated_ps(protocol)
+    print(f"{job.id[:8]}: {done:g} ps simulated, {separate - done:g} ps saved by branching")
 
 
 def _lock_engine(job: Any, name: str) -> None:
@@ -107,17 +128,21 @@ def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
     if isinstance(protocol, Equilibrate):
         return frozenset(snapshot_steps(protocol, snapshots))
     dt = protocol.dynamics.timestep_fs * 1e-3
+    if isinstance(protocol, PairedPulse):
+        ends = [p.duration_ps - protocol.pulse_ps for p in branches_of(protocol).values()]
+        return frozenset(round(end / dt) for end in ends)
     total = round(programme_of(protocol).duration_ps / dt)
     return frozenset(range(0, total + 1, round(protocol.recording.frame_interval_ps / dt)))
 
 
 def analyse(job: Any) -> None:
-    """Reduce a job's record to `analysis.json` and `summary.json`."""
+    """Reduce a job's record to `analysis.h5` and `summary.json`."""
     point = point_of(job)
-    folder = Path(job.path)
-    rows, attributes = read_record(trajectory(job) / "record.h5")
-    sums, summary = analyse_record(rows, point, build_model(point))
+    trunk, attributes = read_record(trajectory(job) / "record.h5")
+    delays = point.protocol.delays_ps if isinstance(point.protocol, PairedPulse) else []
+    branches = [read_record(branch(job, k) / "record.h5")[0] for k in range(len(delays))]
+    sums, summary = analyse_record(trunk, branches, point, build_model(point))
     origin = {"record": attributes, "code": provenance.code()}
-    write_json(folder / "analysis.json", {"sums": sums, "provenance": origin})
+    write_arrays(Path(job.fn("analysis.h5")), sums, origin)
     # The summary is written last: it is what says that the analysis is done.
-    write_json(folder / "summary.json", summary)
+    write_json(Path(job.fn("summary.json")), summary)

@@ -242,6 +242,12 @@ class PairedPulse(_Pulsed):
     name: Literal["paired_pulse"] = "paired_pulse"
     delays_ps: list[Duration] = Field(min_length=1, max_length=200)
 
+    @model_validator(mode="after")
+    def _distinct(self) -> "PairedPulse":
+        if len(set(self.delays_ps)) < len(self.delays_ps):
+            raise ValueError(f"delays_ps = {self.delays_ps}: each delay may be given once")
+        return self
+
     def durations(self) -> dict[str, float]:
         """Durations in ps that must be whole numbers of sample intervals, by key."""
         delays = {f"delays_ps[{i}]": value for i, value in enumerate(self.delays_ps)}

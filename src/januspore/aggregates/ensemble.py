@@ -1,6 +1,5 @@
 """An ensemble's inputs, and how what is computed of them is written with its provenance."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import provenance
 from ..analysis import VERSION
-from ..analysis.job import write_json
+from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import point_of
 from ..model.system import Model, build_model
@@ -45,8 +44,8 @@ class Ensemble:
 
     def sums(self) -> dict[str, NDArray]:
         """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
-        each = [json.loads(Path(job.fn("analysis.json")).read_text())["sums"] for job in self.jobs]
-        return {name: np.array([one[name] for one in each], dtype=float) for name in each[0]}
+        each = [read_arrays(Path(job.fn("analysis.h5"))) for job in self.jobs]
+        return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
 
 
 @dataclass

@@ -1,80 +1,79 @@
 """What is kept of one job: sums for the aggregates, and a summary of scalars."""
 
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..field import programme_of
 from ..model.system import Model
-from ..schema import Equilibrate, Sine, StatePoint
+from ..schema import Equilibrate, PairedPulse, PulseTrain, Sine, Staircase, StatePoint
 from ..simulate.record import Rows
 from . import VERSION
 from .current import crossing_current
 from .orientation import circular_std, turned
+from .pulses import pulse_pairs
 from .sine import by_phase
 from .statistics import Interval, poisson, run_mean
+from .sums import by_segment, time_bins
 
 
 def analyse_record(
-    rows: Rows, point: StatePoint, model: Model
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Reduce a record to (sums for the aggregates, summary of scalars), both of JSON values."""
-    protocol = point.protocol
-    sums = by_phase(rows, protocol) if isinstance(protocol, Sine) else {}
-    late = (
-        rows["time_ps"] > protocol.relax_ps / 2
-        if isinstance(protocol, Equilibrate)
-        else slice(None)
-    )
+    trunk: Rows, branches: list[Rows], point: StatePoint, model: Model
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Reduce a record to sums for the aggregates and a summary of scalars.
+
+    Args:
+        trunk: the job's own record.
+        branches: records of its branches, by the order of their delays.
+        point: the job's state point.
+        model: its model.
+    """
+    sums = _sums(trunk, branches, point)
+    relax_ps = point.protocol.relax_ps if isinstance(point.protocol, Equilibrate) else 0.0
+    late = trunk["time_ps"] > relax_ps / 2
     summary: dict[str, Any] = {
         "analysis_version": VERSION,
-        "rows": len(rows),
-        "simulated_ps": float(rows["time_ps"][-1]),
-        **_named("T_trans_K", run_mean(rows["T_trans_K"][late])),
-        **_named("T_rot_K", run_mean(rows["T_rot_K"][late])),
-        **_named("bulk_water_per_nm3", bulk_density(rows, late, point, model)),
-        **_named("waters_in_pore", run_mean(rows["water_in_pore"][late])),
-        "K_in_pore": float(rows["K_in_pore"].mean()),
-        "Cl_in_pore": float(rows["Cl_in_pore"].mean()),
-        **_crossings(rows),
+        "rows": len(trunk) + sum(len(rows) for rows in branches),
+        "simulated_ps": float(trunk["time_ps"][-1]) + sum(_length(rows) for rows in branches),
+        **_named("T_trans_K", run_mean(trunk["T_trans_K"][late])),
+        **_named("T_rot_K", run_mean(trunk["T_rot_K"][late])),
+        **_named("bulk_water_per_nm3", bulk_density(trunk, late, point, model)),
+        **_named("waters_in_pore", run_mean(trunk["water_in_pore"][late])),
+        "K_in_pore": float(trunk["K_in_pore"].mean()),
+        "Cl_in_pore": float(trunk["Cl_in_pore"].mean()),
+        **_crossings(trunk),
     }
-    if sums:
+    if isinstance(point.protocol, Sine):
         summary |= _order(sums)
-    return {name: np.asarray(value).tolist() for name, value in sums.items()}, summary
+    return sums, summary
+
+
+def _sums(trunk: Rows, branches: list[Rows], point: StatePoint) -> dict[str, NDArray]:
+    protocol = point.protocol
+    sample = protocol.recording.sample_interval_ps
+    if isinstance(protocol, Sine):
+        return by_phase(trunk, protocol)
+    if isinstance(protocol, Staircase):
+        bins = time_bins(protocol.hold_ps, sample)
+        return by_segment(trunk, programme_of(protocol), sample, bins)
+    if isinstance(protocol, PulseTrain):
+        return by_segment(trunk, programme_of(protocol), sample)
+    if isinstance(protocol, PairedPulse):
+        return pulse_pairs(trunk, branches, protocol)
+    return {}
+
+
+def _length(rows: Rows) -> float:
+    spacing = rows["time_ps"][1] - rows["time_ps"][0] if len(rows) > 1 else 0.0
+    return float(len(rows) * spacing)
 
 
 def bulk_density(rows: Rows, late: Any, point: StatePoint, model: Model) -> Interval:
     """Water molecules per nm^3 in the middle of the reservoirs (design, section 1)."""
     volume = 2 * point.protocol.recording.bulk_width_nm * float(np.prod(model.box[1:]))
     return run_mean(rows["water_in_bulk"][late]).scaled(1 / volume)
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON aside and rename; NaN becomes null, so that every reader can read it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        text = json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False)
-        aside.write_text(text + "\n", encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
 
 
 def _named(name: str, interval: Interval) -> dict[str, float]:

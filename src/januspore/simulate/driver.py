@@ -99,7 +99,8 @@ def drive(
 
     Args:
         run: what and where.
-        initial: gives the state at step 0; called only when there is no checkpoint.
+        initial: gives the state to start from, at step 0 or, for a branch, at the step where it
+            leaves its trunk; called only when there is no checkpoint.
         make_engine: creates the engine from a state.
         checkpoint_seconds: wall time between checkpoints.
 
@@ -118,6 +119,7 @@ def drive(
     files.rewind(start)
     if state is None:
         state = initial()
+        start = state.step  # a branch goes on from a step of its trunk
     if start < run.total_steps:
         recorder = Recorder(run.model, run.protocol.recording, run.timestep_ps)
         recorder.begin(state)
@@ -138,7 +140,7 @@ def _advance(
     bar: "tqdm[Any]",
 ) -> None:
     if 0 in run.frame_steps and engine.step == 0:
-        _keep_frame(run, engine.save())
+        _keep_frame(run, engine.save(), recorder)
     saved = time.monotonic()
     while engine.step < run.total_steps:
         begin = engine.step
@@ -148,7 +150,7 @@ def _advance(
         engine.advance(run.steps_per_sample)
         recorder.sample(engine, field)
         if end in run.frame_steps:
-            _keep_frame(run, engine.save())
+            _keep_frame(run, engine.save(), recorder)
         bar.update(run.steps_per_sample)
         last, stop = end >= run.total_steps, bool(caught)
         if last or stop or time.monotonic() - saved >= checkpoint_seconds:
@@ -160,10 +162,11 @@ def _advance(
             _leave(caught[0])
 
 
-def _keep_frame(run: Run, state: State) -> None:
+def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:
     path = run.frame(state.step)
     path.parent.mkdir(exist_ok=True)
-    write_state(path, run.model, state, run.owner)
+    # With what the recorder carries, so that a branch counts on as its trunk would have.
+    write_state(path, run.model, replace(state, carry=recorder.carry()), run.owner)
 
 
 @contextmanager
