@@ -14,7 +14,18 @@ from januspore.simulate.record import COLUMNS, RAGGED, Rows, write_record
 from januspore.units import E_PER_PS
 
 
-def planted_rows(point, current_nA, spread_rad, rng, waters=8, noise_e_nm=0.02):
+def planted_rows(
+    point,
+    current_nA,
+    spread_rad,
+    rng,
+    waters=8,
+    noise_e_nm=0.02,
+    programme=None,
+    start_ps=0.0,
+    current_at=None,
+    spread_at=None,
+):
     """Rows of a driven job.
 
     Args:
@@ -24,19 +35,28 @@ def planted_rows(point, current_nA, spread_rad, rng, waters=8, noise_e_nm=0.02):
         rng: source of randomness.
         waters: in the pore at every sample.
         noise_e_nm: of the displacement in one sample interval.
+        programme: if not the protocol's own.
+        start_ps: time at which the rows begin.
+        current_at: function of time (ps), instead of `current_nA`.
+        spread_at: function of time (ps), instead of `spread_rad`.
     """
     protocol, recording = point.protocol, point.protocol.recording
-    programme, dt = programme_of(protocol), recording.sample_interval_ps
-    n = round(programme.duration_ps / dt)
-    time = (np.arange(n) + 1) * dt
+    programme, dt = programme or programme_of(protocol), recording.sample_interval_ps
+    first, last = round(start_ps / dt), round(programme.duration_ps / dt)
+    n = last - first
+    time = (np.arange(first, last) + 1) * dt
+    middle = time - dt / 2
     field = np.array([mean(programme, t - dt, t) for t in time])
     rising = np.sign(np.gradient(np.abs(field)))
     width = 2 * recording.slab_half_width_nm
-    slab = np.array([current_nA(e, r) for e, r in zip(field, rising, strict=True)])
+    if current_at is None:
+        slab = np.array([current_nA(e, r) for e, r in zip(field, rising, strict=True)])
+    else:
+        slab = np.array([current_at(t) for t in middle])
     slab = slab * width * dt / E_PER_PS
     columns = {name: np.zeros(n, dtype=kind) for name, kind in COLUMNS.items()}
     steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
-    columns["step"] = (np.arange(n) + 1) * steps
+    columns["step"] = (np.arange(first, last) + 1) * steps
     columns["time_ps"], columns["field_V_per_nm"] = time, field
     for ion in ("K", "Cl"):  # half of the current each
         columns[f"{ion}_slab_e_nm"] = slab / 2 + rng.normal(0, noise_e_nm, n)
@@ -44,7 +64,8 @@ def planted_rows(point, current_nA, spread_rad, rng, waters=8, noise_e_nm=0.02):
     columns["water_in_pore"][:] = waters
     columns["T_trans_K"][:], columns["T_rot_K"][:] = 300.0, 300.0
     direction = np.repeat(np.where(field < 0, np.pi, 0.0), waters)
-    sigma = np.repeat([spread_rad(abs(e)) for e in field], waters)
+    widths = [spread_rad(abs(e)) for e in field] if spread_at is None else map(spread_at, middle)
+    sigma = np.repeat(list(widths), waters)
     theta = np.mod(direction + rng.normal(0, sigma) + np.pi, 2 * np.pi) - np.pi
     columns["theta_rad"], columns["cos_dipole"] = theta, np.cos(theta)
     for name in RAGGED:
@@ -52,11 +73,11 @@ def planted_rows(point, current_nA, spread_rad, rng, waters=8, noise_e_nm=0.02):
     return Rows(columns)
 
 
-def plant(job, rows):
+def plant(job, rows, branches=()):
     """Leave the files in a job that simulation and analysis would have left."""
     point = point_of(job)
     trajectory(job).mkdir(parents=True, exist_ok=True)
     write_record(trajectory(job) / "record.h5", rows, {})
-    sums, summary = analyse_record(rows, [], point, build_model(point))
+    sums, summary = analyse_record(rows, list(branches), point, build_model(point))
     write_arrays(Path(job.fn("analysis.h5")), sums, {})
     write_json(Path(job.fn("summary.json")), summary)

@@ -9,7 +9,11 @@ from .product import Product
 PRODUCTS: tuple[Product, ...] = (
     Product("system_picture", protocol="equilibrate"),
     Product("ie_curve", protocol="sine"),
+    Product("ndr", protocol="sine"),
     Product("water_order", protocol="sine"),
+    Product("relaxation", protocol="staircase"),
+    Product("paired_pulse", protocol="paired_pulse"),
+    Product("pulse_train", protocol="pulse_train"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

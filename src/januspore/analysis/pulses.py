@@ -4,8 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..field import Programme, branches_of, programme_of
-from ..schema import PairedPulse, PulseTrain
+from ..model.system import Model
+from ..schema import PairedPulse, PulseTrain, Recording
 from ..simulate.record import Rows
+from ..units import E_PER_PS
+from .statistics import Interval, bootstrap, poisson
 from .sums import by_segment
 
 
@@ -34,3 +37,46 @@ def pulse_pairs(trunk: Rows, branches: list[Rows], protocol: PairedPulse) -> dic
 def train_pulses(protocol: PulseTrain) -> NDArray[np.int64]:
     """Indices of the pulses among the train's segments, shape (pulses,)."""
     return pulse_segments(programme_of(protocol))
+
+
+def pulse_currents(
+    sums: dict[str, NDArray], estimator: str, recording: Recording, model: Model
+) -> dict[str, NDArray]:
+    """Tables whose ratio q / time is the current of each pulse in nA.
+
+    Args:
+        sums: by seed and pulse, shape (seeds, pulses).
+        estimator: "pore slab" or "whole cell".
+        recording: gives the slab's width.
+        model: gives the box.
+    """
+    slab = estimator == "pore slab"
+    length = 2 * recording.slab_half_width_nm if slab else float(model.box[0])
+    column = "slab" if slab else "cell"
+    charge = sums[f"K_{column}_e_nm"] + sums[f"Cl_{column}_e_nm"]
+    return {"q": charge * E_PER_PS / length, "time": sums["time_ps"]}
+
+
+def pulse_ratio(tables: dict[str, NDArray], currents: Interval) -> tuple[Interval, str]:
+    """Current of each later pulse over the first one's, or a flag that says why there is none.
+
+    A ratio whose first pulse carried no significant current is noise over noise: it is not given.
+    """
+    nothing = np.full(len(currents.value) - 1, np.nan)
+    first = f"I0 = {currents.value[0]:.3g} nA [{currents.low[0]:.3g}, {currents.high[0]:.3g}]"
+    if not np.isfinite(currents.low[0]):
+        return Interval(nothing, nothing, nothing), "one seed gives no interval"
+    if not tables["q"][:, 0].any():
+        time = float(tables["time"][:, 0].sum())
+        bound = float(poisson(np.zeros(1)).high[0]) * E_PER_PS / time
+        flag = f"no ion in the slab in the first pulse: |I0| < {bound:.3g} nA"
+        return Interval(nothing, nothing, nothing), flag
+    if currents.low[0] <= 0 <= currents.high[0]:
+        return Interval(nothing, nothing, nothing), f"no significant first current: {first}"
+    ratio = bootstrap(tables, lambda t: _over_first(t["q"] / t["time"]))
+    return ratio, ""
+
+
+def _over_first(rate: NDArray) -> NDArray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return rate[:, 1:] / rate[:, :1]

@@ -44,7 +44,7 @@ def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
     b = amplitude[row, inner]
     a = flat.mean(axis=1) - b * decay.mean(axis=1)[inner]
     # Back to t = 0 as the origin of the amplitude.
-    b = b * np.exp(t[0] / np.exp(found))
+    b = b * np.exp(np.minimum(t[0] / np.exp(found), 50.0))
     unresolved = bad | (best == 0) | (best == _TRIED - 1)
     fits = np.where(unresolved[:, None], np.nan, np.stack([found, a, b], axis=1))
     return fits.reshape(*y.shape[:-1], 3)

@@ -1,0 +1,127 @@
+"""Paired-pulse facilitation and depression: I1/I0 against delay (paper, Fig. 5A)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.pulses import pulse_currents, pulse_ratio
+from ..analysis.relaxation import exponential, fit_exponential
+from ..analysis.statistics import Interval, bootstrap
+from ..schema import PairedPulse
+from .ensemble import Content, Ensemble
+
+_ESTIMATORS = ("pore slab", "whole cell")
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Ratio of the second pulse's current to the first's, and its decay with the delay.
+
+    A0 + A1 exp(-dt / tau_f) for facilitation and A0 + A1 (1 - exp(-dt / tau_d)) for depression are
+    one curve, see `analysis.relaxation`.
+    """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, PairedPulse)
+    sums = ensemble.sums()
+    delays = np.array(protocol.delays_ps)
+    frames: list[pd.DataFrame] = []
+    findings: dict[str, Any] = {"mode": protocol.mode}
+    for estimator in _ESTIMATORS:
+        tables = pulse_currents(sums, estimator, protocol.recording, ensemble.model)
+        currents = bootstrap(tables, lambda t: t["q"] / t["time"])
+        ratio, flag = pulse_ratio(tables, currents)
+        frames.append(_frame(delays, estimator, currents, ratio, flag, len(ensemble.jobs)))
+        findings |= _findings(estimator, tables, flag, delays)
+    table = pd.concat(frames, ignore_index=True)
+    findings["verdict"] = _verdict(findings)
+    return Content(table, _figure(ensemble, protocol, table, findings), findings)
+
+
+def _frame(
+    delays: NDArray, estimator: str, currents: Interval, ratio: Interval, flag: str, seeds: int
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "delay_ps": delays,
+            "estimator": estimator,
+            "I0_nA": currents.value[0],
+            "I0_nA_low": currents.low[0],
+            "I0_nA_high": currents.high[0],
+            "I1_nA": currents.value[1:],
+            "I1_nA_low": currents.low[1:],
+            "I1_nA_high": currents.high[1:],
+            "ratio": ratio.value,
+            "ratio_low": ratio.low,
+            "ratio_high": ratio.high,
+            "flag": flag,
+            "seeds": seeds,
+        }
+    )
+
+
+def _findings(
+    estimator: str, tables: dict[str, NDArray], flag: str, delays: NDArray
+) -> dict[str, Any]:
+    if flag:
+        return {estimator: flag}
+    order = np.argsort(delays)
+    if len(delays) < 4:
+        return {estimator: "ratios given; fewer than four delays carry no fit"}
+
+    def fit(sums: dict[str, NDArray]) -> NDArray:
+        rate = sums["q"] / sums["time"]
+        return fit_exponential(delays[order], (rate[:, 1:] / rate[:, :1])[:, order])
+
+    fitted = bootstrap(tables, fit, repeats=400)
+    triple = [float(np.exp(v[0])) for v in (fitted.value, fitted.low, fitted.high)]
+    step = [float(v[2]) for v in (fitted.value, fitted.low, fitted.high)]
+    if not np.isfinite(triple).all() or step[1] <= 0 <= step[2]:
+        return {estimator: "no dependence on the delay that the data can carry"}
+    return {
+        estimator: "fit carried",
+        f"{estimator} tau_ps": triple,
+        f"{estimator} amplitude": step,
+        f"{estimator} ratio_at_long_delay": [
+            float(v[1]) for v in (fitted.value, fitted.low, fitted.high)
+        ],
+    }
+
+
+def _verdict(findings: dict[str, Any]) -> str:
+    slab, cell = (findings[name] for name in _ESTIMATORS)
+    if slab == "fit carried":
+        return "memory of the first pulse in the current through the pore"
+    if cell == "fit carried":
+        return (
+            f"pore slab: {slab}; the whole cell's ratio changes with the delay, which the charging "
+            "of the reservoirs alone can do"
+        )
+    return f"pore slab: {slab}; whole cell: {cell}"
+
+
+def _figure(
+    ensemble: Ensemble, protocol: PairedPulse, table: pd.DataFrame, findings: dict[str, Any]
+) -> Figure:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for axis, estimator in zip(axes, _ESTIMATORS, strict=True):
+        rows = table[table.estimator == estimator].sort_values("delay_ps")
+        axis.axhline(1, color="0.7", lw=0.5)
+        if rows.ratio.notna().any():
+            error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
+            axis.errorbar(rows.delay_ps, rows.ratio, error, fmt="o", capsize=3)
+        else:
+            axis.text(0.5, 0.5, rows.flag.iloc[0], ha="center", transform=axis.transAxes, wrap=True)
+        if f"{estimator} tau_ps" in findings:
+            t = np.linspace(rows.delay_ps.min(), rows.delay_ps.max(), 200)
+            tau = findings[f"{estimator} tau_ps"][0]
+            level = findings[f"{estimator} ratio_at_long_delay"][0]
+            curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude"][0])
+            axis.plot(t, curve, label=f"tau = {tau:.3g} ps")
+            axis.legend(frameon=False)
+        axis.set(xlabel="delay (ps)", ylabel="I1 / I0", title=estimator)
+    title = f"{ensemble.title}; {protocol.mode}; {len(ensemble.jobs)} seeds, bars 95 %"
+    figure.suptitle(title, fontsize=10)
+    return figure

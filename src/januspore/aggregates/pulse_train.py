@@ -1,0 +1,116 @@
+"""Short-term facilitation and depression: In/I0 and water order through a train (Figs 5B, 5C)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.orientation import circular_std, turned
+from ..analysis.pulses import pulse_currents, pulse_ratio, train_pulses
+from ..analysis.statistics import Interval, bootstrap
+from ..field import programme_of
+from ..schema import PulseTrain
+from .ensemble import Content, Ensemble
+
+_ESTIMATORS = ("pore slab", "whole cell")
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Current of each pulse over the first one's, and sigma_theta in every segment of the train."""
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, PulseTrain)
+    sums = {name: values[:, :, 0] for name, values in ensemble.sums().items()}
+    pulses = train_pulses(protocol)
+    in_pulses = {name: values[:, pulses] for name, values in sums.items()}
+    frames: list[pd.DataFrame] = []
+    findings: dict[str, Any] = {"mode": protocol.mode}
+    for estimator in _ESTIMATORS:
+        tables = pulse_currents(in_pulses, estimator, protocol.recording, ensemble.model)
+        currents = bootstrap(tables, lambda t: t["q"] / t["time"])
+        ratio, flag = pulse_ratio(tables, currents)
+        frames.append(_frame(estimator, currents, ratio, flag, len(ensemble.jobs)))
+        findings[estimator] = flag or _trend(ratio)
+    order = _order(sums)
+    findings["sigma_theta_change_rad"] = _change(sums, pulses)
+    table = pd.concat(frames, ignore_index=True)
+    findings["verdict"] = f"pore slab: {findings['pore slab']}"
+    return Content(table, _figure(ensemble, protocol, table, order), findings)
+
+
+def _frame(
+    estimator: str, currents: Interval, ratio: Interval, flag: str, seeds: int
+) -> pd.DataFrame:
+    # The first pulse's own ratio is 1 by definition.
+    return pd.DataFrame(
+        {
+            "pulse": np.arange(len(currents.value)),
+            "estimator": estimator,
+            "current_nA": currents.value,
+            "low_nA": currents.low,
+            "high_nA": currents.high,
+            "ratio": np.concatenate([[np.nan if flag else 1.0], ratio.value]),
+            "ratio_low": np.concatenate([[np.nan], ratio.low]),
+            "ratio_high": np.concatenate([[np.nan], ratio.high]),
+            "flag": flag,
+            "seeds": seeds,
+        }
+    )
+
+
+def _trend(ratio: Interval) -> str:
+    value, low, high = (float(v[-1]) for v in (ratio.value, ratio.low, ratio.high))
+    text = f"last pulse over first {value:.2f} [{low:.2f}, {high:.2f}]: "
+    if not np.isfinite(low):
+        return text + "one seed gives no interval"
+    if low > 1:
+        return text + "facilitation"
+    return text + ("depression" if high < 1 else "not told from no memory")
+
+
+def _aligned(sums: dict[str, NDArray]) -> NDArray:
+    negative = sums["field_ps"].sum(axis=0) < 0
+    return np.where(negative[:, None], turned(sums["theta"]), sums["theta"])
+
+
+def _order(sums: dict[str, NDArray]) -> Interval:
+    return bootstrap({"theta": _aligned(sums)}, lambda t: circular_std(t["theta"]), repeats=300)
+
+
+def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
+    """Width in the last pulse less that in the first, with its interval."""
+
+    def change(tables: dict[str, NDArray]) -> NDArray:
+        sigma = circular_std(tables["theta"])
+        return sigma[:, [pulses[-1]]] - sigma[:, [pulses[0]]]
+
+    found = bootstrap({"theta": _aligned(sums)}, change, repeats=300)
+    return [float(v[0]) for v in (found.value, found.low, found.high)]
+
+
+def _figure(
+    ensemble: Ensemble, protocol: PulseTrain, table: pd.DataFrame, order: Interval
+) -> Figure:
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    *left, right = figure.subplots(1, 3)
+    for axis, estimator in zip(left, _ESTIMATORS, strict=True):
+        rows = table[table.estimator == estimator]
+        axis.axhline(1, color="0.7", lw=0.5)
+        if rows.ratio.notna().any():
+            error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
+            axis.errorbar(rows.pulse, rows.ratio, error, fmt="o", ms=3, capsize=2)
+        else:
+            axis.text(0.5, 0.5, rows.flag.iloc[0], ha="center", transform=axis.transAxes, wrap=True)
+        axis.set(xlabel="pulse", ylabel="In / I0", title=estimator)
+    leaves = list(programme_of(protocol).leaves())
+    middle = np.array([start + leaf.duration_ps / 2 for start, leaf in leaves])
+    right.plot(middle, order.value, lw=1)
+    right.fill_between(middle, order.low, order.high, alpha=0.15, lw=0)
+    pulse = train_pulses(protocol)
+    right.plot(middle[pulse], order.value[pulse], "o", ms=3, label="in pulses")
+    right.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
+    right.legend(frameon=False)
+    title = f"{ensemble.title}; {protocol.mode}; {len(ensemble.jobs)} seeds, bars 95 %"
+    figure.suptitle(title, fontsize=10)
+    return figure
