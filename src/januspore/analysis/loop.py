@@ -226,7 +226,7 @@ def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
     windows = bootstrap(tables, lambda t: curve(t, branch, sign)[1])
     found = chance < 1 - LEVEL and bool(windows.low[peak] > 0)
     slope = bootstrap(tables, lambda t: slope_beyond(*curve(t, branch, sign), peak)[:, None])
-    places, ratio = [_constant()] * 2, _constant()
+    places, ratio = (_constant(), _constant()), _constant()
     if found:
         places = _places(tables, branch, sign, (peak, valley))
         ratio = _ratio(tables, branch, sign, (peak, valley), bound[valley])
@@ -303,9 +303,7 @@ def _ratio(
     return Interval(np.exp(ratio.value), np.exp(ratio.low), np.exp(ratio.high))
 
 
-def _ndr_statement(
-    found: bool, peak: int, chance: float, places: "list[Interval] | tuple[Interval, Interval]"
-) -> str:
+def _ndr_statement(found: bool, peak: int, chance: float, places: tuple[Interval, Interval]) -> str:
     if found:
         top, low, high = (float(v) for v in (places[0].value, places[0].low, places[0].high))
         return (

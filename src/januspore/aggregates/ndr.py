@@ -1,0 +1,276 @@
+"""Negative differential resistance and hysteresis, pore slab beside whole cell (Figs 1B, 1C, 4).
+
+The whole-cell current contains the reservoirs' charging, which leads the field by a quarter of a
+cycle: that alone draws an open loop whose forward branch falls with field. A feature counts as
+the pore's only if the pore-slab current has it too.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.current import current
+from ..analysis.loop import (
+    ONE_SEED,
+    Ndr,
+    Pinch,
+    Tables,
+    area,
+    curve,
+    excludes_zero,
+    find_ndr,
+    find_pinch,
+)
+from ..analysis.statistics import Interval, bootstrap
+from ..schema import Sine
+from .ensemble import Content, Ensemble
+
+SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
+ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
+_SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
+_COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is found of one current: NDR by (branch, sign), area by sign, pinch."""
+
+    tables: Tables
+    ndr: dict[tuple[str, str], Ndr]
+    area: dict[str, Interval]
+    pinch: Pinch
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Find NDR, loop area and pinch of every current, each sign of the field apart."""
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Sine)
+    loops = {
+        (estimator, species): find_loop(tables, protocol.amplitude_V_per_nm)
+        for (estimator, species), tables in tables_of(ensemble).items()
+    }
+    rows = [row for key, loop in loops.items() for row in _rows(*key, loop)]
+    table = pd.DataFrame(rows)
+    table["seeds"] = len(ensemble.jobs)
+    return Content(table, _figure(ensemble, loops), _findings(loops))
+
+
+def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
+    """Tables for `analysis.loop` by (estimator, species)."""
+    sums = ensemble.sums()
+    recording = ensemble.point.protocol.recording
+    length = {
+        "pore slab": 2 * recording.slab_half_width_nm,
+        "whole cell": float(ensemble.model.box[0]),
+    }
+    return {
+        (estimator, species): {
+            "charge": current(
+                np.add.reduce([sums[f"{ion}_{column}_e_nm"] for ion in ions]),
+                length[estimator],
+                np.ones(1),
+            ),
+            "time": sums["time_ps"],
+            "field": sums["field_ps"],
+        }
+        for estimator, column in ESTIMATORS.items()
+        for species, ions in SPECIES.items()
+    }
+
+
+def find_loop(tables: Tables, amplitude: float) -> Loop:
+    """Find everything of one current."""
+    ndr = {(b, s): find_ndr(tables, b, s) for s in _SIGNS for b in _BRANCHES}
+    areas = {s: _area(tables, s, amplitude) for s in _SIGNS}
+    whole = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
+    largest = max(float(np.abs(curve(whole, b, s)[1]).max()) for b, s in ndr)
+    significant = any(one.significant for one in ndr.values())
+    return Loop(tables, ndr, areas, find_pinch(tables, largest, significant))
+
+
+def _area(tables: Tables, sign: str, amplitude: float) -> Interval:
+    found = bootstrap(tables, lambda t: area(t, sign, amplitude))
+    value, low, high = (float(v[0]) for v in (found.value, found.low, found.high))
+    if low == high:  # no ion moved in any seed: a bootstrap's certainty of nothing
+        value = low = high = np.nan
+    return Interval(np.asarray(value), np.asarray(low), np.asarray(high))
+
+
+def area_statement(interval: Interval, seeds: int) -> str:
+    """Which branch carries less, judged by the loop's area."""
+    if seeds < 2:
+        return ONE_SEED
+    if not np.isfinite(interval.low):
+        return "no ion moved: no loop"
+    if interval.low > 0:
+        return "reverse below forward"
+    return "reverse above forward" if interval.high < 0 else "no loop beyond its interval"
+
+
+# --- table -------------------------------------------------------------------------------------
+
+
+def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
+    def row(
+        sign: str, branch: str, quantity: str, unit: str, found: Interval, statement: str
+    ) -> dict[str, Any]:
+        return {
+            "estimator": estimator,
+            "species": species,
+            "sign": sign,
+            "branch": branch,
+            "quantity": quantity,
+            "unit": unit,
+            "value": float(found.value),
+            "low": float(found.low),
+            "high": float(found.high),
+            "statement": statement,
+        }
+
+    rows = []
+    for (branch, sign), one in loop.ndr.items():
+        plain = {
+            ("mean current", "nA"): one.mean_nA,
+            ("peak field", "V/nm"): one.peak_V_per_nm,
+            ("valley field", "V/nm"): one.valley_V_per_nm,
+            ("peak to valley", "1"): one.ratio,
+            ("slope beyond peak", "nA nm/V"): one.slope,
+            ("probability of negative slope", "1"): _number(one.probability),
+            ("chance of such a fall without NDR", "1"): _number(one.chance),
+        }
+        rows += [row(sign, branch, *name, found, one.statement) for name, found in plain.items()]
+    seeds = len(loop.tables["time"])
+    for sign, found in loop.area.items():
+        says = area_statement(found, seeds)
+        rows.append(row(sign, "both", "forward minus reverse area", "nA V/nm", found, says))
+    for branch, found in (("rising", loop.pinch.rising_nA), ("falling", loop.pinch.falling_nA)):
+        rows.append(row("both", branch, "current at E = 0", "nA", found, loop.pinch.statement))
+    return rows
+
+
+def _number(value: float) -> Interval:
+    nothing = np.asarray(np.nan)
+    return Interval(np.asarray(value), nothing, nothing)
+
+
+# --- findings ----------------------------------------------------------------------------------
+
+
+def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for estimator in ESTIMATORS:
+        loop = loops[estimator, "total"]
+        seeds = len(loop.tables["time"])
+        for sign in _SIGNS:
+            name = f"{estimator}, E {'>' if sign == '+' else '<'} 0"
+            found[f"{name}, forward"] = loop.ndr["forward", sign].statement
+            found[f"{name}, loop"] = area_statement(loop.area[sign], seeds)
+            found[f"{name}, loop area (nA V/nm)"] = _triple(loop.area[sign])
+        found[f"{estimator}, at E = 0"] = loop.pinch.statement
+    found["verdict"] = verdict(loops["pore slab", "total"], loops["whole cell", "total"])
+    return found
+
+
+def _triple(interval: Interval) -> list[float]:
+    return [float(interval.value), float(interval.low), float(interval.high)]
+
+
+def features(loop: Loop) -> dict[str, bool]:
+    """Which features of the paper's loop a current shows beyond its intervals."""
+    named = {"+": "E > 0", "-": "E < 0"}
+    shown = {f"NDR at {named[s]}": loop.ndr["forward", s].found for s in _SIGNS}
+    shown |= {f"reverse below forward at {named[s]}": bool(loop.area[s].low > 0) for s in _SIGNS}
+    return shown | {"current at E = 0": loop.pinch.pinched is False}
+
+
+def verdict(slab: Loop, cell: Loop) -> str:
+    """Say in one sentence which features the pore has, and which charging alone could make."""
+    if len(slab.tables["time"]) < 2:
+        return f"not enough data: {ONE_SEED}"
+    pore, whole = features(slab), features(cell)
+    own = [name for name, shown in pore.items() if shown]
+    charging = [name for name, shown in whole.items() if shown and not pore[name]]
+    parts = [f"the pore-slab current shows {', '.join(own)}"] if own else []
+    if charging:
+        parts.append(
+            f"{', '.join(charging)}: in the whole cell and not in the pore slab, so reservoir "
+            "charging alone could make it"
+        )
+    if not any(one.significant for one in slab.ndr.values()):
+        bound = max(float(np.abs([m.mean_nA.low, m.mean_nA.high]).max()) for m in slab.ndr.values())
+        parts.append(f"no branch of the pore-slab current is significant (bound {bound:.3g} nA)")
+    elif not own:
+        parts.append("the pore-slab current shows neither NDR nor a loop beyond its intervals")
+    return "; ".join(parts)
+
+
+# --- figure ------------------------------------------------------------------------------------
+
+
+def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
+    figure = Figure(figsize=(11, 6.6), layout="constrained")
+    axes = figure.subplots(len(ESTIMATORS), len(SPECIES), sharex=True, sharey="row")
+    for row, estimator in zip(axes, ESTIMATORS, strict=True):
+        for axis, species in zip(row, SPECIES, strict=True):
+            _panel(axis, loops[estimator, species])
+            axis.set_title(f"{estimator}, {'K and Cl' if species == 'total' else species}")
+            axis.title.set_fontsize(10)
+        row[0].set_ylabel("I (nA)")
+    for axis in axes[-1]:
+        axis.set_xlabel("E (V/nm)")
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Sine)
+    figure.suptitle(
+        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz, {len(ensemble.jobs)} seeds, bands "
+        "95 %; triangles: peak (up) and valley (down) where NDR is found",
+        fontsize=10,
+    )
+    return figure
+
+
+def _panel(axis: Axes, loop: Loop) -> None:
+    sums = {k: v.sum(axis=0, keepdims=True) for k, v in loop.tables.items()}
+    for sign, turn in (("+", 1.0), ("-", -1.0)):
+        for branch, color in _COLORS.items():
+            field = turn * curve(sums, branch, sign)[0][0]
+            found = bootstrap(loop.tables, partial(_currents, branch=branch, sign=sign))
+            label = branch if sign == "+" else None
+            axis.plot(field, turn * found.value, "o-", ms=3, color=color, lw=1.3, label=label)
+            axis.fill_between(
+                field, turn * found.low, turn * found.high, color=color, alpha=0.15, lw=0
+            )
+            _mark(axis, loop.ndr[branch, sign], field, turn * found.value, color)
+        _write_area(axis, loop, sign)
+    axis.axhline(0, color="0.7", lw=0.5)
+    axis.axvline(0, color="0.7", lw=0.5)
+
+
+def _currents(tables: Tables, branch: str, sign: str) -> NDArray:
+    return curve(tables, branch, sign)[1]
+
+
+def _mark(axis: Axes, ndr: Ndr, field: NDArray, current_nA: NDArray, color: str) -> None:
+    if not ndr.found:
+        return
+    for place, marker in ((ndr.peak_V_per_nm, "^"), (ndr.valley_V_per_nm, "v")):
+        k = int(np.argmin(np.abs(np.abs(field) - place.value)))
+        axis.plot(field[k], current_nA[k], marker, ms=11, mfc="none", mec=color, mew=1.6, zorder=5)
+
+
+def _write_area(axis: Axes, loop: Loop, sign: str) -> None:
+    found = loop.area[sign]
+    if np.isfinite(found.low):
+        half = float(found.high - found.value)
+        text = f"area {float(found.value):.3g} ± {half:.2g} nA V/nm"
+        text += "" if excludes_zero(found) else " (n.s.)"
+    else:
+        text = area_statement(found, len(loop.tables["time"]))
+    x, y, across = (0.98, 0.03, "right") if sign == "+" else (0.02, 0.95, "left")
+    axis.text(x, y, text, transform=axis.transAxes, ha=across, fontsize=7.5, color="0.25")
