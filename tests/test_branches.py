@@ -1,0 +1,109 @@
+"""Paired pulses on real dynamics: a branch is what a separate run would have been."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from januspore import operations
+from januspore.conditions import branch, frame, is_equilibrated, is_recorded, trajectory
+from januspore.dataspace import dump, init_command, open_project, parent_job, point_of
+from januspore.field import branches_of
+from januspore.schema import state_point
+from januspore.simulate.record import read_record
+
+STUDY = """
+seeds = "0:1"
+[cell]
+repeats_y = 5
+repeats_z = 3
+reservoir_nm = 0.8
+[dynamics]
+timestep_fs = 2.0
+cutoff_nm = 0.6
+[recording]
+sample_interval_ps = 0.02
+energy_interval_ps = 0.1
+frame_interval_ps = 0.1
+[equilibration]
+count = 1
+relax_ps = 0.1
+snapshot_interval_ps = 0.1
+[[charge_sets]]
+Mo = 1.06
+S = -0.61
+Se = -0.45
+[[protocols]]
+name = "paired_pulse"
+mode = "facilitation"
+preparation_V_per_nm = 2.0
+preparation_ps = 0.1
+pulse_V_per_nm = 0.7
+pulse_ps = 0.08
+rest_V_per_nm = 0.5
+delays_ps = [0.04, 0.1]
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    # The Reference platform is deterministic, so "equal" can mean number for number.
+    monkeypatch.setenv("JANUSPORE_PLATFORM", "Reference")
+    (tmp_path / "short.toml").write_text(STUDY)
+    init_command(["--study", str(tmp_path / "short.toml")], tmp_path)
+    project = open_project(tmp_path)
+    (job,) = project.find_jobs({"protocol.name": "paired_pulse"})
+    parent = parent_job(job, point_of(job))
+    operations.simulate(parent)
+    assert is_equilibrated(parent)
+    return project, job
+
+
+def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
+    project, job = jobs
+    operations.simulate(job)
+    assert is_recorded(job)
+    assert "ps saved by branching" in capsys.readouterr().out
+    protocol = point_of(job).protocol
+    for k, delay in enumerate(protocol.delays_ps):
+        # A separate run: the same programme as one trunk with this delay alone and its own pulse.
+        data = dump(point_of(job))
+        data["protocol"] = {
+            **data["protocol"],
+            "name": "pulse_train",
+            "delay_ps": delay,
+            "pulses": 2,
+        }
+        del data["protocol"]["delays_ps"]
+        separate = project.open_job(dump(state_point(data))).init()
+        operations.simulate(separate)
+        whole, _ = read_record(trajectory(separate) / "record.h5")
+        tail, _ = read_record(branch(job, k) / "record.h5")
+        begin = np.searchsorted(whole["step"], tail["step"][0])
+        assert whole["step"][begin:].tolist() == tail["step"].tolist()
+        for name in ("field_V_per_nm", "K_cell_e_nm", "Cl_cell_e_nm", "T_rot_K"):
+            assert np.array_equal(whole[name][begin:], tail[name]), (delay, name)
+        length = branches_of(protocol)[delay].duration_ps
+        assert tail["time_ps"][-1] == pytest.approx(length)
+
+
+def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
+    _, job = jobs
+    operations.simulate(job)
+    first = {p: p.read_bytes() for p in Path(job.path).rglob("record.h5")}
+    # As if killed before the second branch: its folder is gone, the rest stands.
+    for path in sorted(branch(job, 1).rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    assert not is_recorded(job)
+    operations.simulate(job)
+    again, _ = read_record(branch(job, 1) / "record.h5")
+    assert is_recorded(job) and len(again) == 4
+    untouched = [p for p in first if "001" not in p.parts]
+    assert all(p.read_bytes() == first[p] for p in untouched)
+
+
+def test_frames_where_branches_leave_are_kept(jobs):
+    _, job = jobs
+    operations.simulate(job)
+    for step in (110, 140):  # (0.1 + 0.08 + delay) ps / 2 fs
+        assert frame(job, step).exists()
