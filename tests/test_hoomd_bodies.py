@@ -77,7 +77,7 @@ def test_mesh_is_finer_for_a_smaller_tolerance_and_a_shorter_cutoff(tolerance):
     model = replace(build_model(tiny_point()), ewald_tolerance=tolerance)
     split = splitting(model)
     finer = splitting(replace(model, ewald_tolerance=tolerance / 10))
-    shorter = splitting(replace(model, cutoff_nm=0.7))
+    shorter = splitting(replace(model, cutoff_nm=0.6))
     assert split.cutoff_nm <= model.cutoff_nm
     assert all(a < b for a, b in zip(split.mesh, finer.mesh, strict=True))
     assert all(a <= b for a, b in zip(split.mesh, shorter.mesh, strict=True))

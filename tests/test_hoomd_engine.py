@@ -137,10 +137,10 @@ def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path):
         engine.set_field(-0.5)
         engine.advance(100)
     assert other.step == driven.step == relaxed.step + 120
-    # Forces are summed in another order: 1e-16 grows by chaos, to some 1e-8 nm in 0.2 ps.
-    assert np.abs(other.positions() - driven.positions()).max() < 1e-6
+    # Neighbour lists differ in order: 1e-16 grows by chaos, to some 1e-14 nm in 0.2 ps.
+    assert np.abs(other.positions() - driven.positions()).max() < 1e-11
     a, b = driven.save().native, other.save().native
-    assert np.allclose(a["thermostat"], b["thermostat"], rtol=1e-4, atol=1e-6)
+    assert np.allclose(a["thermostat"], b["thermostat"], rtol=1e-9, atol=1e-12)
     assert np.abs(a["thermostat"]).min() > 0
 
 
@@ -257,7 +257,7 @@ def test_loading_leaves_signals_and_the_exception_hook_alone():
 
 def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypatch):
     """One programme in one go, and again with a stop in the middle: the same record."""
-    point = tiny_point("sine", frequency_GHz=500.0, cycles=2)
+    point = tiny_point("sine", frequency_GHz=2500.0, cycles=2)
     whole, parted = (_run(tmp_path / name, tiny, point) for name in ("whole", "parted"))
 
     def start() -> State:
@@ -274,7 +274,7 @@ def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypa
 
         def once(steps: int) -> None:
             advance(steps)
-            if engine.step == 1000:
+            if engine.step == 200:
                 signal.raise_signal(signal.SIGTERM)
 
         monkeypatch.setattr(engine, "advance", once)
@@ -287,12 +287,8 @@ def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypa
     rows, again = (read_record(run.folder / "record.h5")[0] for run in (whole, parted))
     assert rows.columns["step"].tolist() == again.columns["step"].tolist()
     assert len(rows.columns["step"]) == whole.total_steps // whole.steps_per_sample
-    half = len(rows.columns["step"]) // 2
-    for name in ("K_cell_e_nm", "Cl_cell_e_nm"):
-        assert np.array_equal(rows.columns[name][:half], again.columns[name][:half])
-    # 1 ps after the restart, before chaos has undone the agreement.
-    close = slice(half, half + 3)
-    assert np.allclose(rows.columns["K_cell_e_nm"][close], again.columns["K_cell_e_nm"][close])
+    for name in ("K_cell_e_nm", "Cl_cell_e_nm", "T_trans_K", "T_rot_K"):
+        assert np.allclose(rows.columns[name], again.columns[name], rtol=1e-6, atol=1e-9)
 
 
 def _run(folder: Path, model: Model, point) -> Run:

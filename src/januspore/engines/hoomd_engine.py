@@ -74,8 +74,7 @@ class HoomdEngine:
 
     def provenance(self) -> dict[str, Any]:
         """Engine, version, platform, precision and device, as plain JSON values."""
-        hoomd, split = self._hoomd, self._split
-        gpu = isinstance(self._device, hoomd.device.GPU)
+        hoomd, split, gpu = self._hoomd, self._split, self._on_gpu()
         return {
             "name": self.name,
             "version": hoomd.version.version,
@@ -227,10 +226,12 @@ class HoomdEngine:
     def _prepare(self, simulation: Any) -> None:
         """Compute forces for the first time, without PPPM's warning of an error above 0.1.
 
-        It is 0.1 in any units: here kJ/mol/nm, against forces of a thousand.
+        It is 0.1 in any units: here kJ/mol/nm, against forces of a thousand. Twice, as the first
+        run's forces are computed again when the second one begins, whatever the field is by then.
         """
         self._device.message_filename = os.devnull
         try:
+            simulation.run(0)
             simulation.run(0)
         finally:
             self._device.message_filename = None
@@ -244,6 +245,9 @@ class HoomdEngine:
             raise
         if not np.isfinite(self._particles("velocity", self._tags)).all():
             raise FloatingPointError("the system blew up: a velocity is not finite")
+
+    def _on_gpu(self) -> bool:
+        return isinstance(self._device, self._hoomd.device.GPU)
 
     def _make_forces(self) -> Forces:
         return make_forces(self._hoomd, self._model, self._split)
@@ -265,6 +269,10 @@ class HoomdEngine:
         simulation = self._hoomd.Simulation(device=self._device, seed=0)
         simulation.timestep = state.step
         simulation.create_state_from_snapshot(self._snapshot(state, bodies))
+        if not self._on_gpu():
+            # Unsorted, sums keep their order over a restart (PPPM's mesh has single precision),
+            # and cells of some thousand particles run no slower for it.
+            simulation.operations.tuners.clear()
         simulation.operations.integrator = integrator
         return simulation
 
@@ -325,7 +333,7 @@ class HoomdEngine:
         snapshot.particles.N = model.n_atoms + len(self._centres)
         snapshot.particles.charge[: model.n_atoms] = model.charge * CHARGE_UNIT
         simulation.create_state_from_snapshot(snapshot)
-        neighbours = hoomd.md.nlist.Cell(buffer=0.01, exclusions=("body",))
+        neighbours = hoomd.md.nlist.Tree(buffer=0.01, exclusions=("body",))
         mesh, stock = make_mesh(hoomd, split, neighbours)
         simulation.operations.integrator = hoomd.md.Integrator(dt=0.0, forces=[mesh])
         self._prepare(simulation)
