@@ -4,6 +4,7 @@ No workflow engine is named here. `project.py` gives these functions to signac-f
 needs only them and what `januspore.conditions` says of the files.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import engines, provenance
+from .analysis.frames import frame_sums
 from .analysis.job import analyse_record
 from .analysis.store import write_arrays, write_json
 from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
@@ -24,8 +26,9 @@ from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import Equilibrate, PairedPulse, StatePoint, snapshot_of
+from .schema import Equilibrate, PairedPulse, Sine, StatePoint, snapshot_of
 from .simulate.driver import Run, drive
+from .simulate.lock import Busy, locked
 from .simulate.record import read_record
 
 
@@ -33,7 +36,7 @@ def simulate(job: Any, threads: int = 1) -> None:
     """Simulate a job of any protocol that is a field programme, from its last checkpoint if any.
 
     Leaves `trajectory/record.h5` and `trajectory/frames/`; the engine is written to the job
-    document before the first step.
+    document before the first step. A job that another process is simulating is passed over.
 
     Args:
         job: signac job.
@@ -42,6 +45,14 @@ def simulate(job: Any, threads: int = 1) -> None:
     Raises:
         InputError: the job was begun with another engine.
     """
+    try:
+        with locked(trajectory(job)):
+            _simulate(job, threads)
+    except Busy as error:
+        print(f"job {job.id[:8]} passed over: {error}", file=sys.stderr)
+
+
+def _simulate(job: Any, threads: int) -> None:
     point = point_of(job)
     model = build_model(point)
     resources = Resources.from_environment(threads)
@@ -136,13 +147,16 @@ def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
 
 
 def analyse(job: Any) -> None:
-    """Reduce a job's record to `analysis.h5` and `summary.json`."""
+    """Reduce a job's record to `analysis.h5`, a sine's frames to `hydration.h5`; `summary.json`."""
     point = point_of(job)
     trunk, attributes = read_record(trajectory(job) / "record.h5")
     delays = point.protocol.delays_ps if isinstance(point.protocol, PairedPulse) else []
     branches = [read_record(branch(job, k) / "record.h5")[0] for k in range(len(delays))]
-    sums, summary = analyse_record(trunk, branches, point, build_model(point))
+    model = build_model(point)
+    sums, summary = analyse_record(trunk, branches, point, model)
     origin = {"record": attributes, "code": provenance.code()}
     write_arrays(Path(job.fn("analysis.h5")), sums, origin)
+    if isinstance(point.protocol, Sine):
+        write_arrays(Path(job.fn("hydration.h5")), frame_sums(job, point, model), origin)
     # The summary is written last: it is what says that the analysis is done.
     write_json(Path(job.fn("summary.json")), summary)

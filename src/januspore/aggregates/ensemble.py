@@ -1,5 +1,6 @@
 """An ensemble's inputs, and how what is computed of them is written with its provenance."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,9 +43,9 @@ class Ensemble:
         material = charges.pop("material")
         return f"{material} ({', '.join(f'{k} {v:+g}' for k, v in charges.items())} e)"
 
-    def sums(self) -> dict[str, NDArray]:
+    def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
         """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
-        each = [read_arrays(Path(job.fn("analysis.h5"))) for job in self.jobs]
+        each = [read_arrays(Path(job.fn(file))) for job in self.jobs]
         return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
 
 
@@ -61,7 +62,7 @@ def write(files: Mapping[str, Path], name: str, ensemble: Ensemble, content: Con
     """Write a product's CSV, PNG and JSON, each aside and then renamed."""
     files["json"].parent.mkdir(parents=True, exist_ok=True)
     for kind in ("csv", "png"):
-        aside = files[kind].with_name(f".{files[kind].stem}.tmp.{kind}")
+        aside = files[kind].with_name(f".{files[kind].stem}.{os.getpid()}.tmp.{kind}")
         if kind == "csv":
             content.table.to_csv(aside, index=False)
         else:

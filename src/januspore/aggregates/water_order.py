@@ -32,7 +32,9 @@ def make(ensemble: Ensemble) -> Content:
         frames.append(_frame(branch, sign, amplitude, sums, members, tables))
     table = pd.concat(frames, ignore_index=True)
     both = _pooled(sums, groups["both", "both"])
-    return Content(table, _figure(ensemble, table, both, amplitude), _findings(both))
+    forward, reverse = (_pooled(sums, groups[branch, "both"]) for branch in ("forward", "reverse"))
+    findings = _findings(both) | {"hysteresis_rad": _hysteresis(forward, reverse)}
+    return Content(table, _figure(ensemble, table, both, amplitude), findings)
 
 
 def _groups(sums: dict[str, NDArray], amplitude: float) -> dict[tuple[str, str], NDArray]:
@@ -123,6 +125,17 @@ def _findings(both: dict[str, NDArray]) -> dict[str, Any]:
         "alignment_gain": _triple(aligned),
         "verdict": _verdict(narrower),
     }
+
+
+def _hysteresis(forward: dict[str, NDArray], reverse: dict[str, NDArray]) -> list[float]:
+    """sigma_theta forward less reverse, mean over the windows but the last, where branches meet."""
+    tables = {"forward": forward["theta"], "reverse": reverse["theta"]}
+
+    def difference(sums: dict[str, NDArray]) -> NDArray:
+        width = circular_std(sums["forward"]) - circular_std(sums["reverse"])
+        return width[:, :-1].mean(axis=1, keepdims=True)
+
+    return _triple(bootstrap(tables, difference))
 
 
 def _triple(interval: Interval) -> list[float]:

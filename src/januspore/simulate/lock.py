@@ -1,0 +1,125 @@
+"""One process at a time on one job: an advisory lock that works on a shared file system.
+
+The lock is a file made with O_EXCL, which is atomic across hosts, and touched as long as its owner
+lives. It is stale when its owner is a dead process of this host, or when nobody has touched it for
+`STALE_S`.
+"""
+
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+#: Wall time between two touches, and after how much silence a lock of another host is stale.
+HEARTBEAT_S = 20.0
+STALE_S = 300.0
+
+
+class Busy(Exception):
+    """Another process holds the lock; the message says which."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
+
+    Raises:
+        Busy: another live process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "lock"
+    mine = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
+    _take(path, mine)
+    done = threading.Event()
+    beat = threading.Thread(target=_beat, args=(path, mine, done), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beat.join()
+        if _content(path) == mine:
+            path.unlink(missing_ok=True)
+
+
+def _take(path: Path, mine: str) -> None:
+    for _ in range(3):  # a lock may go, or be taken over, while we look at it
+        if _create(path, mine):
+            return
+        theirs = _content(path)
+        if theirs is None:
+            continue
+        if not _is_stale(path, theirs):
+            host, pid, *_ = [*theirs.split(), "?", "?"]
+            raise Busy(f"held by process {pid} on {host}")
+        _remove_stale(path, theirs)
+    raise Busy("held by another process that took it first")
+
+
+def _create(path: Path, mine: str) -> bool:
+    """Make the lock with its content, whole from the start: a link fails if the name is taken."""
+    aside = path.with_name(f".lock.{uuid.uuid4().hex}")
+    aside.write_text(mine)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    return True
+
+
+def _remove_stale(path: Path, theirs: str) -> None:
+    """Remove a stale lock, if it is still that one; a guard lets one process at a time do so."""
+    guard = path.with_name("lock.removal")
+    if not _create(guard, theirs):
+        with suppress(FileNotFoundError):  # a guard is held for a moment, unless its owner died
+            if time.time() - guard.stat().st_mtime > HEARTBEAT_S:
+                guard.unlink()
+        time.sleep(0.05)
+        return
+    try:
+        if _content(path) == theirs:
+            path.unlink()
+            print(f"stale lock removed: {theirs.rsplit(' ', 1)[0]}", file=sys.stderr)
+    finally:
+        guard.unlink(missing_ok=True)
+
+
+def _is_stale(path: Path, theirs: str) -> bool:
+    host, _, rest = theirs.partition(" ")
+    pid = rest.split(" ")[0]
+    if host == socket.gethostname() and pid.isdigit():
+        return not _lives(int(pid))
+    try:
+        return time.time() - path.stat().st_mtime > STALE_S
+    except FileNotFoundError:
+        return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _beat(path: Path, mine: str, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT_S):
+        if _content(path) == mine:
+            path.touch()
