@@ -45,24 +45,28 @@ delays_ps = [0.04, 0.1]
 """
 
 
-@pytest.fixture
-def jobs(tmp_path, monkeypatch):
-    # The Reference platform is deterministic, so "equal" can mean number for number.
-    monkeypatch.setenv("JANUSPORE_PLATFORM", "Reference")
-    (tmp_path / "short.toml").write_text(STUDY)
-    init_command(["--study", str(tmp_path / "short.toml")], tmp_path)
-    project = open_project(tmp_path)
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """A data space with one paired-pulse job, simulated."""
+    folder = tmp_path_factory.mktemp("space")
+    (folder / "short.toml").write_text(STUDY)
+    init_command(["--study", str(folder / "short.toml")], folder)
+    project = open_project(folder)
     (job,) = project.find_jobs({"protocol.name": "paired_pulse"})
     parent = parent_job(job, point_of(job))
     operations.simulate(parent)
     assert is_equilibrated(parent)
-    return project, job
+    with pytest.MonkeyPatch.context() as patch:
+        # The Reference platform is deterministic, so "equal" can mean number for number.
+        patch.setenv("JANUSPORE_PLATFORM", "Reference")
+        operations.simulate(job)
+        yield project, job
 
 
 def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
     project, job = jobs
-    operations.simulate(job)
     assert is_recorded(job)
+    operations.simulate(job)  # does nothing again, but says what it saved
     assert "ps saved by branching" in capsys.readouterr().out
     protocol = point_of(job).protocol
     for k, delay in enumerate(protocol.delays_ps):
@@ -89,7 +93,6 @@ def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
 
 def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
     _, job = jobs
-    operations.simulate(job)
     first = {p: p.read_bytes() for p in Path(job.path).rglob("record.h5")}
     # As if killed before the second branch: its folder is gone, the rest stands.
     for path in sorted(branch(job, 1).rglob("*"), reverse=True):
@@ -104,6 +107,5 @@ def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
 
 def test_frames_where_branches_leave_are_kept(jobs):
     _, job = jobs
-    operations.simulate(job)
     for step in (110, 140):  # (0.1 + 0.08 + delay) ps / 2 fs
         assert frame(job, step).exists()
