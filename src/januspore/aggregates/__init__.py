@@ -11,6 +11,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("ie_curve", protocol="sine"),
     Product("ndr", protocol="sine"),
     Product("water_order", protocol="sine"),
+    Product("hydration", protocol="sine"),
     Product("relaxation", protocol="staircase"),
     Product("paired_pulse", protocol="paired_pulse"),
     Product("pulse_train", protocol="pulse_train"),

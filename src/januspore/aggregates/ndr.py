@@ -6,7 +6,6 @@ the pore's only if the pore-slab current has it too.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from ..analysis.loop import (
     excludes_zero,
     find_ndr,
     find_pinch,
+    window_currents,
 )
 from ..analysis.statistics import Interval, bootstrap
 from ..schema import Sine
@@ -240,7 +240,7 @@ def _panel(axis: Axes, loop: Loop) -> None:
     for sign, turn in (("+", 1.0), ("-", -1.0)):
         for branch, color in _COLORS.items():
             field = turn * curve(sums, branch, sign)[0][0]
-            found = bootstrap(loop.tables, partial(_currents, branch=branch, sign=sign))
+            found = window_currents(loop.tables, branch, sign)
             label = branch if sign == "+" else None
             axis.plot(field, turn * found.value, "o-", ms=3, color=color, lw=1.3, label=label)
             axis.fill_between(
@@ -250,10 +250,6 @@ def _panel(axis: Axes, loop: Loop) -> None:
         _write_area(axis, loop, sign)
     axis.axhline(0, color="0.7", lw=0.5)
     axis.axvline(0, color="0.7", lw=0.5)
-
-
-def _currents(tables: Tables, branch: str, sign: str) -> NDArray:
-    return curve(tables, branch, sign)[1]
 
 
 def _mark(axis: Axes, ndr: Ndr, field: NDArray, current_nA: NDArray, color: str) -> None:

@@ -4,4 +4,4 @@
 every analysis and aggregate is made again.
 """
 
-VERSION = 1
+VERSION = 2

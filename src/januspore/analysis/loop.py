@@ -185,6 +185,20 @@ def _scalar(interval: Interval, index: int = 0) -> Interval:
     return Interval(*(np.asarray(v[index], dtype=float) for v in ends))
 
 
+def unseen_by_window(tables: Tables, branch: str, sign: str) -> NDArray[np.float64]:
+    """`unseen_nA` of each window, shape (WINDOWS,)."""
+    parts = np.split(bins_of(branch, sign), _STARTS[1:])
+    return np.array([unseen_nA(tables, bins) for bins in parts])
+
+
+def window_currents(tables: Tables, branch: str, sign: str) -> Interval:
+    """Current along the field by window, nA; a window that no ion moved in gets its bound."""
+    found = bootstrap(tables, lambda t: curve(t, branch, sign)[1])
+    bound = unseen_by_window(tables, branch, sign)
+    low, high = np.where(bound, -bound, found.low), np.where(bound, bound, found.high)
+    return Interval(found.value, low, high)
+
+
 def unseen_nA(tables: Tables, bins: NDArray) -> float:
     """Current that may pass unseen where no ion moved at all: 3.7 e in the time; else 0."""
     if np.any(tables["charge"][:, bins]):
@@ -218,13 +232,9 @@ def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
     peak, valley = (int(w[0]) for w in peak_and_valley(current))
     curves = widened(tables, branch, sign)
     slopes = slope_beyond(field, curves, peak)
-    empty = ~tables["charge"][:, bins_of(branch, sign)].any(axis=0)
-    time = np.add.reduceat(sums["time"][0, bins_of(branch, sign)], _STARTS)
-    none = np.logical_and.reduceat(empty, _STARTS)
-    bound = np.where(none, poisson(np.zeros(1)).high[0] * E_PER_PS / time, 0.0)
+    bound = unseen_by_window(tables, branch, sign)
     chance = chance_of_fall(current[0], curves, bound)
-    windows = bootstrap(tables, lambda t: curve(t, branch, sign)[1])
-    found = chance < 1 - LEVEL and bool(windows.low[peak] > 0)
+    found = chance < 1 - LEVEL and bool(window_currents(tables, branch, sign).low[peak] > 0)
     slope = bootstrap(tables, lambda t: slope_beyond(*curve(t, branch, sign), peak)[:, None])
     places, ratio = (_constant(), _constant()), _constant()
     if found:

@@ -54,7 +54,8 @@ def bootstrap(
     estimates = estimator(resampled(tables, repeats, seed))
     finite = np.isfinite(estimates)
     with np.errstate(invalid="ignore"):
-        spread = np.std(estimates, axis=0, where=finite)
+        # Where nothing is finite, all of it: NaN, without numpy's warning of an empty mean.
+        spread = np.std(estimates, axis=0, where=finite | ~finite.any(axis=0))
     # An estimate that most resamples do not have is no estimate of these seeds.
     spread = np.where(finite.mean(axis=0) > 0.9, spread, np.nan)
     half = stats.t.ppf(0.5 + LEVEL / 2, n - 1) * spread * np.sqrt(n / (n - 1))

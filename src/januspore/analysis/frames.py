@@ -1,0 +1,33 @@
+"""The frames kept of a job's trajectory, each with its field."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..conditions import trajectory
+from ..field import programme_of
+from ..model.state import State, StateFileError, read_state
+from ..model.system import Model
+from ..schema import Sine, StatePoint
+from .hydration import hydration_sums
+
+
+def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
+    """Yield (field along x in V/nm, state) of every frame, in time; torn files are left out."""
+    programme = programme_of(point.protocol)
+    for path in sorted((trajectory(job) / "frames").glob("[0-9]*.gsd")):
+        try:
+            state = read_state(path, job.id)
+        except StateFileError:
+            continue
+        time_ps = state.step * point.protocol.dynamics.timestep_fs * 1e-3
+        yield programme.value(time_ps), state
+
+
+def frame_sums(job: Any, point: StatePoint, model: Model) -> dict[str, NDArray]:
+    """Sums of the frames of a sine's job (see `hydration`)."""
+    protocol = point.protocol
+    assert isinstance(protocol, Sine)
+    frames = ((field, state.positions) for field, state in kept_frames(job, point))
+    return hydration_sums(frames, protocol.amplitude_V_per_nm, model, protocol.recording)

@@ -1,0 +1,234 @@
+"""Planted shells and profiles are recovered, an ideal gas has g(r) = 1, an empty pore says so."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import free_model
+from planted import plant, planted_rows
+
+from januspore.aggregates import PRODUCTS
+from januspore.aggregates.hydration import coordination, density, pooled
+from januspore.analysis.frames import frame_sums, kept_frames
+from januspore.analysis.hydration import (
+    BULK_FROM_NM,
+    IONS,
+    R_CENTRES,
+    REGIONS,
+    WINDOWS,
+    bulk_oxygen_density,
+    hydration_sums,
+    pair_counts,
+    profile_edges,
+    regions,
+    shell_counts,
+    shell_volumes,
+)
+from januspore.analysis.store import write_arrays
+from januspore.conditions import trajectory
+from januspore.dataspace import init_command, open_project, point_of
+from januspore.model.builder import build_state
+from januspore.model.state import write_state
+from januspore.model.system import build_model, water_geometry
+from januspore.results import findings, product_table
+from januspore.schema import Recording
+
+ROOT = Path(__file__).resolve().parent.parent
+BOX = np.array([4.2, 1.6, 2.4])
+OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])
+SHELL_NM = 0.28
+
+
+def place(model, ions, oxygens):
+    """Positions of a model by hand: waters keep their shape."""
+    positions = np.zeros((model.n_atoms, 3))
+    positions[model.ions] = ions
+    for k, oxygen in enumerate(oxygens):
+        positions[model.waters[k]] = oxygen + water_geometry()
+    return positions
+
+
+def shells(ions):
+    return np.concatenate([ion + SHELL_NM * OCTAHEDRON for ion in ions])
+
+
+def test_a_planted_shell_of_six_is_six_in_every_region_and_across_faces():
+    # K in the bulk across the box's corner, Cl in the pore; each has its own six waters.
+    ions = np.array([[2.09, 0.79, -1.19], [0.1, 0.0, 0.1]])
+    model = free_model(1, 12, tuple(BOX))
+    positions = place(model, ions, shells(ions))
+    for shift in (0.0, BOX * [3, -2, 1]):  # unwrapped positions are the same
+        frames = [(0.9, positions + shift), (-0.1, positions + shift)]
+        sums = hydration_sums(frames, 1.2, model, Recording())
+        assert sums["frames"].tolist() == [1, 0, 1]
+        expected = np.zeros((len(IONS), len(REGIONS), WINDOWS))
+        expected[0, REGIONS.index("bulk")] = expected[1, REGIONS.index("pore")] = [1, 0, 1]
+        assert np.array_equal(sums["ions"], expected)
+        assert np.array_equal(sums["shell"], 6 * expected)
+        # Only the ion in the bulk enters g(r): six pairs in the bin of 0.28 nm, in each frame.
+        assert sums["pairs"].sum(axis=1).tolist() == [12, 0]
+        assert abs(R_CENTRES[np.argmax(sums["pairs"][0])] - SHELL_NM) < 0.011
+
+
+def test_shells_agree_with_a_direct_search():
+    rng = np.random.default_rng(0)
+    ions, oxygen = rng.uniform(-6, 6, (20, 3)), rng.uniform(-6, 6, (300, 3))
+    apart = ions[:, None] - oxygen
+    apart -= BOX * np.round(apart / BOX)
+    direct = (np.linalg.norm(apart, axis=2) < 0.39).sum(axis=1)
+    assert np.array_equal(shell_counts(ions, oxygen, BOX, 0.39), direct)
+    assert shell_counts(np.zeros((0, 3)), oxygen, BOX, 0.39).shape == (0,)
+    assert pair_counts(np.zeros((0, 3)), oxygen, BOX).sum() == 0
+
+
+def test_an_ideal_gas_has_g_of_one():
+    rng, pairs, ideal = np.random.default_rng(1), 0.0, 0.0
+    for _ in range(40):
+        oxygen = rng.uniform(-0.5, 0.5, (500, 3)) * BOX
+        ions = rng.uniform(-0.5, 0.5, (50, 3)) * BOX
+        pairs = pairs + pair_counts(ions, oxygen, BOX)
+        ideal = ideal + len(ions) * bulk_oxygen_density(oxygen, BOX) * shell_volumes()
+    far = R_CENTRES > 0.3
+    # At least 700 pairs in each of 30 bins: 3.8 % each, and the density's own 0.7 %.
+    assert ideal[far].min() > 700
+    assert (pairs / ideal)[far] == pytest.approx(1.0, abs=0.15)
+    assert pairs[far].sum() / ideal[far].sum() == pytest.approx(1.0, abs=0.02)
+
+
+def test_no_place_in_the_bulk_has_no_density():
+    assert np.isnan(bulk_oxygen_density(np.zeros((3, 3)), np.array([2 * BULK_FROM_NM, 2, 2])))
+
+
+def test_regions_share_no_place():
+    rng = np.random.default_rng(2)
+    masks = regions(rng.uniform(-5, 5, (5000, 3)), BOX, Recording())
+    assert masks.sum(axis=0).max() == 1 and masks.any(axis=1).all()
+    at = np.array([[0.29, 0, 0], [0.31, 0, 0], [0.61, 0, 0], [1.1, 0, 0], [0.29, 0.5, 0]])
+    where = regions(at, BOX, Recording())
+    assert where.argmax(axis=0)[[0, 1, 3]].tolist() == [2, 1, 0]
+    assert not where[:, [2, 4]].any()
+
+
+def test_a_planted_density_profile_is_recovered():
+    """Water at 30 /nm^3 where |x| > 0.5, none nearer; K only at x > 0, Cl only at x < 0."""
+    rng, seeds, frames = np.random.default_rng(3), 5, 8
+    waters, ions = round(30 * (BOX[0] - 1.0) * BOX[1] * BOX[2]), 40
+    model = free_model(ions, waters, tuple(BOX))
+    parts = []
+    for _ in range(seeds):
+        shown = []
+        for _ in range(frames):
+            oxygen = rng.uniform(-0.5, 0.5, (waters, 3)) * BOX
+            oxygen[:, 0] = rng.uniform(0.5, BOX[0] / 2, waters) * rng.choice([-1, 1], waters)
+            both = rng.uniform(-0.5, 0.5, (2 * ions, 3)) * BOX
+            both[:, 0] = rng.uniform(0, BOX[0] / 2, 2 * ions) * np.repeat([1, -1], ions)
+            shown.append((0.0, place(model, both, oxygen)))
+        parts.append(hydration_sums(shown, 1.2, model, Recording()))
+    profile = np.stack([part["profile"] for part in parts])
+    assert profile[:, 1:].sum() == 0  # every frame is one of low field
+    edges = profile_edges(BOX)
+    centres = (edges[1:] + edges[:-1]) / 2
+    counted = np.stack([part["profile_frames"] for part in parts])[:, 0]
+    inside = (np.abs(centres) > 0.5 + edges[1] - edges[0]).nonzero()[0]
+    water = density(profile[:, 0, 0], counted, edges, BOX)
+    # Some 230 molecules in each of 66 bins: 6.6 % each.
+    assert water.value[inside] == pytest.approx(30, rel=0.25)
+    assert water.value[inside].mean() == pytest.approx(30, rel=0.03)
+    assert (water.value[np.abs(centres) < 0.45] == 0).all()
+    covered = (water.low[inside] <= 30) & (water.high[inside] >= 30)
+    assert covered.mean() > 0.85
+    K, Cl = (density(profile[:, 0, i], counted, edges, BOX).value for i in (1, 2))
+    truth = ions / (BOX[0] / 2 * BOX[1] * BOX[2])
+    assert K[centres > 0].mean() == pytest.approx(truth) and K[centres < 0].sum() == 0
+    assert Cl[centres < 0].mean() == pytest.approx(truth) and Cl[centres > 0].sum() == 0
+
+
+def test_coordination_covers_a_planted_mean():
+    """Ions whose shells hold 6 or 7 waters, 6.3 on average."""
+    covered, repeats = 0, 200
+    for k in range(repeats):
+        rng = np.random.default_rng(k)
+        ions = np.zeros((5, len(IONS), len(REGIONS), WINDOWS))
+        ions[:, 0, 0] = rng.integers(5, 15, (5, WINDOWS))
+        shell = 6 * ions + rng.binomial(ions.astype(int), 0.3)
+        tables = pooled({"ions": ions, "shell": shell, "frames": np.ones((5, WINDOWS))})
+        found = coordination(tables)
+        covered += bool(found.low[0, 0, -1] <= 6.3 <= found.high[0, 0, -1])
+        assert np.isnan(found.value[1, 2, -1])
+    assert 0.91 <= covered / repeats <= 0.99
+
+
+# --- frames and the product --------------------------------------------------------------------
+
+
+def planted_space(space, ions_at=None, frames=3, arguments=()):
+    """A data space whose sine jobs have frames of random boxes, the first ions put in place."""
+    shutil.copytree(ROOT / "studies", space / "studies")
+    init_command(list(arguments), space)
+    project = open_project(space)
+    for job in project.find_jobs({"protocol.name": "sine"}):
+        point = point_of(job)
+        rng, model = np.random.default_rng(job.statepoint["seed"]), build_model(point)
+        rows = planted_rows(point, lambda e, r: 0.0, lambda e: 1.0, rng)
+        plant(job, rows)
+        (trajectory(job) / "frames").mkdir()
+        for k in range(frames):
+            state = build_state(model, rng)
+            if ions_at is not None:
+                state.positions[model.indices("K")[0]] = ions_at
+            path = trajectory(job) / "frames" / f"{k * 2500:015d}.gsd"
+            write_state(path, model, replace(state, step=k * 2500), job.id)
+        write_arrays(Path(job.fn("hydration.h5")), frame_sums(job, point, model), {})
+    return project
+
+
+def make(project):
+    jobs = list(project.find_jobs({"protocol.name": "sine"}))
+    next(p for p in PRODUCTS if p.name == "hydration").run(*jobs)
+    return product_table(project, "hydration"), findings(project)[-1][2]
+
+
+def test_an_empty_pore_is_stated_and_bounded(tmp_path):
+    table, found = make(planted_space(tmp_path))
+    assert "no K in the pore in 12 frames" in found["verdict"]
+    assert found["waters about Cl, pore"] == "no Cl in the pore in 12 frames"
+    rows = table[(table.region == "pore") & (table.quantity == "first-shell waters of an ion")]
+    assert rows.value.isna().all() and rows.low.isna().all()
+    any_field = rows[rows.field_high_V_per_nm - rows.field_low_V_per_nm > 1]
+    assert any_field.statement.str.match("no (K|Cl) in the pore in 12 frames").all()
+    ions = table[(table.region == "pore") & (table.quantity == "ions in the region")]
+    # 3.689 ions might have been there in the frames without one.
+    assert ions.high.min() == pytest.approx(3.689 / 12, rel=1e-3) and (ions.low == 0).all()
+    water = table[(table.quantity == "density along x") & (table.species == "water")]
+    assert water.value.max() > 20
+    figure = next(Path(tmp_path, "results", "hydration").rglob("hydration.png"))
+    assert figure.stat().st_size > 10_000
+
+
+def test_an_ion_in_the_pore_is_compared_with_the_bulk(tmp_path):
+    found = make(planted_space(tmp_path, ions_at=(0.0, 0.0, 0.0)))[1]
+    value, low, high = found["waters about K, pore"]
+    assert low <= value <= high
+    assert "fewer waters in the pore than in the bulk" in found["verdict"]
+    assert "no Cl in the pore in 12 frames" in found["verdict"]
+
+
+def test_no_frames_and_one_seed_say_so(tmp_path):
+    found = make(planted_space(tmp_path / "a", frames=0))[1]
+    assert "no K in the bulk in 0 frames" in found["verdict"]
+    found = make(planted_space(tmp_path / "b", arguments=("--seeds", "0")))[1]
+    assert "one seed gives no interval" in found["verdict"]
+
+
+def test_frames_carry_their_field_and_torn_ones_are_left_out(tmp_path):
+    project = planted_space(tmp_path, arguments=("--seeds", "0"))
+    (job,) = project.find_jobs({"protocol.name": "sine"})
+    point = point_of(job)
+    fields = [field for field, _ in kept_frames(job, point)]
+    omega = 2 * np.pi * 40e-3  # 40 GHz; frames at 0, 5 and 10 ps
+    assert fields == pytest.approx(1.2 * np.sin(omega * np.array([0, 5, 10])), abs=1e-9)
+    path = sorted((trajectory(job) / "frames").iterdir())[1]
+    path.write_bytes(path.read_bytes()[:-5000])
+    assert len(list(kept_frames(job, point))) == 2
