@@ -52,7 +52,11 @@ class Sums(NamedTuple):
 @pytest.fixture(scope="module")
 def cell() -> tuple[Model, State]:
     """The tiny cell after a short equilibration by OpenMM."""
-    model = build_model(tiny_point())
+    return equilibrated(build_model(tiny_point()))
+
+
+def equilibrated(model: Model) -> tuple[Model, State]:
+    """A cell built, minimised and run for 2 ps at 300 K."""
     rng = np.random.default_rng(2)
     fast = Resources("openmm", "CPU", threads=1)
     engine = create(model, build_state(model, rng), DYNAMICS, fast)
@@ -66,8 +70,11 @@ def cell() -> tuple[Model, State]:
 
 @pytest.fixture(scope="module")
 def direct(cell) -> Sums:
+    return direct_sums(*cell)
+
+
+def direct_sums(model: Model, state: State) -> Sums:
     """Truncated LJ and a direct Ewald sum, in double precision, no field."""
-    model, state = cell
     lj, forces = direct_lennard_jones(model, state.positions)
     o, h1, h2 = model.waters.T
     excluded = np.concatenate([np.column_stack(pair) for pair in ((o, h1), (o, h2), (h1, h2))])
@@ -184,3 +191,32 @@ def test_short_trajectories_stay_together(cell):
         ends.append(engine.positions())
     moved = np.sqrt(((ends[0] - state.positions) ** 2).mean())
     assert np.sqrt(((ends[0] - ends[1]) ** 2).mean()) < 3e-3 * moved
+
+
+@pytest.mark.slow
+def test_small_cell_parity_table(capsys):
+    """The table of docs/engines.md:  pytest -m "slow and hoomd" tests/test_engine_parity.py -s"""
+    keys = {"cell": {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0}, "dynamics": {}}
+    model, state = equilibrated(build_model(tiny_point(**keys)))
+    direct = direct_sums(model, state)
+    where = state.positions
+    for tolerance in (1e-4, PRODUCTION, TIGHT):
+        exact = replace(model, ewald_tolerance=tolerance)
+        forces, energies = {}, {}
+        for name, resources in RESOURCES.items():
+            engine = create(exact, state, DYNAMICS, resources)
+            energies[name] = engine.potential_energy() - direct.lj - direct.coulomb
+            for field in (0.0, FIELD_V_PER_NM):
+                engine.set_field(field)
+                forces[name, field] = engine.forces()
+        rows = {f"{n} / direct": (forces[n, 0.0], direct.forces) for n in RESOURCES}
+        for field in (0.0, FIELD_V_PER_NM):
+            pair = forces["hoomd", field], forces["openmm", field]
+            rows[f"hoomd / openmm, {field} V/nm"] = pair
+        table = {row: differences(model, where, *pair) for row, pair in rows.items()}
+        with capsys.disabled():
+            print(f"\ntolerance {tolerance:g}, energies less direct {energies}")
+            for row, found in table.items():
+                print(f"  {row:28s}", *(f"{k} {v:.2e}" for k, v in found.items()))
+        if tolerance in LIMIT:
+            assert max(max(found.values()) for found in table.values()) < LIMIT[tolerance]

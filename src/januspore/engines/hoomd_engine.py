@@ -82,12 +82,10 @@ class HoomdEngine:
             "precision": precision(hoomd),
             "device": self._device.device if gpu else "CPU",
             "threads": int(self._device.num_cpu_threads),
-            "pppm": {
-                "order": ORDER,
-                "mesh": list(split.mesh),
-                "cutoff_nm": split.cutoff_nm,
-                "kappa_per_nm": split.kappa,
-            },
+            "pppm_order": ORDER,
+            "pppm_mesh": "x".join(str(points) for points in split.mesh),
+            "pppm_cutoff_nm": split.cutoff_nm,
+            "pppm_kappa_per_nm": split.kappa,
         }
 
     def load(self, state: State) -> None:
