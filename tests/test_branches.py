@@ -60,7 +60,12 @@ def jobs(tmp_path_factory):
         # The Reference platform is deterministic, so "equal" can mean number for number.
         patch.setenv("JANUSPORE_PLATFORM", "Reference")
         operations.simulate(job)
-        yield project, job
+    return project, job
+
+
+@pytest.fixture(autouse=True)
+def on_reference(monkeypatch):
+    monkeypatch.setenv("JANUSPORE_PLATFORM", "Reference")
 
 
 def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
