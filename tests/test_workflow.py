@@ -65,7 +65,14 @@ def stamps(space):
 
 def test_from_init_to_figures(space):
     names = {p.parent.parent.name for p in (space / "results").glob("*/*/*.png")}
-    assert names == {"system_picture", "ie_curve", "ndr", "water_order", "hydration"}
+    assert names == {
+        "system_picture",
+        "ie_curve",
+        "ndr",
+        "water_order",
+        "hydration",
+        "dipole_picture",
+    }
     summary = run(space, "python", "-m", "januspore", "summary").stdout
     assert "verdict" in summary and summary.count("figure:") == len(names)
     assert len(list((space / "workspace").glob("*/trajectory/record.h5"))) == 4

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .model.forcefield import SPECIES
 from .model.system import Model
+from .simulate.observables import wrap
 
 #: The paper's colours for the membrane (Fig. 1A): Se orange, Mo blue, S yellow.
 COLORS = {
@@ -21,7 +22,6 @@ COLORS = {
     "H": "#f7f7f7",
 }
 RADII_NM = {"Mo": 0.14, "S": 0.16, "Se": 0.17, "K": 0.16, "Cl": 0.20, "O": 0.10, "H": 0.065}
-_PIXELS_PER_NM = 180
 _LIGHT = np.array([-0.4, 0.5, 0.77])
 
 
@@ -31,6 +31,7 @@ class Camera:
 
     axis: Literal["x", "z"]
     cut_nm: float
+    pixels_per_nm: int = 180
 
     @property
     def axes(self) -> tuple[int, int, int]:
@@ -38,8 +39,21 @@ class Camera:
         return (0, 1, 2) if self.axis == "z" else (2, 1, 0)
 
 
+def whole_molecules(positions: NDArray, model: Model) -> NDArray[np.float64]:
+    """Wrap positions into the box, nm, shape (N, 3), hydrogens staying with their oxygen."""
+    wrapped = wrap(positions, model.box)
+    for k in (1, 2):
+        bond = positions[model.waters[:, k]] - positions[model.waters[:, 0]]
+        wrapped[model.waters[:, k]] = wrapped[model.waters[:, 0]] + bond
+    return wrapped
+
+
 def spheres(
-    positions: NDArray, model: Model, camera: Camera, skip: tuple[str, ...] = ()
+    positions: NDArray,
+    model: Model,
+    camera: Camera,
+    skip: tuple[str, ...] = (),
+    only: NDArray | None = None,
 ) -> dict[str, Any]:
     """Draw atoms; returns arguments for `matplotlib.axes.Axes.imshow`.
 
@@ -48,28 +62,42 @@ def spheres(
         model: species and box.
         camera: where from.
         skip: species left out.
+        only: mask of the atoms drawn, shape (N,), instead of what `camera` and `skip` say.
     """
     across, up, near = camera.axes
     width, height = model.box[across], model.box[up]
-    shape = (int(height * _PIXELS_PER_NM), int(width * _PIXELS_PER_NM))
+    scale = camera.pixels_per_nm
+    shape = (int(height * scale), int(width * scale))
     image, depth = np.ones((*shape, 3)), np.full(shape, -np.inf)
     names = np.array(SPECIES)[model.type_id]
     drawn = (positions[:, near] <= camera.cut_nm) & ~np.isin(names, skip)
+    drawn = drawn if only is None else only
     back = positions[drawn, near].min() if drawn.any() else 0.0
     for i in np.flatnonzero(drawn):
-        centre = (positions[i, [across, up]] + [width / 2, height / 2]) * _PIXELS_PER_NM
+        centre = (positions[i, [across, up]] + [width / 2, height / 2]) * scale
         # Farther atoms fade into the page, which tells depth without perspective.
-        fade = 0.55 * (camera.cut_nm - positions[i, near]) / max(camera.cut_nm - back, 1e-9)
+        behind = max(camera.cut_nm - positions[i, near], 0.0)
+        fade = 0.55 * behind / max(camera.cut_nm - back, 1e-9)
         color = np.array(to_rgb(COLORS[names[i]])) * (1 - fade) + fade
-        _sphere(image, depth, centre, float(positions[i, near]), RADII_NM[names[i]], color)
+        ball = _Ball(centre, float(positions[i, near]), RADII_NM[names[i]], scale)
+        _sphere(image, depth, ball, color)
     half = (-width / 2, width / 2, -height / 2, height / 2)
     return {"X": np.clip(image, 0, 1), "origin": "lower", "extent": half}
 
 
-def _sphere(
-    image: NDArray, depth: NDArray, centre: NDArray, near: float, radius: float, color: NDArray
-) -> None:
-    pixels = radius * _PIXELS_PER_NM
+@dataclass(frozen=True)
+class _Ball:
+    """Centre in pixels; height towards the camera and radius in nm; pixels per nm."""
+
+    centre: NDArray
+    near: float
+    radius: float
+    scale: int
+
+
+def _sphere(image: NDArray, depth: NDArray, ball: _Ball, color: NDArray) -> None:
+    centre, near, radius = ball.centre, ball.near, ball.radius
+    pixels = radius * ball.scale
     (left, bottom), (right, top) = (
         np.maximum(np.floor(centre - pixels), 0).astype(int),
         np.minimum(np.ceil(centre + pixels) + 1, depth.shape[::-1]).astype(int),

@@ -10,6 +10,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("system_picture", protocol="equilibrate"),
     Product("ie_curve", protocol="sine"),
     Product("ndr", protocol="sine"),
+    Product("dipole_picture", protocol="sine"),
     Product("water_order", protocol="sine"),
     Product("hydration", protocol="sine"),
     Product("relaxation", protocol="staircase"),

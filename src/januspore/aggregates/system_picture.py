@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
-from ..render import COLORS, RADII_NM, Camera, spheres
-from ..simulate.observables import wrap
+from ..render import COLORS, RADII_NM, Camera, spheres, whole_molecules
 from .ensemble import Content, Ensemble
 
 
@@ -18,10 +17,7 @@ def make(ensemble: Ensemble) -> Content:
     job, model = ensemble.jobs[0], ensemble.model
     path = sorted(Path(job.path, "trajectory", "frames").glob("[0-9]*.gsd"))[-1]
     state = read_state(path, job.id)
-    positions = wrap(state.positions, model.box)
-    for k in (1, 2):  # keep molecules whole
-        bond = state.positions[model.waters[:, k]] - state.positions[model.waters[:, 0]]
-        positions[model.waters[:, k]] = positions[model.waters[:, 0]] + bond
+    positions = whole_molecules(state.positions, model)
     figure = Figure(figsize=(11, 5), layout="constrained")
     side, front = figure.subplots(1, 2, width_ratios=[model.box[0], model.box[1]])
     # Cut open: nothing in front of the plane through the pore's axis is drawn.
