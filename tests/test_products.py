@@ -156,7 +156,7 @@ def test_results_by_state_point(space):
     project = planted_space(space)
     table = results(project, {"charge_set.Se": -0.45, "protocol.name": "sine"})
     assert isinstance(table, pd.DataFrame) and list(table.seed) == [0, 1, 2, 3]
-    assert (table.simulated_ps == 25).all() and table.analysed.all()
+    assert (table.simulated_ps == 20).all() and table.analysed.all()
     assert results(project, {"protocol.name": "equilibrate"}).analysed.sum() == 0
     with pytest.raises(InputError, match=r"charge_set\.Sb"):
         results(project, {"charge_set.Sb": 1})

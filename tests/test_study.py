@@ -154,7 +154,7 @@ def test_charges_typed_in_another_order_or_precision_are_one_job(space):
 
 def test_plan_counts_the_time_to_simulate(space):
     points = load_study("quick", ROOT / "studies").state_points()
-    assert plan(open_project(space), points).simulated_ps() == pytest.approx(4 * (8 + 25))
+    assert plan(open_project(space), points).simulated_ps() == pytest.approx(4 * (6 + 20))
 
 
 def test_seeds_forms():

@@ -17,9 +17,9 @@ SHORT = {
     "cutoff_nm = 0.9": "cutoff_nm = 0.6",
     'seeds = "0:4"': 'seeds = "0:2"',
     "count = 4": "count = 2",
-    "relax_ps = 8.0": "relax_ps = 0.4",
-    "snapshot_interval_ps = 4.0": "snapshot_interval_ps = 0.2",
-    "frequency_GHz = 40.0": "frequency_GHz = 500.0",
+    "relax_ps = 6.0": "relax_ps = 0.4",
+    "snapshot_interval_ps = 3.0": "snapshot_interval_ps = 0.2",
+    "frequency_GHz = 50.0": "frequency_GHz = 500.0",
     "frame_interval_ps = 5.0": "frame_interval_ps = 1.0",
     "sample_interval_ps = 0.1": "sample_interval_ps = 0.05\nenergy_interval_ps = 0.5",
 }

@@ -81,6 +81,13 @@ def _summary(project: signac.Project, options: argparse.Namespace) -> None:
         print(f"figure: {path.relative_to(project.path)}")
 
 
+def _report(project: signac.Project, options: argparse.Namespace) -> None:
+    from .report.write import write_report
+
+    for path in write_report(project):
+        print(f"report: {path.relative_to(project.path)}")
+
+
 def _short(value: object) -> str:
     if isinstance(value, list) and len(value) == 3 and all(isinstance(v, float) for v in value):
         return "{:.3g} [{:.3g}, {:.3g}]".format(*value)
@@ -109,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.set_defaults(command=_results)
     tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
     tell.set_defaults(command=_summary)
+    report = commands.add_parser("report", help="the paper beside this data space, as one page")
+    report.set_defaults(command=_report)
     return parser
 
 

@@ -1,0 +1,211 @@
+"""The paper's statements (design, section 5), and how this data space's numbers are judged.
+
+A verdict follows from an interval alone: "agrees" if the paper's value (or sign) lies within it or
+it lies beyond zero on the paper's side, "disagrees" if it excludes that, else "not enough data",
+with the number of seeds that would tell at the present spread.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .collect import Made
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one ensemble says of a claim: its value in words, and the verdict."""
+
+    value: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper: where it is made, what it says, and who can judge it here."""
+
+    quantity: str
+    panel: str
+    paper: str
+    product: str
+    read: Callable[[Made], Reading]
+    mode: str = ""
+
+    def concerns(self, made: Made) -> bool:
+        """Whether a product can judge this claim."""
+        return made.product == self.product and self.mode in ("", made.protocol.get("mode"))
+
+
+Triple = list[float | None]
+
+
+def judge_sign(triple: Triple, unit: str, seeds: int) -> Reading:
+    """Judge a difference that the paper says is positive."""
+    value, low, high = triple
+    if value is None:
+        return Reading("no value", "not enough data: nothing was measured")
+    if low is None or high is None:
+        return Reading(f"{value:.3g} {unit}", "not enough data: one seed gives no interval")
+    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
+    if low > 0:
+        return Reading(shown, "agrees")
+    if high < 0:
+        return Reading(shown, "disagrees")
+    more = more_seeds(seeds, (high - low) / 2, abs(value))
+    return Reading(shown, f"not enough data: {more}")
+
+
+def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
+    """Judge a value against the paper's; an interval wider than half of it is not enough data."""
+    value, low, high = triple
+    if value is None or low is None or high is None:
+        return Reading("no value", "not enough data: no interval")
+    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
+    if not low <= paper <= high:
+        return Reading(shown, "disagrees")
+    half = (high - low) / 2
+    if half > abs(paper) / 2:
+        return Reading(shown, f"not enough data: {more_seeds(seeds, half, abs(paper) / 4)}")
+    return Reading(shown, "agrees")
+
+
+def more_seeds(seeds: int, half_width: float, wanted: float) -> str:
+    """Say how many more seeds narrow an interval to `wanted`, at the present spread."""
+    if wanted <= 0 or half_width <= 0:
+        return "no estimate of how much more"
+    more = math.ceil(seeds * (half_width / wanted) ** 2) - seeds
+    if more > 10_000:
+        return "more than 10,000 more seeds at the present spread"
+    return f"about {max(more, 1)} more seeds at the present spread"
+
+
+def _difference(key: str, unit: str) -> Callable[[Made], Reading]:
+    return lambda made: judge_sign(made.findings[key], unit, made.seeds)
+
+
+def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        table = made.table
+        rows = table[
+            (table.estimator == "pore slab")
+            & (table.species == "total")
+            & (table.branch == "forward")
+            & (table.sign == sign)
+            & (table.quantity == "peak field")
+        ]
+        row = rows.iloc[0]
+        if row.isna()["value"]:
+            return Reading("none found", f"not enough data: {row.statement}")
+        return judge_value([row.value, row.low, row.high], paper, "V/nm", made.seeds)
+
+    return read
+
+
+def _loop(sign: str) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        area = made.findings[f"pore slab, E {sign} 0, loop area (nA V/nm)"]
+        return judge_sign(area, "nA V/nm", made.seeds)
+
+    return read
+
+
+def _pinched(made: Made) -> Reading:
+    says = str(made.findings["pore slab, at E = 0"])
+    if says.startswith("pinched"):
+        return Reading(says, "agrees")
+    return Reading(says, "disagrees" if says.startswith("not pinched") else "not enough data")
+
+
+def _slower(made: Made) -> Reading:
+    triple = made.findings.get("tau_reverse_over_forward")
+    if triple is None:
+        resolved, steps = made.findings["steps_resolved"], made.findings["steps"]
+        return Reading(f"{resolved} of {steps} steps resolved", "not enough data: more seeds")
+    value, low, high = triple
+    shown = f"tau reverse / forward = {value:.3g} [{low:.3g}, {high:.3g}]"
+    if low > 1:
+        return Reading(shown, "agrees")
+    half = (math.log(high) - math.log(low)) / 2
+    more = more_seeds(made.seeds, half, abs(math.log(value)))
+    return Reading(shown, "disagrees" if high < 1 else f"not enough data: {more}")
+
+
+def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        triple = made.findings.get("pore slab tau_ps")
+        if triple is None:
+            return Reading("no fit", f"not enough data: {made.findings['pore slab']}")
+        return judge_value(triple, paper, "ps", made.seeds)
+
+    return read
+
+
+def _train(word: str) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        says = str(made.findings["pore slab"])
+        if word in says:
+            return Reading(says, "agrees")
+        other = {"facilitation": "depression", "depression": "facilitation"}[word]
+        return Reading(says, "disagrees" if other in says else "not enough data")
+
+    return read
+
+
+CLAIMS = (
+    Claim("NDR onset, E > 0", "Fig. 1B", "+0.5 V/nm", "ndr", _onset("+", 0.5)),
+    Claim("NDR onset, E < 0", "Fig. 1B", "-1.0 V/nm", "ndr", _onset("-", 1.0)),
+    Claim("reverse current below forward, E > 0", "Fig. 1B", "yes", "ndr", _loop(">")),
+    Claim("reverse current below forward, E < 0", "Fig. 1B", "yes", "ndr", _loop("<")),
+    Claim("loop pinched at E = 0", "Fig. 1B", "yes", "ndr", _pinched),
+    Claim(
+        "fall of sigma_theta with field",
+        "Fig. 2C",
+        "falls",
+        "water_order",
+        _difference("narrowing_rad", "rad"),
+    ),
+    Claim(
+        "sigma_theta forward less reverse",
+        "Fig. 2C",
+        "reverse narrower",
+        "water_order",
+        _difference("hysteresis_rad", "rad"),
+    ),
+    Claim("tau reverse over forward", "Figs 2D, 3", "above 1", "relaxation", _slower),
+    Claim(
+        "facilitation, tau_f", "Fig. 5A", "8 ps", "paired_pulse", _pulse_tau(8.0), "facilitation"
+    ),
+    Claim("depression, tau_d", "Fig. 5A", "7.5 ps", "paired_pulse", _pulse_tau(7.5), "depression"),
+    Claim(
+        "train: facilitation",
+        "Fig. 5B",
+        "saturates near 4",
+        "pulse_train",
+        _train("facilitation"),
+        "facilitation",
+    ),
+    Claim(
+        "train: depression",
+        "Fig. 5B",
+        "decays to about 0",
+        "pulse_train",
+        _train("depression"),
+        "depression",
+    ),
+)
+
+#: What the paper shows and this package does not make yet.
+MISSING = (("Cl- barrier at 0.3, 0.5, 0.7 V/nm", "Table 1", "19.3, 24, 39.5 kJ/mol"),)
+
+#: Panel of each product's figure.
+PANELS = {
+    "system_picture": "Fig. 1A",
+    "ie_curve": "Figs 1B, 1C, 4",
+    "ndr": "Figs 1B, 4",
+    "water_order": "Figs 2B, 2C",
+    "dipole_picture": "Fig. 2A",
+    "hydration": "not in the paper",
+    "relaxation": "Figs 2D, 3",
+    "paired_pulse": "Fig. 5A",
+    "pulse_train": "Figs 5B, 5C",
+}

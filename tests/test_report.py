@@ -1,0 +1,60 @@
+"""The report runs on anything, and its verdicts follow from its intervals."""
+
+import pytest
+from test_products import make_all, planted_space, space  # noqa: F401
+
+from januspore.__main__ import main
+from januspore.dataspace import open_project
+from januspore.report.claims import CLAIMS, judge_sign, judge_value, more_seeds
+from januspore.report.collect import products_made
+from januspore.report.write import comparison, write_report
+
+
+def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # noqa: F811
+    html, markdown = write_report(open_project(space))
+    text = markdown.read_text()
+    assert text.count("missing:") == len(CLAIMS) + 1
+    assert "No product is made yet" in text and html.stat().st_size > 1000
+
+
+def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811
+    project = planted_space(space)
+    make_all(project, ("ie_curve", "water_order", "ndr"))
+    assert main(["--project", str(space), "report"]) == 0
+    assert "report: results/report.html" in capsys.readouterr().out
+    html = (space / "results" / "report.html").read_text()
+    assert html.count("data:image/png;base64,") == 3
+    assert "http" not in html.replace("https://doi", "")  # self-contained
+    rows = {row.quantity: row for row in comparison(products_made(project))}
+    assert rows["fall of sigma_theta with field"].reading.verdict == "agrees"
+    # The planted loop has no NDR and half the current on its way back.
+    assert rows["NDR onset, E > 0"].reading.verdict.startswith("not enough data")
+    assert rows["reverse current below forward, E > 0"].reading.verdict == "agrees"
+    assert rows["depression, tau_d"].reading.verdict.startswith("missing")
+
+
+@pytest.mark.parametrize(
+    ("triple", "verdict"),
+    [
+        ([0.5, 0.2, 0.8], "agrees"),
+        ([-0.5, -0.8, -0.2], "disagrees"),
+        ([0.2, -0.2, 0.6], "not enough data: about 12 more seeds at the present spread"),
+        ([0.5, None, None], "not enough data: one seed gives no interval"),
+        ([None, None, None], "not enough data: nothing was measured"),
+    ],
+)
+def test_signs_are_judged_by_their_interval(triple, verdict):
+    assert judge_sign(triple, "rad", 4).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("triple", "verdict"),
+    [([8.5, 7.0, 10.0], "agrees"), ([20.0, 15.0, 25.0], "disagrees"), ([9.0, 1.0, 17.0], "not")],
+)
+def test_values_are_judged_by_their_interval(triple, verdict):
+    assert judge_value(triple, 8.0, "ps", 10).verdict.startswith(verdict)
+
+
+def test_seeds_that_would_tell_grow_with_the_square():
+    assert more_seeds(10, 2.0, 1.0) == "about 30 more seeds at the present spread"
+    assert "more than 10,000" in more_seeds(10, 1000.0, 1.0)
