@@ -50,6 +50,18 @@ class Made:
             f"{', '.join(sorted(engines)).strip()} ({', '.join(sorted(platforms))})"
         )
 
+    @property
+    def conditions(self) -> str:
+        """What of the simulation a reader needs to compare it with the paper's."""
+        cell, dynamics = self.protocol["cell"], self.protocol["dynamics"]
+        shown = (
+            f"{cell['repeats_y']} x {cell['repeats_z']} cells, {cell['reservoir_nm']:g} nm a side, "
+            f"cut-off {dynamics['cutoff_nm']:g} nm, {dynamics['timestep_fs']:g} fs"
+        )
+        if "frequency_GHz" in self.protocol:
+            shown += f", {self.protocol['frequency_GHz']:g} GHz"
+        return shown
+
     def is_papers(self) -> bool:
         """Whether the charge set is the paper's own Janus membrane."""
         return self.charge_set == PAPER_SETS["MoSSe"]

@@ -64,10 +64,8 @@ def comparison(made: list[Made]) -> list[Row]:
     for claim in CLAIMS:
         judges = [m for m in made if claim.concerns(m)]
         for m in judges:
-            reading = claim.read(m)
-            rows.append(
-                Row(claim.quantity, claim.panel, claim.paper, m.charges, reading, m.provenance)
-            )
+            reading, source = claim.read(m), f"{m.provenance}; {m.conditions}"
+            rows.append(Row(claim.quantity, claim.panel, claim.paper, m.charges, reading, source))
         if not judges:
             nothing = Reading("-", f"missing: no {claim.product} made yet")
             rows.append(Row(claim.quantity, claim.panel, claim.paper, "-", nothing, "-"))
