@@ -252,7 +252,7 @@ def made(space, current, *arguments, charging_e_nm=0.0, **options):
 
 def test_product_of_a_planted_loop(tmp_path):
     table, found = made(tmp_path, lambda e, r: 400 * ndr_curve(e) * (1.0 if r > 0 else 0.5))
-    assert set(table.estimator) == {"pore slab", "whole cell"}
+    assert set(table.estimator) == {"pore slab", "whole cell", "whole cell minus pore slab"}
     assert set(table.species) == {"total", "K", "Cl"}
     chosen = table[(table.estimator == "pore slab") & (table.species == "total")]
     peak = chosen[(chosen.quantity == "peak field") & (chosen.branch == "forward")]
@@ -269,6 +269,10 @@ def test_product_of_a_pore_without_current_in_a_cell_that_charges(tmp_path):
     assert slab.value.isna().all()
     assert "charging alone could make it" in found["verdict"]
     assert "no significant current: bound" in found["pore slab, E > 0, forward"]
+    apart = table[(table.estimator == "whole cell minus pore slab") & (table.species == "total")]
+    # 2 x 0.3 e nm in each sample of 0.1 ps, over a box of 3.67 nm: the area is I A pi / 2.
+    truth = 0.6 / 0.1 * 160.2177 / 3.67 * AMPLITUDE * np.pi / 2
+    assert apart.value.to_numpy() == pytest.approx(truth, rel=0.05) and len(apart) == 2
 
 
 def test_product_of_one_seed_gives_no_interval(tmp_path):

@@ -6,6 +6,7 @@ the pore's only if the pore-slab current has it too.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from .ensemble import Content, Ensemble
 
 SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
 ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
+_AREA = "forward minus reverse area", "nA V/nm"
 _SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
 _COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
 
@@ -56,6 +58,7 @@ def make(ensemble: Ensemble) -> Content:
         for (estimator, species), tables in tables_of(ensemble).items()
     }
     rows = [row for key, loop in loops.items() for row in _rows(*key, loop)]
+    rows += _charging_rows(loops, protocol.amplitude_V_per_nm)
     table = pd.DataFrame(rows)
     table["seeds"] = len(ensemble.jobs)
     return Content(table, _figure(ensemble, loops), _findings(loops))
@@ -116,23 +119,23 @@ def area_statement(interval: Interval, seeds: int) -> str:
 # --- table -------------------------------------------------------------------------------------
 
 
-def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
-    def row(
-        sign: str, branch: str, quantity: str, unit: str, found: Interval, statement: str
-    ) -> dict[str, Any]:
-        return {
-            "estimator": estimator,
-            "species": species,
-            "sign": sign,
-            "branch": branch,
-            "quantity": quantity,
-            "unit": unit,
-            "value": float(found.value),
-            "low": float(found.low),
-            "high": float(found.high),
-            "statement": statement,
-        }
+def _row(
+    key: tuple[str, str], where: tuple[str, str], what: tuple[str, str], found: Interval, says: str
+) -> dict[str, Any]:
+    """A row: (estimator, species), (sign, branch), (quantity, unit), its interval, what it says."""
+    return {
+        **dict(zip(("estimator", "species"), key, strict=True)),
+        **dict(zip(("sign", "branch"), where, strict=True)),
+        **dict(zip(("quantity", "unit"), what, strict=True)),
+        "value": float(found.value),
+        "low": float(found.low),
+        "high": float(found.high),
+        "statement": says,
+    }
 
+
+def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
+    row = partial(_row, (estimator, species))
     rows = []
     for (branch, sign), one in loop.ndr.items():
         plain = {
@@ -144,13 +147,28 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
             ("probability of negative slope", "1"): _number(one.probability),
             ("chance of such a fall without NDR", "1"): _number(one.chance),
         }
-        rows += [row(sign, branch, *name, found, one.statement) for name, found in plain.items()]
+        rows += [row((sign, branch), *pair, one.statement) for pair in plain.items()]
     seeds = len(loop.tables["time"])
     for sign, found in loop.area.items():
         says = area_statement(found, seeds)
-        rows.append(row(sign, "both", "forward minus reverse area", "nA V/nm", found, says))
+        rows.append(row((sign, "both"), _AREA, found, says))
     for branch, found in (("rising", loop.pinch.rising_nA), ("falling", loop.pinch.falling_nA)):
-        rows.append(row("both", branch, "current at E = 0", "nA", found, loop.pinch.statement))
+        says = loop.pinch.statement
+        rows.append(row(("both", branch), ("current at E = 0", "nA"), found, says))
+    return rows
+
+
+def _charging_rows(loops: dict[tuple[str, str], Loop], amplitude: float) -> list[dict[str, Any]]:
+    """Area of what the whole cell carries beyond the pore's slab: the reservoirs' charging."""
+    rows = []
+    for species in SPECIES:
+        slab, cell = (loops[estimator, species].tables for estimator in ESTIMATORS)
+        apart = {**cell, "charge": cell["charge"] - slab["charge"]}
+        for sign in _SIGNS:
+            found = _area(apart, sign, amplitude)
+            says = area_statement(found, len(apart["time"]))
+            key = "whole cell minus pore slab", species
+            rows.append(_row(key, (sign, "both"), _AREA, found, says))
     return rows
 
 
@@ -219,17 +237,19 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
     for row, estimator in zip(axes, ESTIMATORS, strict=True):
         for axis, species in zip(row, SPECIES, strict=True):
             _panel(axis, loops[estimator, species])
-            axis.set_title(f"{estimator}, {'K and Cl' if species == 'total' else species}")
-            axis.title.set_fontsize(10)
+            name = "K and Cl" if species == "total" else species
+            areas = _areas(loops[estimator, species])
+            axis.set_title(f"{estimator}, {name}\n{areas}", fontsize=8.5)
         row[0].set_ylabel("I (nA)")
     for axis in axes[-1]:
         axis.set_xlabel("E (V/nm)")
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    lines, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, frameon=False, loc="outside lower center", ncols=2)
     protocol = ensemble.point.protocol
     assert isinstance(protocol, Sine)
     figure.suptitle(
         f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz, {len(ensemble.jobs)} seeds, bands "
-        "95 %; triangles: peak (up) and valley (down) where NDR is found",
+        "95 %; areas in nA V/nm; triangles: peak (up) and valley (down) where NDR is found",
         fontsize=10,
     )
     return figure
@@ -247,7 +267,6 @@ def _panel(axis: Axes, loop: Loop) -> None:
                 field, turn * found.low, turn * found.high, color=color, alpha=0.15, lw=0
             )
             _mark(axis, loop.ndr[branch, sign], field, turn * found.value, color)
-        _write_area(axis, loop, sign)
     axis.axhline(0, color="0.7", lw=0.5)
     axis.axvline(0, color="0.7", lw=0.5)
 
@@ -260,13 +279,16 @@ def _mark(axis: Axes, ndr: Ndr, field: NDArray, current_nA: NDArray, color: str)
         axis.plot(field[k], current_nA[k], marker, ms=11, mfc="none", mec=color, mew=1.6, zorder=5)
 
 
-def _write_area(axis: Axes, loop: Loop, sign: str) -> None:
-    found = loop.area[sign]
-    if np.isfinite(found.low):
+def _areas(loop: Loop) -> str:
+    """Loop areas of both signs, as a line of a title."""
+    if not all(np.isfinite(found.low) for found in loop.area.values()):
+        return area_statement(loop.area["+"], len(loop.tables["time"]))
+    parts = []
+    for sign, name in (("-", "E < 0"), ("+", "E > 0")):
+        found = loop.area[sign]
+        mark = "" if excludes_zero(found) else " n.s."
         half = float(found.high - found.value)
-        text = f"area {float(found.value):.3g} ± {half:.2g} nA V/nm"
-        text += "" if excludes_zero(found) else " (n.s.)"
-    else:
-        text = area_statement(found, len(loop.tables["time"]))
-    x, y, across = (0.98, 0.03, "right") if sign == "+" else (0.02, 0.95, "left")
-    axis.text(x, y, text, transform=axis.transAxes, ha=across, fontsize=7.5, color="0.25")
+        # As many decimals as the first digit of the interval's half width needs.
+        places = max(0, int(np.ceil(-np.log10(half))))
+        parts.append(f"{name}: {float(found.value):.{places}f} ± {half:.{places}f}{mark}")
+    return f"area {', '.join(parts)}"
