@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flow import FlowProject, aggregator
-from flow.errors import UserConditionError, UserOperationError
+from flow.errors import NoSchedulerError, UserConditionError, UserOperationError
 
 from januspore import conditions
 from januspore.aggregates import PRODUCTS
@@ -78,6 +78,11 @@ if __name__ == "__main__":
     open_project(ROOT)
     try:
         Project.get_project(str(ROOT)).main()
+    except NoSchedulerError:
+        print(
+            "error: no scheduler found here; python project.py run works anywhere", file=sys.stderr
+        )
+        sys.exit(2)
     except (InputError, UserOperationError, UserConditionError) as error:
         told = error if isinstance(error, InputError) else error.__cause__
         if not isinstance(told, InputError):

@@ -92,6 +92,17 @@ def test_signac_finds_jobs_and_knows_the_engine(space):
     assert len(run(space, "signac", "find", '{"doc.engine.name": "openmm"}').stdout.split()) == 4
 
 
+def test_submit_without_a_scheduler_says_so_in_one_line(space):
+    from flow.environment import get_environment
+
+    if get_environment().scheduler_type is not None:
+        pytest.skip("a scheduler is here")
+    run(space, "python", "init.py", "--seeds", "2:3")
+    done = run(space, "python", "project.py", "submit", "--pretend", status=2)
+    assert "no scheduler" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_job_begun_with_another_engine_is_refused(space):
     import signac
 
