@@ -305,14 +305,11 @@ def _run(folder: Path, model: Model, point) -> Run:
     )
 
 
-def test_thermal_state_of_ions_alone_runs(tmp_path):
+def test_ions_without_water_run():
     model = free_model(8, 0, (2.0, 2.0, 2.0), membrane=(("S", 0.0, 0.0, 0.0),))
     model = replace(model, charge=np.where(model.frozen, 0.0, model.charge))
-    engine = create(model, thermal_state(model), replace_cutoff(0.6), HOOMD)
+    dynamics = Dynamics(timestep_fs=1.0, cutoff_nm=0.6)
+    engine = create(model, thermal_state(model), dynamics, HOOMD)
     engine.minimise()
     engine.advance(10)
     assert np.isfinite(engine.positions()).all()
-
-
-def replace_cutoff(cutoff_nm: float) -> Dynamics:
-    return Dynamics(timestep_fs=1.0, cutoff_nm=cutoff_nm)
