@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,7 @@ def test_results_on_the_command_line(space):
     planted_space(space)
 
     def ask(*words):
-        command = ["python", "-m", "januspore", "--project", str(space), *words]
+        command = [sys.executable, "-m", "januspore", "--project", str(space), *words]
         return subprocess.run(command, capture_output=True, text=True)
 
     table = ask("results", "charge_set.Se=-0.45", "protocol.name=sine")

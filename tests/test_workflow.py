@@ -29,6 +29,7 @@ def copy_project(target):
     """Copy what a clone has, with the quick study cut short."""
     for name in ("project.py", "init.py", "signac.rc", "Makefile", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, target / name)
+    os.utime(target / "pyproject.toml", (0, 0))  # or make would install the environment again
     shutil.copytree(ROOT / ".signac", target / ".signac", symlinks=True)
     shutil.copytree(ROOT / "studies", target / "studies")
     study = target / "studies" / "quick.toml"
