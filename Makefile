@@ -13,7 +13,7 @@ run: $(STAMP)
 	$(BIN)/python -m januspore summary
 
 test: $(STAMP)-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)-dev
 	$(BIN)/ruff check .
