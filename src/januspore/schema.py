@@ -122,7 +122,7 @@ class Dynamics(Section):
     temperature_K: Annotated[Real, Field(gt=0, le=1000)] = 300.0
     thermostat_tau_ps: Positive = 0.1
     cutoff_nm: Annotated[Real, Field(ge=0.6, le=3)] = 1.2
-    ewald_tolerance: Annotated[Real, Field(ge=1e-8, le=1e-2)] = 1e-4
+    ewald_tolerance: Annotated[Real, Field(ge=1e-8, le=1e-2)] = 5e-5
 
 
 class Recording(Section):
