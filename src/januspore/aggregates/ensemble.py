@@ -12,13 +12,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .. import provenance
-from ..analysis import VERSION
 from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import point_of
 from ..model.system import Model, build_model
 from ..schema import StatePoint
-from .product import digest
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,17 @@ class Content:
     findings: dict[str, Any] = field(default_factory=dict)
 
 
-def write(files: Mapping[str, Path], name: str, ensemble: Ensemble, content: Content) -> None:
-    """Write a product's CSV, PNG and JSON, each aside and then renamed."""
+def write(
+    files: Mapping[str, Path], head: Mapping[str, Any], ensemble: Ensemble, content: Content
+) -> None:
+    """Write a product's CSV, PNG and JSON, each aside and then renamed.
+
+    Args:
+        files: paths by kind.
+        head: name, digest and analysis version, by which the product is known to be made.
+        ensemble: what it was made of.
+        content: what was computed.
+    """
     files["json"].parent.mkdir(parents=True, exist_ok=True)
     for kind in ("csv", "png"):
         aside = files[kind].with_name(f".{files[kind].stem}.{os.getpid()}.tmp.{kind}")
@@ -69,14 +76,11 @@ def write(files: Mapping[str, Path], name: str, ensemble: Ensemble, content: Con
             content.figure.savefig(aside, dpi=160)
         aside.replace(files[kind])
     # The JSON carries the digest that says the product is made, so it comes last.
-    write_json(files["json"], _record(name, ensemble, content))
+    write_json(files["json"], dict(head) | _record(ensemble, content))
 
 
-def _record(name: str, ensemble: Ensemble, content: Content) -> dict[str, Any]:
+def _record(ensemble: Ensemble, content: Content) -> dict[str, Any]:
     return {
-        "product": name,
-        "digest": digest(ensemble.jobs),
-        "analysis_version": VERSION,
         "charge_set": ensemble.point.charge_set.model_dump(),
         "protocol": ensemble.point.protocol.model_dump(),
         "pore_diameter_nm": ensemble.model.pore.diameter_nm,

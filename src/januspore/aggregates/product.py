@@ -46,7 +46,8 @@ class Product:
         module = importlib.import_module(f".{self.name}", __package__)
         ensemble = Ensemble.of(jobs)
         files = {kind: self.path(jobs[0], kind) for kind in ("csv", "png", "json")}
-        write(files, self.name, ensemble, module.make(ensemble))
+        head = {"product": self.name, "digest": digest(jobs), "analysis_version": VERSION}
+        write(files, head, ensemble, module.make(ensemble))
 
     def path(self, job: Any, kind: str) -> Path:
         """File of the product that this job belongs to: kind is "csv", "json" or "png"."""
