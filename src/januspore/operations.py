@@ -137,7 +137,8 @@ def _random(point: StatePoint, purpose: str) -> np.random.Generator:
 def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
     protocol = point.protocol
     if isinstance(protocol, Equilibrate):
-        return frozenset(snapshot_steps(protocol, snapshots))
+        # Step 0 is the system as built and minimised.
+        return frozenset([0, *snapshot_steps(protocol, snapshots)])
     dt = protocol.dynamics.timestep_fs * 1e-3
     if isinstance(protocol, PairedPulse):
         ends = [p.duration_ps - protocol.pulse_ps for p in branches_of(protocol).values()]
