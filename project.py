@@ -3,6 +3,8 @@
 Everything here is a name, a condition and a request for resources; the work is in `src/`.
 """
 
+import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -74,18 +76,37 @@ for each in PRODUCTS:
     add_product(each)
 
 
-if __name__ == "__main__":
-    open_project(ROOT)
+def command_line() -> argparse.ArgumentParser:
+    """signac-flow's own command line, with the engine as an option in front."""
+
+    class SetEngine(argparse.Action):
+        def __call__(self, parser: Any, options: Any, value: Any, name: Any = None) -> None:
+            os.environ["JANUSPORE_ENGINE"] = value
+
+    parser = argparse.ArgumentParser(prog="project.py", description=Project.__doc__)
+    parser.add_argument(
+        "--engine", action=SetEngine, metavar="openmm|hoomd", help="sets JANUSPORE_ENGINE"
+    )
+    return parser
+
+
+def main() -> int:
+    """Run signac-flow's command line; errors that a user can mend are one line, status 2."""
     try:
-        Project.get_project(str(ROOT)).main()
+        Project.get_project(str(open_project(ROOT).path)).main(command_line())
     except NoSchedulerError:
-        print(
-            "error: no scheduler found here; python project.py run works anywhere", file=sys.stderr
-        )
-        sys.exit(2)
-    except (InputError, UserOperationError, UserConditionError) as error:
-        told = error if isinstance(error, InputError) else error.__cause__
-        if not isinstance(told, InputError):
+        told: Any = "no scheduler found here; python project.py run works anywhere"
+    except InputError as error:
+        told = error
+    except (UserOperationError, UserConditionError) as error:
+        if not isinstance(error.__cause__, InputError):
             raise
-        print(f"error: {told}", file=sys.stderr)
-        sys.exit(2)
+        told = error.__cause__
+    else:
+        return 0
+    print(f"error: {told}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -94,6 +94,12 @@ def test_signac_finds_jobs_and_knows_the_engine(space):
     assert len(run(space, "signac", "find", '{"doc.engine.name": "openmm"}').stdout.split()) == 4
 
 
+def test_an_engine_that_is_not_there_is_refused_in_one_line(space):
+    run(space, "python", "init.py", "--seeds", "3:4")
+    done = run(space, "python", "project.py", "--engine", "gromacs", "run", status=2)
+    assert "'gromacs': must be one of" in done.stderr.strip().splitlines()[-1]
+
+
 def test_submit_without_a_scheduler_says_so_in_one_line(space):
     from flow.environment import get_environment
 
@@ -109,12 +115,13 @@ def test_a_job_begun_with_another_engine_is_refused(space):
     import signac
 
     project = signac.get_project(str(space), search=False)
-    job = next(iter(project.find_jobs({"protocol.name": "sine"})))
+    (job,) = project.find_jobs({"protocol.name": "sine", "seed": 0})
     job.doc["engine"]["name"] = "hoomd"
     record = Path(job.path, "trajectory", "record.h5")
     aside = record.rename(record.with_suffix(".aside"))
     try:
-        done = run(space, "python", "project.py", "run", "-o", "simulate", status=2)
+        command = ("python", "project.py", "--engine", "openmm", "run", "-o", "simulate")
+        done = run(space, *command, status=2)
         assert "begun with engine 'hoomd'" in done.stderr.strip().splitlines()[-1]
         assert "Traceback" not in done.stderr
     finally:
