@@ -85,7 +85,11 @@ def command_line() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="project.py", description=Project.__doc__)
     parser.add_argument(
-        "--engine", action=SetEngine, metavar="openmm|hoomd", help="sets JANUSPORE_ENGINE"
+        "--engine",
+        action=SetEngine,
+        default=argparse.SUPPRESS,  # flow hands every option it finds to its own commands
+        metavar="openmm|hoomd",
+        help="sets JANUSPORE_ENGINE",
     )
     return parser
 

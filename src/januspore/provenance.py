@@ -27,7 +27,7 @@ def of_job(job: Any, point: StatePoint) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "state_point": point.model_dump(mode="json"),
-        "engine": dict(job.doc.get("engine", {})),
+        "engine": job.doc().get("engine", {}),
         "code": code(),
     }
 

@@ -91,7 +91,7 @@ def _record(ensemble: Ensemble, content: Content) -> dict[str, Any]:
                 "id": job.id,
                 "seed": job.statepoint["seed"],
                 "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
-                "engine": dict(job.doc.get("engine", {})),
+                "engine": job.doc().get("engine", {}),
             }
             for job in ensemble.jobs
         ],
