@@ -246,6 +246,28 @@ def test_a_recorded_region_wider_than_a_reservoir_is_refused(key):
     assert key in refusal(changed(complete(), ("protocol", "recording", key), 3.0))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("positions_nm", [0.5, 0.0], "must rise"),
+        ("positions_nm", [0.0, 0.0, 0.5], "must rise"),
+        ("positions_nm", [0.0], "at least 2"),
+        ("positions_nm", [0.0, 3.1], "reach 3.1 nm from the membrane; cell.reservoir_nm is 3"),
+        ("positions_nm", [-3.1, 0.0], "reach 3.1 nm from the membrane; cell.reservoir_nm is 3"),
+        ("fields_V_per_nm", [0.3, 0.3], "each field may be given once"),
+        ("radius_nm", 2.6, "below half the membrane's shorter edge, 2.533 nm"),
+        ("stiffness_kJ_per_mol_nm2", 0.0, "greater than or equal to 100"),
+        ("approach_ps", 0.05, "must be a whole multiple of recording.sample_interval_ps"),
+        ("settle_ps", 0.25, "must be a whole multiple of recording.sample_interval_ps"),
+        ("window_ps", 0.25, "must be a whole multiple of recording.sample_interval_ps"),
+        ("ion", "Na", "'K' or 'Cl'"),
+    ],
+)
+def test_windows_that_cannot_be_visited_are_refused(key, value, told):
+    message = refusal(changed(complete("barrier"), ("protocol", key), value))
+    assert told in message and key in message
+
+
 @given(st.integers(1, 40), st.integers(1, 100), st.sampled_from([0.5, 1.0, 2.0]))
 def test_times_are_whole_steps_and_whole_samples(tenths_of_step, steps, timestep):
     data = complete("staircase")

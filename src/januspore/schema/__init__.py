@@ -1,0 +1,48 @@
+"""The state point: ``charge_set``, ``protocol``, ``seed`` and nothing else.
+
+Everything that changes a trajectory's physics is a key here, with its unit in its name; the
+engine, platform and precision are not (they are provenance, see :mod:`januspore.provenance`).
+Floats are rounded on entry, so float noise never makes a second job.
+"""
+
+from .charges import ChargeSet, MoS2, MoSSe
+from .parse import parse, state_point
+from .point import StatePoint, parent_of, snapshot_of
+from .protocols import (
+    AnyProtocol,
+    Barrier,
+    Equilibrate,
+    PairedPulse,
+    Protocol,
+    PulseTrain,
+    Sine,
+    Staircase,
+)
+from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
+from .values import MAX_FIELD_V_PER_NM, SEED_WIDTH
+
+__all__ = [
+    "MAX_FIELD_V_PER_NM",
+    "SEED_WIDTH",
+    "AnyProtocol",
+    "Barrier",
+    "Cell",
+    "ChargeSet",
+    "Dynamics",
+    "Equilibrate",
+    "Equilibration",
+    "ForceField",
+    "MoS2",
+    "MoSSe",
+    "PairedPulse",
+    "Protocol",
+    "PulseTrain",
+    "Recording",
+    "Sine",
+    "Staircase",
+    "StatePoint",
+    "parent_of",
+    "parse",
+    "snapshot_of",
+    "state_point",
+]

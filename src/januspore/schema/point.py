@@ -1,0 +1,94 @@
+"""The state point itself, and the equilibration that a driven job starts from."""
+
+import math
+
+from pydantic import Field, model_validator
+
+from ..model.lattice import LATTICE_NM
+from .charges import ChargeSet
+from .protocols import Barrier, Equilibrate, Protocol
+from .sections import Recording
+from .values import Section, Whole
+
+
+class StatePoint(Section):
+    """One job: a charge set, a protocol and a seed."""
+
+    charge_set: ChargeSet
+    protocol: Protocol
+    seed: Whole = Field(ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _cell_holds_cutoff(self) -> "StatePoint":
+        cell, cutoff = self.protocol.cell, self.protocol.dynamics.cutoff_nm
+        a = LATTICE_NM[self.charge_set.material]
+        edges = {
+            "cell.repeats_y": cell.repeats_y * a,
+            "cell.repeats_z": cell.repeats_z * a * math.sqrt(3),
+            "cell.reservoir_nm": 2 * cell.reservoir_nm,
+        }
+        for key, edge in edges.items():
+            if edge <= 2 * cutoff:
+                raise ValueError(
+                    f"protocol.{key} gives an edge of {edge:.3f} nm; it must be above twice "
+                    f"dynamics.cutoff_nm, {2 * cutoff:.3f} nm"
+                )
+        if min(list(edges.values())[:2]) < cell.pore_diameter_nm + 0.6:
+            raise ValueError(
+                f"protocol.cell.pore_diameter_nm = {cell.pore_diameter_nm} leaves less than "
+                "0.6 nm of membrane between the pore and its periodic image"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cylinder_fits(self) -> "StatePoint":
+        if isinstance(self.protocol, Barrier):
+            cell, a = self.protocol.cell, LATTICE_NM[self.charge_set.material]
+            edge = min(cell.repeats_y * a, cell.repeats_z * a * math.sqrt(3))
+            if self.protocol.radius_nm >= edge / 2:
+                raise ValueError(
+                    f"protocol.radius_nm = {self.protocol.radius_nm:g} must be below half the "
+                    f"membrane's shorter edge, {edge / 2:.3f} nm"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _regions_fit(self) -> "StatePoint":
+        recording, depth = self.protocol.recording, self.protocol.cell.reservoir_nm
+        for key in ("pore_half_length_nm", "slab_half_width_nm", "gate_nm", "bulk_width_nm"):
+            if getattr(recording, key) >= depth:
+                raise ValueError(
+                    f"protocol.recording.{key} = {getattr(recording, key):g} must be below "
+                    f"cell.reservoir_nm, {depth:g}"
+                )
+        return self
+
+
+def parent_of(point: StatePoint) -> StatePoint | None:
+    """Return the equilibrate state point a driven job starts from; None for equilibrate itself."""
+    protocol = point.protocol
+    if isinstance(protocol, Equilibrate):
+        return None
+    eq, sample = protocol.equilibration, protocol.recording.sample_interval_ps
+    return StatePoint(
+        charge_set=point.charge_set,
+        protocol=Equilibrate(
+            cell=protocol.cell,
+            force_field=protocol.force_field,
+            dynamics=protocol.dynamics,
+            # Only the sample interval matters to a start state; other recording keys may differ
+            # between studies without asking for equilibrations of their own.
+            recording=Recording(
+                sample_interval_ps=sample, energy_interval_ps=10 * sample, frame_interval_ps=sample
+            ),
+            relax_ps=eq.relax_ps,
+            snapshot_interval_ps=eq.snapshot_interval_ps,
+        ),
+        seed=point.seed % eq.count,
+    )
+
+
+def snapshot_of(point: StatePoint) -> int:
+    """Return the index of the equilibration's snapshot that this driven job starts from."""
+    protocol = point.protocol
+    return 0 if isinstance(protocol, Equilibrate) else point.seed // protocol.equilibration.count

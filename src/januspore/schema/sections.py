@@ -1,0 +1,60 @@
+"""Sections that every protocol has: the cell, the force field, the dynamics, the recording."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .values import Duration, Length, Positive, Real, Section, Whole
+
+
+class Cell(Section):
+    """The simulated cell: membrane, pore and reservoirs (design: the physical system)."""
+
+    repeats_y: Whole = Field(16, ge=2, le=200)
+    repeats_z: Whole = Field(9, ge=2, le=200)
+    reservoir_nm: Length = 3.0
+    pore_diameter_nm: Length = 0.85
+    pore_cut: Whole = Field(0, ge=0, le=20)
+    salt_mol_per_L: Annotated[Real, Field(ge=0, le=6)] = 1.0
+
+
+class ForceField(Section):
+    """What the paper leaves open in the force field; the rest is fixed in `model.forcefield`."""
+
+    Se_sigma_nm: Length = 0.387541
+    Se_epsilon_kJ_per_mol: Positive = 2.606632
+
+
+class Dynamics(Section):
+    """How Newton's equations are integrated."""
+
+    timestep_fs: Annotated[Real, Field(gt=0, le=4)] = 1.0
+    temperature_K: Annotated[Real, Field(gt=0, le=1000)] = 300.0
+    thermostat_tau_ps: Positive = 0.1
+    cutoff_nm: Annotated[Real, Field(ge=0.6, le=3)] = 1.2
+    ewald_tolerance: Annotated[Real, Field(ge=1e-8, le=1e-2)] = 5e-5
+
+
+class Recording(Section):
+    """What is recorded, how often, and the regions that the record counts in."""
+
+    sample_interval_ps: Annotated[Real, Field(gt=0, le=10)] = 0.1
+    energy_interval_ps: Duration = 1.0
+    frame_interval_ps: Duration = 1000.0
+    pore_half_length_nm: Length = 0.3
+    pore_radius_nm: Length = 0.45
+    slab_half_width_nm: Length = 0.35
+    gate_nm: Length = 0.3
+    bulk_width_nm: Length = 0.4
+
+
+class Equilibration(Section):
+    """Which relaxed states a driven job starts from.
+
+    Seed ``s`` starts from equilibration ``s % count``, at its snapshot ``s // count``; snapshots
+    after the first give other seeds with fresh velocities.
+    """
+
+    count: Whole = Field(10, ge=1, le=1000)
+    relax_ps: Duration = 10_000.0
+    snapshot_interval_ps: Duration = 500.0

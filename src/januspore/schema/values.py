@@ -1,0 +1,42 @@
+"""What a single value in a state point may be; floats are rounded on entry."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+#: Fields beyond this are absurd: water breaks down and ions outrun the thermostat.
+MAX_FIELD_V_PER_NM = 5.0
+#: HOOMD-blue keeps 16 bits of a seed; two seeds equal modulo this are one seed to it.
+SEED_WIDTH = 1 << 16
+#: Decimals kept of every float in a state point.
+DECIMALS = 9
+
+
+def _rounded(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return round(value, DECIMALS) + 0.0  # -0.0 and 0.0 are one state point
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):  # Python takes true for 1
+        raise ValueError("must be a number")
+    return value
+
+
+# Rounded first and bounded then: a positive number must not round to zero behind its bound.
+Real = Annotated[float, BeforeValidator(_no_truth_value), AfterValidator(_rounded)]
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Positive = Annotated[Real, Field(gt=0, le=1e7)]
+Length = Annotated[Real, Field(gt=0, le=100)]
+Charge = Annotated[Real, Field(ge=-4, le=4)]
+FieldValue = Annotated[Real, Field(ge=-MAX_FIELD_V_PER_NM, le=MAX_FIELD_V_PER_NM)]
+Amplitude = Annotated[Real, Field(gt=0, le=MAX_FIELD_V_PER_NM)]
+Duration = Annotated[Real, Field(gt=0, le=1e7)]
+
+
+class Section(BaseModel):
+    """A part of the state point: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
