@@ -12,7 +12,7 @@ from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES, species
 from januspore.model.pore import Pore
 from januspore.model.state import State
-from januspore.model.system import Model
+from januspore.model.system import Model, atoms
 from januspore.model.velocities import thermal_velocities
 from januspore.schema import ForceField, MoSSe, StatePoint, state_point
 
@@ -90,14 +90,10 @@ def free_model(
     mobile = [ids["K"]] * pairs + [ids["Cl"]] * pairs + [ids["O"], ids["H"], ids["H"]] * waters
     type_id = np.array(frozen + mobile, dtype=np.int64)
     table = species(ForceField(), MoSSe(Mo=1.06, S=-0.61, Se=-0.45))
-    rows = [table[name] for name in SPECIES]
     first_water = len(frozen) + 2 * pairs
     return Model(
         type_id=type_id,
-        mass=np.array([r.mass for r in rows])[type_id],
-        charge=np.array([r.charge for r in rows], dtype=float)[type_id],
-        sigma=np.array([r.sigma for r in rows])[type_id],
-        epsilon=np.array([r.epsilon for r in rows])[type_id],
+        **atoms(type_id, table),
         waters=np.arange(first_water, len(type_id)).reshape(-1, 3),
         box=np.array(box),
         membrane_positions=np.array([place for _, *place in membrane]).reshape(-1, 3),

@@ -1,6 +1,5 @@
 """An ensemble's inputs, and how what is computed of them is written with its provenance."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from .. import provenance
 from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import point_of
+from ..files import written_aside
 from ..model.system import Model, build_model
 from ..schema import StatePoint
 
@@ -68,13 +68,10 @@ def write(
         content: what was computed.
     """
     files["json"].parent.mkdir(parents=True, exist_ok=True)
-    for kind in ("csv", "png"):
-        aside = files[kind].with_name(f".{files[kind].stem}.{os.getpid()}.tmp.{kind}")
-        if kind == "csv":
-            content.table.to_csv(aside, index=False)
-        else:
-            content.figure.savefig(aside, dpi=160)
-        aside.replace(files[kind])
+    with written_aside(files["csv"]) as aside:
+        content.table.to_csv(aside, index=False)
+    with written_aside(files["png"]) as aside:
+        content.figure.savefig(aside, dpi=160, format="png")
     # The JSON carries the digest that says the product is made, so it comes last.
     write_json(files["json"], dict(head) | _record(ensemble, content))
 

@@ -1,7 +1,6 @@
 """Files of the analysis: arrays in HDF5, scalars in JSON, each written aside and renamed."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import written_aside
+
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
     """Write named arrays and attributes (JSON values)."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(aside, "w") as file:
-            for name, values in arrays.items():
-                # Histograms are mostly zeros.
-                packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
-                file.create_dataset(name, data=values, **packed)
-            file.attrs["attributes"] = json.dumps(_plain(attributes), sort_keys=True)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        for name, values in arrays.items():
+            # Histograms are mostly zeros.
+            packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
+            file.create_dataset(name, data=values, **packed)
+        file.attrs["attributes"] = json.dumps(_plain(attributes), sort_keys=True)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray]:
@@ -34,13 +30,9 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON; NaN becomes null, so that every reader can read it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        text = json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False)
+    text = json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False)
+    with written_aside(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

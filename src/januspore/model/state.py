@@ -8,7 +8,6 @@ Charges are never read back from a frame: they come from the model.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import sync as sync
+from ..files import written_aside
 from .forcefield import SPECIES
 from .system import Model
 
@@ -75,18 +76,12 @@ def write_state(path: Path, model: Model, state: State, owner: str = "") -> None
         frame.log[_PREFIX + name] = value
     frame.log[_PREFIX + "engine"] = _text(state.engine)
     frame.log[_PREFIX + "owner"] = _text(owner)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_aside(path) as aside:
         with gsd.hoomd.open(str(aside), "w") as trajectory:
             trajectory.append(frame)
         seal = _SEAL + _digest(aside.read_bytes())
         with aside.open("ab") as file:
             file.write(seal)
-        sync(aside)
-        aside.replace(path)
-        sync(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_state(path: Path, owner: str | None = None) -> State:
@@ -155,12 +150,3 @@ def _text(value: str) -> NDArray[np.uint8]:
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
-
-
-def sync(path: Path) -> None:
-    """Put a file, or a directory's entries, on disk for good: a power cut keeps their order."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,5 +1,6 @@
 """The model: everything about the atoms but where they are. Free of any engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
-from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, species
+from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, Species, species
 from .pore import Pore, cut, find_pore
 
 #: Water molecules per nm^3 in bulk 1 M KCl in this model at 300 K and 1 bar, and in pure SPC/E.
@@ -101,14 +102,10 @@ def build_model(point: StatePoint) -> Model:
         ]
     )
     table = species(protocol.force_field, charge_set)
-    rows = [table[name] for name in SPECIES]
     first_water = len(membrane_type) + 2 * pairs
     return Model(
         type_id=type_id,
-        mass=np.array([r.mass for r in rows])[type_id],
-        charge=np.array([r.charge for r in rows], dtype=float)[type_id],
-        sigma=np.array([r.sigma for r in rows])[type_id],
-        epsilon=np.array([r.epsilon for r in rows])[type_id],
+        **atoms(type_id, table),
         waters=np.arange(first_water, len(type_id)).reshape(-1, 3),
         box=np.array([2 * cell.reservoir_nm + MEMBRANE_LENGTH_NM, *box_yz]),
         membrane_positions=membrane_positions,
@@ -116,6 +113,13 @@ def build_model(point: StatePoint) -> Model:
         cutoff_nm=protocol.dynamics.cutoff_nm,
         ewald_tolerance=protocol.dynamics.ewald_tolerance,
     )
+
+
+def atoms(type_id: NDArray[np.int64], table: Mapping[str, Species]) -> dict[str, NDArray]:
+    """Return mass, charge, sigma and epsilon of atoms (see `Model`) by their types."""
+    rows = [table[name] for name in SPECIES]
+    names = ("mass", "charge", "sigma", "epsilon")
+    return {n: np.array([getattr(r, n) for r in rows], dtype=float)[type_id] for n in names}
 
 
 def build_membrane(point: StatePoint) -> tuple[NDArray, NDArray, NDArray, Pore]:

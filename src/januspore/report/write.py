@@ -1,7 +1,6 @@
 """The page: `results/report.html`, self-contained, and the same as Markdown."""
 
 import base64
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import jinja2
 import signac
 
 from .. import provenance
+from ..files import written_aside
 from .claims import CLAIMS, MISSING, PANELS, Reading
 from .collect import PAPER_SETS, Made, products_made, progress
 
@@ -51,9 +51,8 @@ def write_report(project: signac.Project) -> list[Path]:
     for kind in ("html", "md"):
         text = environment.get_template(f"report.{kind}.j2").render(content)
         path = results / f"report.{kind}"
-        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        with written_aside(path) as aside:
+            aside.write_text(text, encoding="utf-8")
         paths.append(path)
     return paths
 
