@@ -132,9 +132,6 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
     Returns:
         The programme of the job's trajectory; for `paired_pulse` that of the trunk, from which
         `branches_of` leave.
-
-    Raises:
-        NotImplementedError: the protocol is not a programme (a barrier holds an ion).
     """
     if isinstance(protocol, Equilibrate):
         length = protocol.relax_ps + (snapshots - 1) * protocol.snapshot_interval_ps
@@ -155,7 +152,12 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
     if isinstance(protocol, PairedPulse):
         hold = Constant(max(protocol.delays_ps), protocol.rest_V_per_nm, "rest")
         return Sequence((*_first_pulse(protocol), hold))
-    raise NotImplementedError(f"protocol {protocol.name!r} is not simulated yet")
+    assert isinstance(protocol, Barrier)
+    # One field after the other; where the ion is held meanwhile is told by `windows`.
+    fields = protocol.fields_V_per_nm
+    length = len(protocol.positions_nm) * (protocol.settle_ps + protocol.window_ps)
+    approach = Constant(protocol.approach_ps, fields[0], "approach")
+    return Sequence((approach, *(Constant(length, field, "windows") for field in fields)))
 
 
 def branches_of(protocol: PairedPulse) -> dict[float, Programme]:
@@ -181,7 +183,4 @@ def simulated_ps(protocol: AnyProtocol, snapshots: int = 1) -> float:
     """Simulated time of a protocol's job, ps; branches of paired pulses included."""
     if isinstance(protocol, PairedPulse):
         return programme_of(protocol).duration_ps + protocol.pulse_ps * len(protocol.delays_ps)
-    if isinstance(protocol, Barrier):
-        windows = len(protocol.fields_V_per_nm) * len(protocol.positions_nm)
-        return windows * (protocol.settle_ps + protocol.window_ps)
     return programme_of(protocol, snapshots).duration_ps
