@@ -12,12 +12,12 @@ from ..errors import InputError
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
-from .base import Engine, Resources
+from .base import Engine, Resources, Tether
 
 _MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine"}
 _LIBRARIES = {"openmm": "openmm", "hoomd": "hoomd"}
 
-__all__ = ["Engine", "Resources", "available", "choose", "create"]
+__all__ = ["Engine", "Resources", "Tether", "available", "choose", "create"]
 
 
 def available() -> list[str]:
@@ -47,12 +47,16 @@ def choose(name: str | None = None) -> str:
 
 
 def create(
-    model: Model, state: State, dynamics: Dynamics, resources: Resources | None = None
+    model: Model,
+    state: State,
+    dynamics: Dynamics,
+    resources: Resources | None = None,
+    tether: Tether | None = None,
 ) -> Engine:
-    """Create the engine that `resources` names and load `state` into it."""
+    """Create the engine that `resources` names, with a tether if any, and load `state` into it."""
     resources = resources or Resources.from_environment()
     module = importlib.import_module(_MODULES[choose(resources.engine)], __package__)
-    engine: Engine = module.create(model, dynamics, resources)
+    engine: Engine = module.create(model, dynamics, resources, tether)
     engine.load(state)
     return engine
 

@@ -12,6 +12,16 @@ from ..errors import InputError
 from ..model.state import State
 from ..model.system import Model
 
+#: What acts on an ion along x, taken apart (`force_parts`); their sum is the whole force.
+PARTS = (
+    "water_vdw",
+    "water_electrostatic",
+    "membrane_vdw",
+    "membrane_electrostatic",
+    "ions",
+    "field",
+)
+
 
 class Engine(Protocol):
     """Molecular dynamics of one model: NVT with rigid waters, frozen membrane, a field along x.
@@ -43,6 +53,14 @@ class Engine(Protocol):
         """Set the uniform field along x that acts from the next step on."""
         ...
 
+    def set_tether(self, x_nm: float, radius_nm: float) -> None:
+        """Set where the tether pulls to, and its cylinder's radius, from the next step on.
+
+        Only of an engine made with a :class:`Tether`, which pulls from the first call on. The state
+        holds no tether: set it again after a load.
+        """
+        ...
+
     def advance(self, steps: int) -> None:
         """Integrate; raises FloatingPointError if the system blew up."""
         ...
@@ -56,12 +74,46 @@ class Engine(Protocol):
         ...
 
     def forces(self) -> NDArray[np.float64]:
-        """Forces, kJ/mol/nm, shape (N, 3), the applied field's included."""
+        """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included."""
         ...
 
     def potential_energy(self) -> float:
-        """Potential energy without the applied field (whose energy means nothing), kJ/mol."""
+        """Potential energy, kJ/mol, without the tether and the field (its energy means nothing)."""
         ...
+
+
+@dataclass(frozen=True)
+class Tether:
+    """What holds one atom: a spring along x, and a cylinder about the pore's axis, free inside.
+
+    V = k/2 (x - x0)^2, and k/2 (r - R)^2 where r > R, with r^2 = y^2 + z^2 (minimum image).
+    """
+
+    atom: int
+    stiffness_kJ_per_mol_nm2: float
+
+
+def tether_force(
+    position: NDArray,
+    x_nm: float,
+    radius_nm: float,
+    stiffness_kJ_per_mol_nm2: float,
+    box: NDArray,
+) -> NDArray[np.float64]:
+    """Force of a :class:`Tether` on its atom, kJ/mol/nm, shape (3,).
+
+    Args:
+        position: the atom's, nm, shape (3,), wrapped or not.
+        x_nm: where the spring along x is at rest; the nearest image of it pulls.
+        radius_nm: of the cylinder.
+        stiffness_kJ_per_mol_nm2: of both.
+        box: edges, nm, shape (3,).
+    """
+    delta = np.asarray(position, dtype=np.float64) - [x_nm, 0.0, 0.0]
+    delta -= box * np.floor(delta / box + 0.5)
+    r = math.hypot(delta[1], delta[2])
+    outside = 1.0 - radius_nm / r if r > radius_nm else 0.0
+    return -stiffness_kJ_per_mol_nm2 * delta * [1.0, outside, outside]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ Rigid water as bodies of a centre and three sites, the membrane left out of the 
 and separate Nose-Hoover thermostats of translation and rotation. HOOMD-blue is imported on use
 only, and only the `hoomd_*` modules here name its types.
 
-A field set at step t acts from the forces of step t + 1 on; before the first step after a load it
-acts at once.
+A field or a tether set at step t acts from the forces of step t + 1 on; before the first step after
+a load it acts at once.
 """
 
+import math
 import os
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
 from ..units import BOLTZMANN, VOLT_PER_NM
-from .base import Resources
+from .base import Resources, Tether, tether_force
 from .hoomd_bodies import Bodies, WaterFrame, atom_velocities, bodies_from_atoms
 from .hoomd_forces import (
     CENTRE,
@@ -36,6 +37,7 @@ from .hoomd_forces import (
     within_waters,
 )
 from .hoomd_library import device, library, precision
+from .hoomd_tether import make_tether
 
 #: What HOOMD-blue says when a particle has flown off.
 _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
@@ -43,9 +45,11 @@ _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflo
 _FIRE_STAGES = ((1e-4, 0.002, 300), (5e-4, 0.005, 400), (1e-3, 0.01, 400))
 
 
-def create(model: Model, dynamics: Dynamics, resources: Resources) -> "HoomdEngine":
+def create(
+    model: Model, dynamics: Dynamics, resources: Resources, tether: Tether | None = None
+) -> "HoomdEngine":
     """Create the engine; the caller loads a state into it."""
-    return HoomdEngine(model, dynamics, resources)
+    return HoomdEngine(model, dynamics, resources, tether)
 
 
 class HoomdEngine:
@@ -53,7 +57,13 @@ class HoomdEngine:
 
     name = "hoomd"
 
-    def __init__(self, model: Model, dynamics: Dynamics, resources: Resources) -> None:
+    def __init__(
+        self,
+        model: Model,
+        dynamics: Dynamics,
+        resources: Resources,
+        tether: Tether | None = None,
+    ) -> None:
         self._hoomd = library()
         self._model = model
         self._dynamics = dynamics
@@ -63,8 +73,9 @@ class HoomdEngine:
         self._centres = np.arange(len(model.waters)) + model.n_atoms - model.waters.size
         self._split = self._with_kappa(splitting(model))
         self._frozen = frozen_pairs(model, self._split)
-        self._field = 0.0
-        self._acting = np.nan
+        self._tether = tether
+        self._field, self._target = 0.0, _NOWHERE
+        self._acting: tuple[float, tuple[float, float]] | None = None
         self._started = False
 
     @property
@@ -100,24 +111,27 @@ class HoomdEngine:
         thermostat.rotational_dof = (xi_rotation, eta_rotation)
         method = self._hoomd.md.methods.ConstantVolume(self._mobile(), thermostat=thermostat)
         self._thermostat, self._forces = thermostat, self._make_forces()
+        self._pull = self._make_tether()
         integrator = self._hoomd.md.Integrator(
             dt=self._dynamics.timestep_fs * 1e-3,
             integrate_rotational_dof=True,
-            forces=self._forces.everything(),
+            forces=[*self._forces.everything(), *self._pull],
             methods=[method],
             rigid=self._rigid(),
         )
         self._simulation = self._new_simulation(state, bodies, integrator)
-        self._started, self._acting = False, np.nan
-        wanted = self._field
+        self._started, self._acting = False, None
+        wanted = self._field, self._target
         if own and np.isfinite(own["field"][0]):
-            # The first half of the next step still has the field that the last step had.
-            self.set_field(float(own["field"][0]))
+            # The first half of the next step still has the field and tether that the last step had.
+            x, radius = own.get("tether", np.array(_NOWHERE)).tolist()
+            self._set(float(own["field"][0]), (x, radius))
             self._start()
-        self.set_field(wanted)
+        self._set(*wanted)
 
     def save(self) -> State:
-        """Return the present state with bodies, thermostats and the field."""
+        """Return the present state with bodies, thermostats, the field and the tether."""
+        field, target = self._acting or (np.nan, _NOWHERE)
         bodies = self._present_bodies()
         thermostat = [*self._thermostat.translational_dof, *self._thermostat.rotational_dof]
         return State(
@@ -132,7 +146,8 @@ class HoomdEngine:
                 "orientation": bodies.orientation,
                 "momentum": bodies.momentum,
                 "thermostat": np.array(thermostat, dtype=np.float64),
-                "field": np.array([self._acting]),
+                "field": np.array([field]),
+                **({"tether": np.array(target)} if self._tether else {}),
             },
         )
 
@@ -162,14 +177,18 @@ class HoomdEngine:
 
     def set_field(self, field_V_per_nm: float) -> None:
         """Set the uniform field along x that acts from the next step on."""
-        set_field(self._forces, field_V_per_nm)
-        self._field = field_V_per_nm
+        self._set(field_V_per_nm, self._target)
+
+    def set_tether(self, x_nm: float, radius_nm: float) -> None:
+        """Set where the tether pulls to, and its cylinder's radius, from the next step on."""
+        assert self._tether is not None
+        self._set(self._field, (x_nm, radius_nm))
 
     def advance(self, steps: int) -> None:
         """Integrate; raises FloatingPointError if the system blew up."""
         self._start()
         self._run(steps)
-        self._acting = self._field
+        self._acting = self._field, self._target
 
     def positions(self) -> NDArray[np.float64]:
         """Unwrapped positions, nm, shape (N, 3)."""
@@ -183,7 +202,7 @@ class HoomdEngine:
         return velocities
 
     def forces(self) -> NDArray[np.float64]:
-        """Forces, kJ/mol/nm, shape (N, 3), the applied field's included.
+        """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included.
 
         HOOMD-blue's forces on single sites hold what the mesh adds between a water's own sites;
         it is taken out here, so that each site's force is that of every other engine.
@@ -194,6 +213,10 @@ class HoomdEngine:
         forces += self._frozen.forces - within_waters(model, self._split, self.positions())
         mobile = ~model.frozen
         forces[mobile, 0] += model.charge[mobile] * (self._field * VOLT_PER_NM)
+        if self._tether and self._target != _NOWHERE:
+            atom, stiffness = self._tether.atom, self._tether.stiffness_kJ_per_mol_nm2
+            where = self.positions()[atom]
+            forces[atom] += tether_force(where, *self._target, stiffness, model.box)
         return forces
 
     def energies(self) -> dict[str, float]:
@@ -207,7 +230,7 @@ class HoomdEngine:
         }
 
     def potential_energy(self) -> float:
-        """Potential energy without the applied field, kJ/mol."""
+        """Potential energy without the applied field and the tether, kJ/mol."""
         return sum(self.energies().values())
 
     def thermostat_energy(self) -> float:
@@ -219,7 +242,13 @@ class HoomdEngine:
         """Compute forces (and, right after a load, accelerations) at the present step."""
         if not self._started:
             self._prepare(self._simulation)
-            self._started, self._acting = True, self._field
+            self._started, self._acting = True, (self._field, self._target)
+
+    def _set(self, field_V_per_nm: float, target: tuple[float, float]) -> None:
+        set_field(self._forces, field_V_per_nm)
+        for pull in self._pull:
+            pull.target = target
+        self._field, self._target = field_V_per_nm, target
 
     def _prepare(self, simulation: Any) -> None:
         """Compute forces for the first time, without PPPM's warning of an error above 0.1.
@@ -249,6 +278,12 @@ class HoomdEngine:
 
     def _make_forces(self) -> Forces:
         return make_forces(self._hoomd, self._model, self._split)
+
+    def _make_tether(self) -> list[Any]:
+        tether = self._tether
+        if tether is None:
+            return []
+        return [make_tether(self._hoomd, tether, int(self._tags[tether.atom]), self._model.box)]
 
     def _mobile(self) -> Any:
         mobile = [name for name in SPECIES if name not in (*MEMBRANE, "O", "H")]
@@ -338,6 +373,8 @@ class HoomdEngine:
         return replace(split, kappa=float(stock.params[(CENTRE, CENTRE)]["kappa"]))
 
 
+#: Target of a tether that is not set: it does nothing.
+_NOWHERE = (math.inf, math.inf)
 _BODY_FIELDS = ("velocity", "orientation", "angmom")
 
 

@@ -2,8 +2,8 @@
 
 Rigid water by constraints (SETTLE), the membrane frozen by zero mass, particle-mesh Ewald, a
 Nose-Hoover chain, and the applied field as a force -q E on every mobile charge. There is no
-remover of centre-of-mass motion: the frozen membrane takes up momentum. Only this module names an
-OpenMM type.
+remover of centre-of-mass motion: the frozen membrane takes up momentum. Only the `openmm_*` modules
+here name an OpenMM type.
 """
 
 import re
@@ -19,17 +19,20 @@ from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
 from ..units import VOLT_PER_NM
-from .base import Resources, ewald_parameters
+from .base import Resources, Tether, ewald_parameters
 
-_FIELD_GROUP = 1
+#: Force groups of their own: their energies are no part of the potential energy, group 0.
+_FIELD_GROUP, _TETHER_GROUP = 1, 2
 _GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 #: OpenMM shows its thermostat only in a serialised state: empty before the first step.
 _CHAIN = re.compile(r"<IntegratorParameters[^>]*?(/>|>.*</IntegratorParameters>)", re.S)
 
 
-def create(model: Model, dynamics: Dynamics, resources: Resources) -> "OpenMMEngine":
+def create(
+    model: Model, dynamics: Dynamics, resources: Resources, tether: Tether | None = None
+) -> "OpenMMEngine":
     """Create the engine; the caller loads a state into it."""
-    return OpenMMEngine(model, dynamics, resources)
+    return OpenMMEngine(model, dynamics, resources, tether)
 
 
 class OpenMMEngine:
@@ -37,16 +40,25 @@ class OpenMMEngine:
 
     name = "openmm"
 
-    def __init__(self, model: Model, dynamics: Dynamics, resources: Resources) -> None:
+    def __init__(
+        self,
+        model: Model,
+        dynamics: Dynamics,
+        resources: Resources,
+        tether: Tether | None = None,
+    ) -> None:
         self._model = model
+        self._tether = tether
         self._mobile = ~model.frozen
         # tau is the chain's own time: Q = g k T tau^2, as in HOOMD-blue.
         self._integrator = mm.NoseHooverIntegrator(
             dynamics.temperature_K, 1.0 / dynamics.thermostat_tau_ps, dynamics.timestep_fs * 1e-3
         )
         self._integrator.setConstraintTolerance(1e-7)
-        platform, properties = _platform(resources)
-        self._context = mm.Context(make_system(model), self._integrator, platform, properties)
+        system = make_system(model)
+        if tether is not None:
+            system.addForce(_tether_force(model, tether))
+        self._context = make_context(system, self._integrator, resources)
 
     @property
     def step(self) -> int:
@@ -101,6 +113,13 @@ class OpenMMEngine:
         """Set the uniform field along x that acts from the next step on."""
         self._context.setParameter("field", field_V_per_nm * VOLT_PER_NM)
 
+    def set_tether(self, x_nm: float, radius_nm: float) -> None:
+        """Set where the tether pulls to, and its cylinder's radius, from the next step on."""
+        assert self._tether is not None
+        self._context.setParameter("tether_x", x_nm)
+        self._context.setParameter("tether_r", radius_nm)
+        self._context.setParameter("tether_k", self._tether.stiffness_kJ_per_mol_nm2)
+
     def advance(self, steps: int) -> None:
         """Integrate; raises FloatingPointError if the system blew up."""
         try:
@@ -119,12 +138,12 @@ class OpenMMEngine:
         return np.array(self._context.getState(velocities=True).getVelocities(asNumpy=True)._value)
 
     def forces(self) -> NDArray[np.float64]:
-        """Forces, kJ/mol/nm, shape (N, 3), the applied field's included."""
+        """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included."""
         return np.array(self._context.getState(forces=True).getForces(asNumpy=True)._value)
 
     def potential_energy(self) -> float:
-        """Potential energy without the applied field, kJ/mol."""
-        state = self._context.getState(energy=True, groups=~(1 << _FIELD_GROUP))
+        """Potential energy without the applied field and the tether, kJ/mol."""
+        state = self._context.getState(energy=True, groups={0})
         return float(state.getPotentialEnergy()._value)
 
     def _chain(self) -> NDArray[np.float64]:
@@ -145,22 +164,30 @@ def make_system(model: Model) -> mm.System:
     system.setDefaultPeriodicBoxVectors(*np.diag(model.box))
     for mass in np.where(model.frozen, 0.0, model.mass):
         system.addParticle(float(mass))
+    hydrogens = 2 * WATER_R_OH_NM * np.sin(np.radians(WATER_ANGLE_DEG) / 2)
+    for o, h1, h2 in model.waters.tolist():
+        for i, j, length in ((o, h1, WATER_R_OH_NM), (o, h2, WATER_R_OH_NM), (h1, h2, hydrogens)):
+            system.addConstraint(i, j, float(length))
+    nonbonded = empty_nonbonded(model)
+    for charge, sigma, epsilon in zip(model.charge, model.sigma, model.epsilon, strict=True):
+        nonbonded.addParticle(float(charge), float(sigma), float(epsilon))
+    system.addForce(nonbonded)
+    system.addForce(_applied_field(model))
+    return system
+
+
+def empty_nonbonded(model: Model) -> mm.NonbondedForce:
+    """Make a nonbonded force with cut-off, PME and waters' exclusions, but no particles yet."""
     nonbonded = mm.NonbondedForce()
     nonbonded.setNonbondedMethod(mm.NonbondedForce.PME)
     nonbonded.setCutoffDistance(model.cutoff_nm)
     nonbonded.setUseDispersionCorrection(False)
     ewald = ewald_parameters(model)
     nonbonded.setPMEParameters(ewald.alpha, *ewald.mesh)
-    for charge, sigma, epsilon in zip(model.charge, model.sigma, model.epsilon, strict=True):
-        nonbonded.addParticle(float(charge), float(sigma), float(epsilon))
-    hydrogens = 2 * WATER_R_OH_NM * np.sin(np.radians(WATER_ANGLE_DEG) / 2)
     for o, h1, h2 in model.waters.tolist():
-        for i, j, length in ((o, h1, WATER_R_OH_NM), (o, h2, WATER_R_OH_NM), (h1, h2, hydrogens)):
-            system.addConstraint(i, j, float(length))
+        for i, j in ((o, h1), (o, h2), (h1, h2)):
             nonbonded.addException(i, j, 0.0, 1.0, 0.0)
-    system.addForce(nonbonded)
-    system.addForce(_applied_field(model))
-    return system
+    return nonbonded
 
 
 def _applied_field(model: Model) -> mm.CustomExternalForce:
@@ -171,6 +198,34 @@ def _applied_field(model: Model) -> mm.CustomExternalForce:
         force.addParticle(i, [float(model.charge[i])])
     force.setForceGroup(_FIELD_GROUP)
     return force
+
+
+def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
+    # A GPU hands over wrapped positions, hence nearest images; by floor, since on the axis
+    # `periodicdistance` has no slope. The outer max is for a radius of 0 there.
+    x, y, z = (
+        f"({d} - {edge!r}*floor(({d})/{edge!r} + 0.5))"
+        for d, edge in zip(("x - tether_x", "y", "z"), model.box.tolist(), strict=True)
+    )
+    force = mm.CustomExternalForce(
+        "0.5*tether_k*(along^2 + (sqrt(max(max(square, tether_r^2), 1e-20)) - tether_r)^2);"
+        f"along = {x}; square = {y}^2 + {z}^2"
+    )
+    for name in ("tether_k", "tether_x", "tether_r"):  # k = 0: no force before it is set
+        force.addGlobalParameter(name, 0.0)
+    force.addParticle(tether.atom, [])
+    force.setForceGroup(_TETHER_GROUP)
+    return force
+
+
+def make_context(system: mm.System, integrator: mm.Integrator, resources: Resources) -> mm.Context:
+    """Make a context on the platform that `resources` names, else the fastest one here.
+
+    Raises:
+        InputError: there is no such platform or precision.
+    """
+    platform, properties = _platform(resources)
+    return mm.Context(system, integrator, platform, properties)
 
 
 def _platform(resources: Resources) -> tuple[mm.Platform, dict[str, str]]:
