@@ -2,7 +2,9 @@
 
 import copy
 import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -15,6 +17,17 @@ from januspore.model.state import State
 from januspore.model.system import Model, atoms
 from januspore.model.velocities import thermal_velocities
 from januspore.schema import ForceField, MoSSe, StatePoint, state_point
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Studies of the tests' own: `quick` is one sine of one charge set.
+STUDIES = ROOT / "tests" / "studies"
+
+
+def copy_studies(space: Path) -> None:
+    """Give a data space the project's studies, and the tests' own over them."""
+    shutil.copytree(ROOT / "studies", space / "studies")
+    shutil.copytree(STUDIES, space / "studies", dirs_exist_ok=True)
+
 
 #: The paper's five charge sets.
 CHARGE_SETS: dict[str, dict[str, Any]] = {

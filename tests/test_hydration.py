@@ -1,12 +1,11 @@
 """Planted shells and profiles are recovered, an ideal gas has g(r) = 1, an empty pore says so."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import free_model
+from helpers import copy_studies, free_model
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
@@ -35,7 +34,6 @@ from januspore.model.system import build_model, water_geometry
 from januspore.results import findings, product_table
 from januspore.schema import Recording
 
-ROOT = Path(__file__).resolve().parent.parent
 BOX = np.array([4.2, 1.6, 2.4])
 OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])
 SHELL_NM = 0.28
@@ -165,7 +163,7 @@ def test_coordination_covers_a_planted_mean():
 
 def planted_space(space, ions_at=None, frames=3, arguments=()):
     """A data space whose sine jobs have frames of random boxes, the first ions put in place."""
-    shutil.copytree(ROOT / "studies", space / "studies")
+    copy_studies(space)
     init_command(list(arguments), space)
     project = open_project(space)
     for job in project.find_jobs({"protocol.name": "sine"}):

@@ -1,11 +1,11 @@
 """Planted peaks, valleys, areas and pinches are recovered; null and capacitive loops are not."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
@@ -27,7 +27,6 @@ from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import init_command, open_project, point_of
 from januspore.results import findings, product_table
 
-ROOT = Path(__file__).resolve().parent.parent
 AMPLITUDE, BIN_PS = 1.2, 1250.0
 TRUE_PEAK, TRUE_VALLEY = 0.5, 1.0
 
@@ -233,7 +232,7 @@ def test_features_of_the_pore_itself_are_not_called_charging():
 
 def made(space, current, *arguments, charging_e_nm=0.0, **options):
     """Plant a data space and make the product; returns (table of all currents, findings)."""
-    shutil.copytree(ROOT / "studies", space / "studies")
+    copy_studies(space)
     init_command(list(arguments), space)
     project = open_project(space)
     jobs = list(project.find_jobs({"protocol.name": "sine"}))

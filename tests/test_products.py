@@ -1,7 +1,6 @@
 """Products recover planted answers, and are made again exactly when their inputs change."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
@@ -19,12 +19,10 @@ from januspore.dataspace import init_command, open_project, point_of
 from januspore.errors import InputError
 from januspore.results import findings, product_table, results
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture
 def space(tmp_path):
-    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    copy_studies(tmp_path)
     return tmp_path
 
 

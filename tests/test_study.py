@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers import STUDIES, copy_studies
 
 from januspore.dataspace import dump, init_command, open_project, plan
 from januspore.errors import InputError
@@ -18,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def space(tmp_path):
-    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    copy_studies(tmp_path)
     return tmp_path
 
 
@@ -82,6 +84,90 @@ def test_paper_study_is_the_papers():
     assert len(parents) == 50  # ten equilibrations a charge set serve every protocol
 
 
+def test_quick_study_has_every_protocol_and_every_membrane_of_the_paper():
+    quick, paper = (load_study(name, ROOT / "studies") for name in ("quick", "paper"))
+    assert quick.charge_sets == paper.charge_sets
+    kinds = {(p["name"], p.get("mode")) for p in quick.protocols}
+    assert kinds >= {(p["name"], p.get("mode")) for p in paper.protocols} - {("barrier", None)}
+    points = quick.state_points()
+    sines = Counter(p.charge_set for p in points if p.protocol.name == "sine")
+    assert min(sines.values()) >= 2 and len(sines) == 5
+    # One recipe: the membranes' sines differ in nothing but charges and seed.
+    assert len({p.protocol.model_dump_json() for p in points if p.protocol.name == "sine"}) == 1
+
+
+SWEEP = """
+[[charge_sets]]
+name = "base"
+Mo = 1.0
+S = -0.5
+Se = -0.5
+
+[[charge_sets]]
+Mo = 0.8
+S = -0.4
+Se = -0.4
+
+[[charge_sets]]
+name = "MoS2"
+Mo = 1.0
+S = -0.5
+
+[[protocols]]
+name = "sine"
+seeds = {{ base = "0:3", MoS2 = 7 }}
+
+[[protocols]]
+name = "staircase"
+holds_V_per_nm = [1.0]
+seeds = {seeds}
+"""
+
+
+def counts(study, *arguments):
+    """Seeds by (protocol, charge of Mo, material)."""
+    found = {}
+    for p in study.state_points(*arguments):
+        key = p.protocol.name, p.charge_set.Mo, p.charge_set.material
+        found.setdefault(key, []).append(p.seed)
+    return found
+
+
+def test_seeds_by_charge_set(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(SWEEP.format(seeds='"0:2"'))
+    study = load_study(str(path))
+    assert counts(study) == {
+        ("sine", 1.0, "MoSSe"): [0, 1, 2],
+        ("sine", 1.0, "MoS2"): [7],
+        ("staircase", 1.0, "MoSSe"): [0, 1],
+        ("staircase", 0.8, "MoSSe"): [0, 1],
+        ("staircase", 1.0, "MoS2"): [0, 1],
+    }
+    # Other seeds go where the study has any; another charge set is treated as its first one.
+    seeds = counts(study, None, ["sine"], (4, 5))
+    assert seeds == {("sine", 1.0, "MoSSe"): [4, 5], ("sine", 1.0, "MoS2"): [4, 5]}
+    own, known = parse_charges("Mo=0.6,S=-0.3,Se=-0.3"), parse_charges("Mo=1,S=-0.5")
+    assert counts(study, [own], ["sine"]) == {("sine", 0.6, "MoSSe"): [0, 1, 2]}
+    assert counts(study, [known], ["sine"]) == {("sine", 1.0, "MoS2"): [7]}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ('{ bse = "0:2" }', r"seeds.bse: no charge set has this name; names here: base, MoS2"),
+        ('{ base = "2:0" }', r"seeds.base = '2:0'"),
+        ("{ }", "seeds = {}: names no charge set"),
+    ],
+)
+def test_bad_seeds_by_charge_set_name_the_key(tmp_path, seeds, message):
+    path = tmp_path / "sweep.toml"
+    path.write_text(SWEEP.format(seeds=seeds))
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(str(path))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
@@ -132,6 +218,7 @@ def test_a_seed_that_an_engine_cannot_tell_from_one_already_there_is_refused(spa
         ("[[charge_sets]]\nMo = 1.0\nS = -0.5", "protocols"),
         ("[[charge_sets]]\nMo = 1.0\nS = -0.5\n[[protocols]]\nname = 'sine'\nspeed = 2", "speed"),
         ("[cell", "TOML"),
+        ("[[charge_sets]]\nname = 3\nMo = 1.0\nS = -0.5\n[[protocols]]", "name = 3"),
     ],
 )
 def test_bad_study_files_name_the_key(tmp_path, text, message):
@@ -144,7 +231,7 @@ def test_bad_study_files_name_the_key(tmp_path, text, message):
 
 def test_charges_typed_in_another_order_or_precision_are_one_job(space):
     project = open_project(space)
-    study = load_study("quick", ROOT / "studies")
+    study = load_study("quick", STUDIES)
     one = study.state_points([parse_charges("Mo=1.06,S=-0.61,Se=-0.45")])
     two = study.state_points([parse_charges("Se=-0.4500000000001,Mo=1.06,S=-0.61")])
     assert [project.open_job(dump(p)).id for p in one] == [
@@ -153,7 +240,7 @@ def test_charges_typed_in_another_order_or_precision_are_one_job(space):
 
 
 def test_plan_counts_the_time_to_simulate(space):
-    points = load_study("quick", ROOT / "studies").state_points()
+    points = load_study("quick", STUDIES).state_points()
     assert plan(open_project(space), points).simulated_ps() == pytest.approx(4 * (6 + 20))
 
 

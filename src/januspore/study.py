@@ -15,13 +15,17 @@ _KEYS = {"description", "seeds", "charge_sets", "protocols", *_SHARED}
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep: every charge set with every protocol and each of that protocol's seeds."""
+    """A sweep: each protocol with its seeds of each charge set.
+
+    `seeds` has, for each protocol, one tuple for each charge set, empty where the protocol leaves
+    it out.
+    """
 
     name: str
     description: str
     charge_sets: tuple[MoSSe | MoS2, ...]
     protocols: tuple[dict[str, Any], ...]
-    seeds: tuple[tuple[int, ...], ...]
+    seeds: tuple[tuple[tuple[int, ...], ...], ...]
 
     def state_points(
         self,
@@ -30,6 +34,8 @@ class Study:
         seeds: tuple[int, ...] | None = None,
     ) -> list[StatePoint]:
         """Expand to state points, with charge sets, protocol names or seeds replaced if given.
+
+        A charge set that the study does not have gets the protocols and seeds of its first one.
 
         Raises:
             InputError: a protocol name is not in the study, or a state point is not valid.
@@ -44,8 +50,10 @@ class Study:
         for protocol, own in zip(self.protocols, self.seeds, strict=True):
             if protocols and protocol.get("name") not in protocols:
                 continue
+            by_set = dict(zip(self.charge_sets, own, strict=True))
             for charge_set in charges or self.charge_sets:
-                for seed in own if seeds is None else seeds:
+                usual = by_set.get(charge_set, own[0])
+                for seed in seeds if seeds and usual else usual:
                     point = {"charge_set": charge_set, "protocol": protocol, "seed": seed}
                     points.append(state_point(point, f"study {self.name}"))
         return points
@@ -71,30 +79,57 @@ def load_study(name: str, folder: Path = Path("studies")) -> Study:
 def _study(path: Path, table: dict[str, Any]) -> Study:
     for key in table.keys() - _KEYS:
         raise InputError(f"{path}: {key} is not a key here; allowed: {', '.join(sorted(_KEYS))}")
-    sets = _tables(path, table, "charge_sets")
-    protocols = _tables(path, table, "protocols")
-    shared = {key: table[key] for key in _SHARED if key in table}
+    sets = [dict(one) for one in _tables(path, table, "charge_sets")]
+    names = _names(path, sets)
     default = table.get("seeds", "0:1")
-    merged, seeds = [], []
-    for protocol in protocols:
-        protocol = dict(protocol)
-        seeds.append(parse_seeds(protocol.pop("seeds", default), f"{path}: seeds"))
-        inherited = {
-            key: value
-            for key, value in shared.items()
-            if not (key == "equilibration" and protocol.get("name") == "equilibrate")
-        }
-        for key, value in inherited.items():
-            own = protocol.get(key, {})
-            protocol[key] = {**value, **own} if isinstance(own, dict) else own
-        merged.append(protocol)
+    protocols, seeds = [], []
+    for protocol in _tables(path, table, "protocols"):
+        own = protocol.get("seeds", default)
+        seeds.append(_seeds_by_set(own, names, f"{path}: seeds"))
+        protocols.append(_with_shared(protocol, table))
     return Study(
         name=path.stem,
         description=str(table.get("description", "")),
         charge_sets=tuple(charge_set(c, f"{path}: charge_sets") for c in sets),
-        protocols=tuple(merged),
+        protocols=tuple(protocols),
         seeds=tuple(seeds),
     )
+
+
+def _names(path: Path, sets: list[dict[str, Any]]) -> list[str | None]:
+    """Take the charge sets' names, by which only the study refers to them; None has no name."""
+    names = [one.pop("name", None) for one in sets]
+    given = [name for name in names if name is not None]
+    for name in given:
+        if not isinstance(name, str) or given.count(name) > 1:
+            raise InputError(f"{path}: charge_sets.name = {name!r}: must be text, each name once")
+    return names
+
+
+def _seeds_by_set(value: Any, names: list[str | None], where: str) -> tuple[tuple[int, ...], ...]:
+    """Seeds of each charge set: the same for all, or a table by name that leaves others out."""
+    if not isinstance(value, dict):
+        return (parse_seeds(value, where),) * len(names)
+    if not value:
+        raise InputError(f"{where} = {{}}: names no charge set")
+    for name in value:
+        if name not in names:
+            known = ", ".join(name for name in names if name) or "none has a name"
+            raise InputError(f"{where}.{name}: no charge set has this name; names here: {known}")
+    return tuple(
+        parse_seeds(value[name], f"{where}.{name}") if name in value else () for name in names
+    )
+
+
+def _with_shared(protocol: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """A protocol without its seeds, with the sections that the study gives once for all."""
+    merged = {key: value for key, value in protocol.items() if key != "seeds"}
+    for key in _SHARED:
+        if key not in table or (key == "equilibration" and merged.get("name") == "equilibrate"):
+            continue
+        own = merged.get(key, {})
+        merged[key] = {**table[key], **own} if isinstance(own, dict) else own
+    return merged
 
 
 def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]:
