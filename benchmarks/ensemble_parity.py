@@ -1,0 +1,298 @@
+"""The same programme on OpenMM and HOOMD-blue from the same equilibrated states, over many seeds.
+
+    python benchmarks/ensemble_parity.py --folder parity --seeds 0:8 --hold-ps 12 --output out.json
+
+Means are taken once each hold has settled; the charging current is the whole cell's while it
+settles, where no ion passes the pore the only current there is.
+
+The folder holds two data spaces. OpenMM equilibrates the tiny cell in the first; the second gets a
+copy of that. Each seed's staircase (up, then down the same fields) is then simulated and analysed
+in both, one engine in each. What is done is not done again: run it again to go on, or with more
+seeds. The table is printed, and the JSON written, after every seed from the second on.
+
+Differences are paired by seed: both runs of a seed start from one configuration, and seeds that
+share an equilibration are alike on both sides, so what a start has that the mean has not cancels.
+The bootstrap draws seeds, never runs, so that a pair stays one. Where the runs of a pair forget
+their start, pairing costs nothing but degrees of freedom. Each row is tested at 95 % by itself: of
+twenty rows of two equal engines, one is expected to differ.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from engines import CELLS, CHARGES, machine
+from numpy.typing import NDArray
+
+from januspore import conditions, operations, provenance
+from januspore.aggregates.ensemble import Ensemble
+from januspore.analysis.current import current
+from januspore.analysis.orientation import circular_std
+from januspore.analysis.statistics import bootstrap
+from januspore.analysis.store import write_json
+from januspore.dataspace import carry_out, open_project, parent_job, plan
+from januspore.errors import InputError
+from januspore.schema import Staircase, StatePoint, state_point
+from januspore.simulate.record import read_record
+from januspore.study import parse_seeds
+
+ENGINES = ("openmm", "hoomd")
+QUANTITIES = {
+    "current, pore slab": "nA",
+    "current, whole cell": "nA",
+    "charging current": "nA",
+    "sigma_theta": "rad",
+    "waters in the pore": "",
+    "reservoir density": "1/nm3",
+    "T_trans": "K",
+    "T_rot": "K",
+}
+#: Columns of the record that are averaged over samples as they are.
+_AVERAGED = ("water_in_pore", "water_in_bulk", "T_trans_K", "T_rot_K")
+
+
+def main() -> int:
+    options = _options()
+    try:
+        points = [_point(options, seed) for seed in parse_seeds(options.seeds)]
+        return compare(points, options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="of the two data spaces")
+    parser.add_argument("--seeds", default="0:8", help="0:8 (8 excluded) or 0,3,7")
+    parser.add_argument("--fields", nargs="+", type=float, default=[1.2], help="V/nm")
+    parser.add_argument("--hold-ps", type=float, default=12.0, help="of each field, up and down")
+    parser.add_argument("--settle-ps", type=float, default=3.0, help="left out after each step")
+    parser.add_argument("--equilibrations", type=int, default=4)
+    parser.add_argument("--relax-ps", type=float, default=10.0, help="of each equilibration")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    options = parser.parse_args()
+    if not 0 <= options.settle_ps < options.hold_ps:
+        parser.error(f"--settle-ps {options.settle_ps:g}: must be from 0 to below --hold-ps")
+    return options
+
+
+def _point(options: argparse.Namespace, seed: int) -> StatePoint:
+    protocol = {
+        "name": "staircase",
+        **CELLS["tiny"],
+        "holds_V_per_nm": options.fields,
+        "hold_ps": options.hold_ps,
+        "equilibration": {
+            "count": options.equilibrations,
+            "relax_ps": options.relax_ps,
+            "snapshot_interval_ps": options.relax_ps / 2,
+        },
+    }
+    return state_point({"charge_set": CHARGES, "protocol": protocol, "seed": seed})
+
+
+def compare(points: list[StatePoint], options: argparse.Namespace) -> int:
+    """Simulate what is missing, seed by seed, and report what is there."""
+    spaces = {}
+    for name in ENGINES:
+        (options.folder / name).mkdir(parents=True, exist_ok=True)
+        spaces[name] = open_project(options.folder / name)
+        carry_out(spaces[name], plan(spaces[name], points))
+    jobs: dict[str, list[Any]] = {name: [] for name in ENGINES}
+    for point in points:
+        _share_equilibration(spaces, point)
+        for name in ENGINES:
+            job = spaces[name].open_job(point.model_dump(mode="json"))
+            _simulate(job, name)
+            jobs[name].append(job)
+        if len(jobs[name]) > 1:
+            _report(jobs, options)
+    return 0
+
+
+def _share_equilibration(spaces: Mapping[str, Any], point: StatePoint) -> None:
+    """Equilibrate in the first data space, and put the whole job into the other."""
+    theirs, ours = (
+        parent_job(space.open_job(point.model_dump(mode="json")), point)
+        for space in spaces.values()
+    )
+    if not conditions.is_equilibrated(theirs):
+        _with_engine(ENGINES[0], operations.simulate, theirs)
+    if not conditions.is_equilibrated(ours):
+        aside = Path(spaces[ENGINES[1]].path) / "copy"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(theirs.path, aside)
+        shutil.rmtree(ours.path)
+        aside.rename(ours.path)
+
+
+def _simulate(job: Any, engine: str) -> None:
+    if not conditions.is_recorded(job):
+        _with_engine(engine, operations.simulate, job)
+    if not conditions.is_analysed(job):
+        operations.analyse(job)
+
+
+def _with_engine(engine: str, operation: Any, job: Any) -> None:
+    os.environ["JANUSPORE_ENGINE"] = engine
+    operation(job)
+
+
+def _report(jobs: Mapping[str, list[Any]], options: argparse.Namespace) -> None:
+    ensembles = {name: Ensemble.of(jobs[name]) for name in ENGINES}
+    rows = table(ensembles, options.settle_ps)
+    print(_text(rows, ensembles), flush=True)
+    if options.output:
+        write_json(options.output, _document(rows, ensembles, options))
+
+
+def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str, Any]]:
+    """Return a row a field and quantity: each engine, the difference, with intervals, a verdict."""
+    first = ensembles[ENGINES[0]]
+    protocol = first.point.protocol
+    assert isinstance(protocol, Staircase)
+    tables = {
+        f"{name} {key}": value
+        for name, ensemble in ensembles.items()
+        for key, value in settled_sums(ensemble, settle_ps).items()
+    }
+    found = bootstrap(tables, lambda drawn: _estimates(drawn, first), repeats=4000)
+    rows = []
+    for f, field in enumerate(sorted(set(protocol.holds_V_per_nm))):
+        for q, (quantity, unit) in enumerate(QUANTITIES.items()):
+            columns = {
+                column: [float(v[k, q, f]) for v in (found.value, found.low, found.high)]
+                for k, column in enumerate((*ENGINES, "difference"))
+            }
+            head = {"field_V_per_nm": field, "quantity": quantity, "unit": unit}
+            rows.append(head | columns | {"verdict": _verdict(*columns["difference"])})
+    return rows
+
+
+def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
+    """Sums of each seed by field, up and down together, shape (seeds, fields, ...).
+
+    The first `settle_ps` after every change of the field are left out, but for `charging_ps` and
+    `charging_e_nm`, which are theirs.
+    """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Staircase)
+    sums = ensemble.sums()
+    bins = sums["time_ps"].shape[2]
+    for name in _AVERAGED:
+        sums[name] = np.stack([_binned(job, name, protocol, bins) for job in ensemble.jobs])
+    holds = [*protocol.holds_V_per_nm, *protocol.holds_V_per_nm[::-1]]
+    changes = [True, *(a != b for a, b in pairwise(holds))]
+    late = np.arange(bins) * protocol.hold_ps / bins >= settle_ps - 1e-9
+    kept = np.array([late | (not change) for change in changes])
+    fields = np.array(sorted(set(holds)))
+    of_field = (np.array(holds) == fields[:, None])[:, :, None]
+
+    def total(values: NDArray, bins_of_holds: NDArray) -> NDArray:
+        return np.einsum("fhb,shb...->sf...", (of_field & bins_of_holds).astype(float), values)
+
+    charge = sums["K_cell_e_nm"] + sums["Cl_cell_e_nm"]
+    charging = {"charging_ps": sums["time_ps"], "charging_e_nm": charge}
+    return {key: total(value, kept) for key, value in sums.items()} | {
+        key: total(value, ~kept) for key, value in charging.items()
+    }
+
+
+def _binned(job: Any, column: str, protocol: Staircase, bins: int) -> NDArray:
+    rows, _ = read_record(conditions.trajectory(job) / "record.h5")
+    values = rows[column].reshape(2 * len(protocol.holds_V_per_nm), bins, -1).sum(axis=2)
+    return values * protocol.recording.sample_interval_ps
+
+
+def _estimates(drawn: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
+    """Quantities of each engine and their difference, shape (b, 3, quantities, fields)."""
+    openmm, hoomd = (
+        _quantities(
+            {k.removeprefix(f"{name} "): v for k, v in drawn.items() if k.startswith(name)},
+            ensemble,
+        )
+        for name in ENGINES
+    )
+    return np.stack([openmm, hoomd, hoomd - openmm], axis=1)
+
+
+def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
+    """In the order of `QUANTITIES`, shape (b, quantities, fields)."""
+    recording, box, time = ensemble.point.protocol.recording, ensemble.model.box, sums["time_ps"]
+    slab, cell = (sums[f"K_{where}_e_nm"] + sums[f"Cl_{where}_e_nm"] for where in ("slab", "cell"))
+    mean = {name: sums[name] / time for name in _AVERAGED}
+    values = [
+        current(slab, 2 * recording.slab_half_width_nm, time),
+        current(cell, float(box[0]), time),
+        current(sums["charging_e_nm"], float(box[0]), sums["charging_ps"]),
+        circular_std(sums["theta"]),
+        mean["water_in_pore"],
+        mean["water_in_bulk"] / (2 * recording.bulk_width_nm * box[1] * box[2]),
+        mean["T_trans_K"],
+        mean["T_rot_K"],
+    ]
+    return np.stack(values, axis=1)
+
+
+def _verdict(value: float, low: float, high: float) -> str:
+    if not low < high:
+        return "not resolved"
+    return "agree" if low <= 0 <= high else "differ"
+
+
+def _document(
+    rows: list[dict[str, Any]], ensembles: Mapping[str, Ensemble], options: argparse.Namespace
+) -> dict[str, Any]:
+    first = ensembles[ENGINES[0]]
+    return {
+        "machine": machine(),
+        "code": provenance.code(),
+        "engines": {name: e.jobs[0].doc()["engine"] for name, e in ensembles.items()},
+        "charge_set": first.point.charge_set.model_dump(),
+        "protocol": first.point.protocol.model_dump(),
+        "settle_ps": options.settle_ps,
+        "seeds": [job.statepoint["seed"] for job in first.jobs],
+        "crossings": {name: _crossings(e) for name, e in ensembles.items()},
+        "intervals": "95 %, bootstrap over seeds with Student's quantile; differences paired",
+        "rows": rows,
+    }
+
+
+def _crossings(ensemble: Ensemble) -> int:
+    summaries = [conditions.read_summary(job) or {} for job in ensemble.jobs]
+    return sum(
+        summary[f"{ion}_crossings_{way}"]
+        for summary in summaries
+        for ion in ("K", "Cl")
+        for way in ("forward", "backward")
+    )
+
+
+def _text(rows: list[dict[str, Any]], ensembles: Mapping[str, Ensemble]) -> str:
+    lines = [f"\n{len(ensembles[ENGINES[0]].jobs)} seeds; hoomd - openmm paired; 95 % intervals"]
+    for field, group in groupby(rows, lambda row: row["field_V_per_nm"]):
+        lines.append(f"{field:g} V/nm")
+        lines += [
+            f"  {row['quantity']:20s} {row['unit']:6s}"
+            + "".join(f"{_shown(row[column]):28s}" for column in (*ENGINES, "difference"))
+            + row["verdict"]
+            for row in group
+        ]
+    crossed = ", ".join(f"{name} {_crossings(e)}" for name, e in ensembles.items())
+    return "\n".join([*lines, f"  ions that crossed: {crossed}"])
+
+
+def _shown(interval: list[float]) -> str:
+    value, low, high = interval
+    return f"{value:.4g} [{low:.4g}, {high:.4g}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
