@@ -12,7 +12,7 @@ from .dataspace import parent_job, point_of
 from .schema import Equilibrate, StatePoint, snapshot_of
 
 #: Protocols that are one field programme, besides `equilibrate`.
-PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train")
+PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train", "barrier")
 
 
 def relaxes(job: Any) -> bool:

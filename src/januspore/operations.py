@@ -26,8 +26,9 @@ from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import Equilibrate, PairedPulse, Sine, StatePoint, snapshot_of
+from .schema import Barrier, Equilibrate, PairedPulse, Sine, StatePoint, snapshot_of
 from .simulate.driver import Run, drive
+from .simulate.held import HeldIon, exchange
 from .simulate.lock import Busy, locked
 from .simulate.record import read_record
 
@@ -65,17 +66,28 @@ def _simulate(job: Any, threads: int) -> None:
         protocol=point.protocol,
         programme=programme_of(point.protocol, snapshots),
         frame_steps=_frame_steps(point, snapshots),
+        held=_held_ion(point, model, resources),
         attributes=lambda: provenance.of_job(job, point),
     )
 
     def make_engine(state: State) -> Engine:
-        engine = engines.create(model, state, point.protocol.dynamics, resources)
+        tether = run.held.tether if run.held else None
+        engine = engines.create(model, state, point.protocol.dynamics, resources, tether)
         job.doc["engine"] = engine.provenance()
         return engine
 
     drive(run, lambda: _initial(job, point, model, resources), make_engine)
     if isinstance(point.protocol, PairedPulse):
         _drive_branches(job, point.protocol, run, make_engine)
+
+
+def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon | None:
+    if not isinstance(point.protocol, Barrier):
+        return None
+    # Loads OpenMM, which no other protocol needs where HOOMD-blue runs.
+    from .engines.force_parts import ForceParts
+
+    return HeldIon(model, point.protocol, ForceParts(model, resources))
 
 
 def _drive_branches(
@@ -112,6 +124,8 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
         state = read_state(path, parent.id)
     except StateFileError as error:
         raise InputError(f"job {job.id}: cannot start from its equilibration: {error}") from None
+    if isinstance(point.protocol, Barrier):
+        state = exchange(model, point.protocol, state)
     if snapshot_of(point) == 0:
         # The first seeds go on with their equilibration's own velocities and thermostat.
         return replace(state, step=0, carry={})

@@ -23,6 +23,7 @@ from ..field import Programme, mean
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
 from ..schema import AnyProtocol
+from .held import HeldIon
 from .record import RecordFiles
 from .recorder import Recorder
 
@@ -37,6 +38,8 @@ class Run:
     protocol: AnyProtocol
     programme: Programme
     frame_steps: frozenset[int]
+    #: The ion that a barrier holds.
+    held: HeldIon | None = None
     #: Gives what is stored with the finished record.
     attributes: Callable[[], dict[str, Any]] = dict
 
@@ -121,7 +124,7 @@ def drive(
         state = initial()
         start = state.step  # a branch goes on from a step of its trunk
     if start < run.total_steps:
-        recorder = Recorder(run.model, run.protocol.recording, run.timestep_ps)
+        recorder = Recorder(run.model, run.protocol.recording, run.timestep_ps, run.held)
         recorder.begin(state)
         engine = make_engine(state)
         with _signals() as caught, _progress(run, start) as bar:
@@ -147,6 +150,8 @@ def _advance(
         end = begin + run.steps_per_sample
         field = mean(run.programme, begin * run.timestep_ps, end * run.timestep_ps)
         engine.set_field(field)
+        if run.held:
+            run.held.steer(engine, end * run.timestep_ps)
         engine.advance(run.steps_per_sample)
         recorder.sample(engine, field)
         if end in run.frame_steps:

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.base import PARTS
 from ..model.state import sync
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
@@ -42,6 +43,16 @@ COLUMNS: dict[str, type] = {
     "T_rot_K": np.float64,
     "potential_kJ_per_mol": np.float64,
 }
+#: Also in the record of a barrier: where the held ion is and what acts on it along x at the end of
+#: the interval, and the window that the interval samples (-1 for none).
+HELD: dict[str, type] = {
+    "held_x_nm": np.float64,
+    "held_r_nm": np.float64,
+    "tether_x_nm": np.float64,
+    "tether_force_kJ_per_mol_nm": np.float64,
+    **{f"force_{part}_kJ_per_mol_nm": np.float64 for part in PARTS},
+    "window": np.int32,
+}
 #: `water_in_pore` values a sample interval, one after the other.
 RAGGED = ("theta_rad", "cos_dipole")
 
@@ -52,7 +63,7 @@ class RecordError(Exception):
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns by name (see `COLUMNS`, `RAGGED`)."""
+    """Columns by name (see `COLUMNS`, `HELD`, `RAGGED`)."""
 
     columns: dict[str, NDArray]
 
@@ -76,7 +87,7 @@ def join(pieces: list[Rows]) -> Rows:
     Raises:
         RecordError: the time axis is not complete, each step once.
     """
-    names = [*COLUMNS, *RAGGED]
+    names = pieces[0].columns
     rows = Rows({name: np.concatenate([p[name] for p in pieces]) for name in names})
     spacing = np.diff(rows["step"])
     if len(spacing) and not (spacing == spacing[0]).all():
@@ -108,7 +119,8 @@ def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
     """
     try:
         with h5py.File(path, "r") as file:
-            columns = {name: file[name][()] for name in (*COLUMNS, *RAGGED)}
+            held = HELD if "window" in file else ()
+            columns = {name: file[name][()] for name in (*COLUMNS, *held, *RAGGED)}
             return Rows(columns), json.loads(file.attrs["attributes"])
     except (OSError, KeyError, ValueError) as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None

@@ -10,6 +10,7 @@ from ..model.state import State
 from ..model.system import Model
 from ..model.velocities import temperatures
 from ..schema import Recording
+from .held import HeldIon
 from .observables import (
     crossings,
     dipole_orientation,
@@ -18,7 +19,7 @@ from .observables import (
     slab_displacement,
     wrap,
 )
-from .record import COLUMNS, RAGGED, Rows
+from .record import COLUMNS, HELD, RAGGED, Rows
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Recorder:
     model: Model
     recording: Recording
     timestep_ps: float
+    held: HeldIon | None = None
     _x: dict[str, NDArray] = field(default_factory=dict)
     _reservoir: dict[str, NDArray] = field(default_factory=dict)
     _rows: list[dict[str, float]] = field(default_factory=list)
@@ -43,10 +45,13 @@ class Recorder:
             start = reservoir_index(x, edge, gate, nowhere)
             self._reservoir[name] = state.carry.get(f"reservoir_{name}", start)
         self._ragged = {name: [] for name in RAGGED}
+        if self.held:
+            self.held.begin(state)
 
     def carry(self) -> dict[str, NDArray]:
         """What a checkpoint must keep for `begin`."""
-        return {f"reservoir_{name}": value for name, value in self._reservoir.items()}
+        held = self.held.carry() if self.held else {}
+        return {f"reservoir_{name}": value for name, value in self._reservoir.items()} | held
 
     def sample(self, engine: Engine, field_V_per_nm: float) -> None:
         """Add the row of the interval that ends now; `field_V_per_nm` was its mean field.
@@ -66,6 +71,9 @@ class Recorder:
         for name in ("K", "Cl"):
             row |= self._ion_columns(name, positions)
         row |= self._water_columns(positions)
+        if self.held:
+            begin = step * self.timestep_ps - self.recording.sample_interval_ps
+            row |= self.held.columns(positions, field_V_per_nm, begin, row["time_ps"])
         row["T_trans_K"], row["T_rot_K"] = temperatures(self.model, positions, engine.velocities())
         every = round(self.recording.energy_interval_ps / self.timestep_ps)
         row["potential_kJ_per_mol"] = engine.potential_energy() if step % every == 0 else np.nan
@@ -75,7 +83,7 @@ class Recorder:
         """Hand over the rows taken since the last call."""
         columns: dict[str, NDArray] = {
             name: np.array([row[name] for row in self._rows], dtype=dtype)
-            for name, dtype in COLUMNS.items()
+            for name, dtype in (COLUMNS | (HELD if self.held else {})).items()
         }
         for name in RAGGED:
             columns[name] = np.concatenate([np.zeros(0), *self._ragged[name]]).astype(np.float32)

@@ -1,0 +1,86 @@
+"""The held ion of a barrier: brought to the first window, steered, and what acts on it recorded."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.base import Engine, Tether, tether_force
+from ..model.state import State
+from ..model.system import Model
+from ..schema import Barrier
+from ..windows import Path
+from .observables import wrap
+
+if TYPE_CHECKING:
+    from ..engines.force_parts import ForceParts
+
+
+def exchange(model: Model, protocol: Barrier, state: State) -> State:
+    """Give the held ion's number to the ion nearest to the first window.
+
+    Ions of one species are the same, so exchanging two changes nothing but names. The held ion is
+    also moved by whole boxes to the image nearest to the window.
+    """
+    ions = model.indices(protocol.ion)
+    held = ions[0]
+    target = np.array([protocol.positions_nm[0], 0.0, 0.0])
+    distance = np.linalg.norm(wrap(state.positions[ions] - target, model.box), axis=1)
+    order = np.arange(model.n_atoms)
+    nearest = ions[np.argmin(distance)]
+    order[[held, nearest]] = order[[nearest, held]]
+    positions, velocities = state.positions[order], state.velocities[order]
+    positions[held] = target + wrap(positions[held] - target, model.box)
+    return replace(state, positions=positions, velocities=velocities)
+
+
+class HeldIon:
+    """Sets the tether before every sample interval and reads the forces after it."""
+
+    def __init__(self, model: Model, protocol: Barrier, parts: "ForceParts") -> None:
+        self._model = model
+        self._parts = parts
+        self._protocol = protocol
+        self.atom = int(model.indices(protocol.ion)[0])
+        self._path = Path(protocol, (0.0, 0.0))
+
+    @property
+    def tether(self) -> Tether:
+        """The tether that the engine is made with."""
+        return Tether(self.atom, self._protocol.stiffness_kJ_per_mol_nm2)
+
+    def begin(self, state: State) -> None:
+        """Start, or go on after a restart, from a state and what it carried over."""
+        x, y, z = state.positions[self.atom]
+        start = state.carry.get("held_start_nm", np.array([x, np.hypot(*self._across(y, z))]))
+        self._path = Path(self._protocol, (float(start[0]), float(start[1])))
+
+    def carry(self) -> dict[str, NDArray]:
+        """What a checkpoint must keep for `begin`."""
+        return {"held_start_nm": np.array(self._path.start_nm)}
+
+    def steer(self, engine: Engine, t_ps: float) -> None:
+        """Set the tether for the sample interval that ends at a time."""
+        engine.set_tether(*self._path.at(t_ps))
+
+    def columns(
+        self, positions: NDArray, field_V_per_nm: float, t0_ps: float, t1_ps: float
+    ) -> dict[str, float]:
+        """Columns of the interval from t0 to t1, at whose end the positions are (`HELD`)."""
+        where = positions[self.atom]
+        x0, radius = self._path.at(t1_ps)
+        stiffness = self._protocol.stiffness_kJ_per_mol_nm2
+        pull = tether_force(where, x0, radius, stiffness, self._model.box)
+        parts = self._parts.along_x(positions, np.array([self.atom]), field_V_per_nm)
+        return {
+            "held_x_nm": float(where[0]),
+            "held_r_nm": float(np.hypot(*self._across(where[1], where[2]))),
+            "tether_x_nm": x0,
+            "tether_force_kJ_per_mol_nm": float(pull[0]),
+            "window": self._path.sampled(t0_ps, t1_ps),
+            **{f"force_{name}_kJ_per_mol_nm": float(f[0]) for name, f in parts.items()},
+        }
+
+    def _across(self, y: float, z: float) -> NDArray:
+        return wrap(np.array([y, z]), self._model.box[1:])
