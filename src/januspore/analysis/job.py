@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from ..field import programme_of
 from ..model.system import Model
-from ..schema import Equilibrate, PairedPulse, PulseTrain, Sine, Staircase, StatePoint
+from ..schema import Barrier, Equilibrate, PairedPulse, PulseTrain, Sine, Staircase, StatePoint
 from ..simulate.record import Rows
-from . import VERSION
+from . import VERSION, barrier
 from .current import crossing_current
 from .orientation import circular_std, turned
 from .pulses import pulse_pairs
@@ -47,6 +47,8 @@ def analyse_record(
     }
     if isinstance(point.protocol, Sine):
         summary |= _order(sums)
+    if isinstance(point.protocol, Barrier):
+        summary |= barrier.summary(sums)
     return sums, summary
 
 
@@ -62,6 +64,8 @@ def _sums(trunk: Rows, branches: list[Rows], point: StatePoint) -> dict[str, NDA
         return by_segment(trunk, programme_of(protocol), sample)
     if isinstance(protocol, PairedPulse):
         return pulse_pairs(trunk, branches, protocol)
+    if isinstance(protocol, Barrier):
+        return barrier.by_window(trunk, protocol)
     return {}
 
 
