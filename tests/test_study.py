@@ -96,6 +96,13 @@ def test_quick_study_has_every_protocol_and_every_membrane_of_the_paper():
     assert len({p.protocol.model_dump_json() for p in points if p.protocol.name == "sine"}) == 1
 
 
+def test_medium_study_has_every_protocol_of_the_paper():
+    medium, paper = (load_study(name, ROOT / "studies") for name in ("medium", "paper"))
+    names = [{(p["name"], p.get("mode")) for p in study.protocols} for study in (medium, paper)]
+    assert names[0] == names[1]
+    assert len({parent_of(p).model_dump_json() for p in medium.state_points()}) == 4
+
+
 SWEEP = """
 [[charge_sets]]
 name = "base"
