@@ -92,7 +92,7 @@ class HoomdEngine:
             "platform": "gpu" if gpu else "cpu",
             "precision": precision(hoomd),
             "device": self._device.device if gpu else "CPU",
-            "threads": int(self._device.num_cpu_threads),
+            "threads": 1,
             "pppm_order": ORDER,
             "pppm_mesh": "x".join(str(points) for points in split.mesh),
             "pppm_cutoff_nm": split.cutoff_nm,

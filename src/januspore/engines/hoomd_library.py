@@ -71,8 +71,6 @@ def device(hoomd: Any, resources: Resources) -> Any:
             f"engine 'hoomd' runs one replica on one MPI rank, not on {ranks}: "
             "start each job on its own, or use engine 'openmm'"
         )
-    if hoomd.version.tbb_enabled:
-        made.num_cpu_threads = resources.threads
     return made
 
 

@@ -1,0 +1,99 @@
+"""What acts on an ion along x, taken apart, on one configuration of either engine.
+
+Coulomb forces are bilinear in the charges, so an ion's force from the water is what switching the
+water's charges on adds, with the mesh's long range: three evaluations by OpenMM for all ions at
+once, and the parts sum to the whole. The net charge of a part of the system is neutralised by a
+uniform background, which has no force. Lennard-Jones is a sum over pairs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.system import Model
+from ..units import VOLT_PER_NM
+from . import choose
+from .base import PARTS as PARTS
+from .base import Resources
+from .openmm_charges import SwitchedCharges
+
+
+class ForceParts:
+    """Forces on ions by origin; made once for a model, as making it takes a second."""
+
+    def __init__(self, model: Model, resources: Resources | None = None) -> None:
+        """Prepare for a model.
+
+        Args:
+            model: the atoms.
+            resources: what the run may use; the platform and precision of another engine than
+                OpenMM mean nothing here and are left to OpenMM.
+        """
+        resources = resources or Resources.from_environment()
+        if choose(resources.engine) != "openmm":
+            resources = replace(resources, platform=None, precision=None)
+        self._model = model
+        self._charges = SwitchedCharges(model, resources)
+        self._heavy = {
+            "water_vdw": model.waters[:, 0],
+            "membrane_vdw": np.flatnonzero(model.frozen),
+            "ions": model.ions,
+        }
+
+    def along_x(
+        self, positions: NDArray, atoms: NDArray, field_V_per_nm: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """Forces along x on some ions, by origin.
+
+        Args:
+            positions: of all atoms, nm, shape (N, 3), waters whole.
+            atoms: indices of the ions asked for, shape (n,).
+            field_V_per_nm: the field that acts.
+
+        Returns:
+            kJ/mol/nm, shape (n,), for each of `PARTS`. `ions` is van der Waals and electrostatics
+            from all other ions, and the ion's own periodic images. A tether is in none of them.
+        """
+        self._charges.place(positions)
+        ions = self._charges.forces()[atoms, 0]
+        switched = {
+            f"{name}_electrostatic": self._charges.forces(name)[atoms, 0] - ions
+            for name in ("water", "membrane")
+        }
+        vdw = {
+            name: lennard_jones_x(self._model, positions, atoms, others)
+            for name, others in self._heavy.items()
+        }
+        found = {
+            **switched,
+            **vdw,
+            "ions": ions + vdw["ions"],
+            "field": self._model.charge[atoms] * (field_V_per_nm * VOLT_PER_NM),
+        }
+        return {name: found[name] for name in PARTS}
+
+
+def lennard_jones_x(
+    model: Model, positions: NDArray, atoms: NDArray, others: NDArray
+) -> NDArray[np.float64]:
+    """Lennard-Jones forces along x on atoms from others within the cut-off, but not themselves.
+
+    Args:
+        model: parameters (Lorentz-Berthelot), box and cut-off (plain truncation).
+        positions: nm, shape (N, 3).
+        atoms: indices, shape (n,).
+        others: indices, shape (m,).
+
+    Returns:
+        kJ/mol/nm, shape (n,).
+    """
+    delta = positions[atoms][:, None] - positions[others]
+    delta -= model.box * np.round(delta / model.box)
+    square = np.einsum("ijk,ijk->ij", delta, delta)
+    i, j = np.nonzero((square < model.cutoff_nm**2) & (atoms[:, None] != others))
+    a, b, square, x = atoms[i], others[j], square[i, j], delta[i, j, 0]
+    six = ((0.5 * (model.sigma[a] + model.sigma[b])) ** 2 / square) ** 3
+    epsilon = np.sqrt(model.epsilon[a] * model.epsilon[b])
+    force = 24.0 * epsilon * (2.0 * six**2 - six) / square * x
+    return np.bincount(i, force, minlength=len(atoms)).astype(np.float64)

@@ -1,0 +1,54 @@
+"""Coulomb forces between groups of charges, by OpenMM: what `force_parts` takes apart.
+
+One context beside an engine's own, with the same PME and no Lennard-Jones. The charges of water and
+of the membrane are switched by global parameters (offsets), at the cost of an evaluation and no
+rebuilding.
+"""
+
+import numpy as np
+import openmm as mm
+from numpy.typing import NDArray
+
+from ..model.system import Model
+from .base import Resources
+from .openmm_engine import empty_nonbonded, make_context
+
+#: Groups of charges that can be switched; the ions' always act.
+SWITCHED = ("water", "membrane")
+
+
+class SwitchedCharges:
+    """Coulomb forces of a model in which the charges of each of `SWITCHED` are on or off."""
+
+    def __init__(self, model: Model, resources: Resources) -> None:
+        system = mm.System()
+        system.setDefaultPeriodicBoxVectors(*np.diag(model.box))
+        for _ in range(model.n_atoms):
+            system.addParticle(1.0)
+        system.addForce(_coulomb(model))
+        self._context = make_context(system, mm.VerletIntegrator(1e-3), resources)
+
+    def place(self, positions: NDArray) -> None:
+        """Set the positions, nm, shape (N, 3)."""
+        self._context.setPositions(positions)
+
+    def forces(self, *on: str) -> NDArray[np.float64]:
+        """Coulomb forces, kJ/mol/nm, shape (N, 3), with the ions' charges and those of `on`."""
+        for name in SWITCHED:
+            self._context.setParameter(name, float(name in on))
+        return np.array(self._context.getState(forces=True).getForces(asNumpy=True)._value)
+
+
+def _coulomb(model: Model) -> mm.NonbondedForce:
+    force = empty_nonbonded(model)
+    members = {"water": model.waters.ravel(), "membrane": np.flatnonzero(model.frozen)}
+    always = np.zeros(model.n_atoms)
+    always[model.ions] = model.charge[model.ions]
+    for charge in always.tolist():
+        force.addParticle(charge, 1.0, 0.0)
+    for name in SWITCHED:
+        force.addGlobalParameter(name, 1.0)
+        for i in members[name].tolist():
+            if model.charge[i]:
+                force.addParticleParameterOffset(name, i, float(model.charge[i]), 0.0, 0.0)
+    return force
