@@ -1,0 +1,175 @@
+"""The tether: what it does to its atom, in each engine, and that it is forgotten nowhere."""
+
+import importlib.util
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import free_model, thermal_state
+
+from januspore.analysis.statistics import integrated_time
+from januspore.engines import Resources, Tether, create
+from januspore.engines.base import tether_force
+from januspore.model.velocities import thermal_velocities
+from januspore.schema import Dynamics
+from januspore.units import BOLTZMANN
+
+HAVE_HOOMD = importlib.util.find_spec("hoomd") is not None
+HOOMD = pytest.param(
+    Resources("hoomd", "cpu"),
+    id="hoomd",
+    marks=[
+        pytest.mark.hoomd,
+        pytest.mark.skipif(not HAVE_HOOMD, reason="HOOMD-blue is not installed (conda-forge)"),
+    ],
+)
+REFERENCE, CPU = (Resources("openmm", name, threads=1) for name in ("Reference", "CPU"))
+OPENMM = [pytest.param(REFERENCE, id="Reference"), pytest.param(CPU, id="CPU")]
+ENGINES = [*OPENMM, HOOMD]
+
+BOX = (1.8, 1.7, 1.6)
+DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.6)
+STIFFNESS = 20000.0
+#: Frozen atoms, ions and waters; the Mo is far from the axis, where the tests put the ion.
+MEMBRANE = (("Mo", 0.0, 0.7, 0.7), ("S", 0.153, 0.6, 0.7))
+MODEL = free_model(2, 12, BOX, ewald_tolerance=1e-2, membrane=MEMBRANE)
+ION = int(MODEL.indices("Cl")[0])
+TETHER = Tether(ION, STIFFNESS)
+
+
+def held_at(position, model=MODEL):
+    state = thermal_state(model)
+    positions = state.positions.copy()
+    positions[ION] = position
+    return replace(state, positions=positions)
+
+
+# --- the force ---------------------------------------------------------------------------------
+
+
+def test_the_force_is_a_spring_along_x_and_a_wall_about_the_axis():
+    box = np.array(BOX)
+    inside = tether_force(np.array([0.3, 0.06, 0.08]), 0.25, 0.2, 1000.0, box)
+    assert inside == pytest.approx([-50.0, 0.0, 0.0])
+    # r = 0.5, half a box from nothing: the wall pushes by k (r - R) towards the axis.
+    outside = tether_force(np.array([0.2, 0.3, -0.4]), 0.25, 0.2, 1000.0, box)
+    assert outside == pytest.approx([50.0, -180.0, 240.0])
+
+
+def test_the_force_is_that_of_the_nearest_image():
+    box = np.array(BOX)
+    position = np.array([0.3, 0.3, -0.5])
+    expected = tether_force(position, 0.25, 0.2, 1000.0, box)
+    moved = tether_force(position + box * [1, -2, 3], 0.25, 0.2, 1000.0, box)
+    assert moved == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("resources", ENGINES)
+@pytest.mark.parametrize(
+    "position",
+    [(0.4, 0.1, 0.1), (0.3, 0.0, 0.0), (0.5, 0.5, -0.3), (0.4 + 1.8, 0.5 - 1.7, 0.3 + 3.2)],
+    ids=["inside", "on-axis", "outside", "other-image"],
+)
+@pytest.mark.parametrize("radius", [0.3, 0.0])
+def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, radius):
+    state = held_at(position)
+    free = create(MODEL, state, DYNAMICS, resources)
+    tethered = create(MODEL, state, DYNAMICS, resources, TETHER)
+    alike = 0.0 if resources is REFERENCE else 1e-6
+    before = free.forces()
+    # Not yet set, it does nothing.
+    assert np.allclose(tethered.forces(), before, rtol=alike, atol=alike)
+    tethered.set_tether(0.35, radius)
+    added = tethered.forces() - before
+    expected = np.zeros_like(added)
+    expected[ION] = tether_force(np.array(position), 0.35, radius, STIFFNESS, MODEL.box)
+    assert np.abs(expected[ION]).max() > 100
+    # Subtracting forces of up to 1e9 kJ/mol/nm: waters at random overlap.
+    mine = np.abs(before[ION]).max()
+    precision = 1e-9 if resources is REFERENCE else 1e-6
+    assert np.abs(added - expected)[ION].max() < precision * max(mine, 1e3)
+    assert tethered.potential_energy() == pytest.approx(free.potential_energy(), rel=1e-6)
+
+
+# --- what it does ------------------------------------------------------------------------------
+
+
+def settled(model):
+    engine = create(model, thermal_state(model), DYNAMICS, CPU)
+    engine.minimise()
+    state = engine.save()
+    rng = np.random.default_rng(3)
+    engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
+    engine.advance(100)
+    return engine.save()
+
+
+def assert_mean(series, expected):
+    """The mean is the expected one within four standard errors that know of correlation."""
+    error = np.std(series) * np.sqrt(integrated_time(series) / len(series))
+    assert abs(np.mean(series) - expected) < 4 * error
+    return error
+
+
+def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
+    """Fresh thermal velocities every third of a period: a thermostat that knows no memory."""
+    radius, x0, kt = 0.1, 0.2, BOLTZMANN * 300.0
+    model = free_model(1, 0, (1.25, 1.25, 1.25), ewald_tolerance=0.1)
+    nothing = np.zeros(2)
+    model = replace(model, charge=nothing, sigma=nothing + 0.1, epsilon=nothing)
+    state = thermal_state(model)
+    positions = state.positions + [x0, 0.0, 0.0] - state.positions[1]
+    state = replace(state, positions=positions)
+    # The period is 66 steps; leapfrog's own error of the spread is 0.2 %.
+    dynamics = Dynamics(timestep_fs=4.0, cutoff_nm=0.6, thermostat_tau_ps=1e6)
+    engine = create(model, state, dynamics, REFERENCE, Tether(1, STIFFNESS))
+    engine.set_tether(x0, radius)
+    rng = np.random.default_rng(4)
+    visited = []
+    for _ in range(600):
+        engine.load(replace(state, velocities=thermal_velocities(model, positions, 300.0, rng)))
+        engine.advance(22)
+        positions = engine.positions()
+        state = replace(state, positions=positions)
+        visited.append(positions[1])
+    x, y, z = np.array(visited).T
+    assert assert_mean(np.square(x - x0), kt / STIFFNESS) < 0.08 * kt / STIFFNESS
+    force = [tether_force(p, x0, radius, STIFFNESS, model.box)[0] for p in visited]
+    assert_mean(force, 0.0)
+    # Inside the wall P(r) ~ r, beyond it r exp(-k (r - R)^2 / 2 kT).
+    r = np.linspace(0.0, 0.6, 6001)
+    weight = r * np.exp(-STIFFNESS * np.square(np.maximum(r - radius, 0.0)) / (2 * kt))
+    found = np.hypot(y, z)
+    assert_mean(found, (r * weight).sum() / weight.sum())
+    assert_mean(found > radius, weight[r > radius].sum() / weight.sum())
+
+
+# --- going on ----------------------------------------------------------------------------------
+
+
+def drive(engine, schedule):
+    for x, radius in schedule:
+        engine.set_tether(x, radius)
+        engine.advance(5)
+
+
+@pytest.mark.parametrize("resources", [OPENMM[0], HOOMD])
+def test_a_restart_goes_on_with_a_moving_tether_as_if_it_had_not_stopped(resources):
+    state = settled(MODEL)
+    x, y, z = state.positions[ION]
+    schedule = [(x + 0.002 * n, 0.9 * np.hypot(y, z)) for n in range(6)]
+    straight = create(MODEL, state, DYNAMICS, resources, TETHER)
+    drive(straight, schedule)
+    stopped = create(MODEL, state, DYNAMICS, resources, TETHER)
+    drive(stopped, schedule[:3])
+    resumed = create(MODEL, stopped.save(), DYNAMICS, resources, TETHER)
+    drive(resumed, schedule[3:])
+    one, other = straight.save(), resumed.save()
+    if resources is REFERENCE:
+        assert np.array_equal(one.positions, other.positions)
+    # HOOMD-blue's neighbour lists differ in order after a restart.
+    assert np.abs(one.positions - other.positions).max() < 1e-12
+    assert np.abs(one.velocities - other.velocities).max() < 1e-9
+    free = create(MODEL, state, DYNAMICS, resources)
+    free.advance(5 * len(schedule))
+    assert np.abs(free.positions() - one.positions)[ION].max() > 1e-3
