@@ -4,11 +4,12 @@
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .analysis import VERSION
-from .dataspace import parent_job, point_of
+from .dataspace import ensemble_of, parent_in, point_of
 from .schema import Equilibrate, StatePoint, snapshot_of
 
 #: Protocols that are one field programme, besides `equilibrate`.
@@ -28,8 +29,13 @@ def is_driven(job: Any) -> bool:
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
     delays = job.cached_statepoint["protocol"].get("delays_ps", ())
-    folders = [trajectory(job), *(branch(job, k) for k in range(len(delays)))]
-    return all((f / "record.h5").exists() and not (f / "parts").exists() for f in folders)
+    return _is_joined(trajectory(job)) and all(
+        _is_joined(branch(job, k)) for k in range(len(delays))
+    )
+
+
+def _is_joined(folder: Path) -> bool:
+    return (folder / "record.h5").exists() and not (folder / "parts").exists()
 
 
 def is_equilibrated(job: Any) -> bool:
@@ -49,17 +55,42 @@ def is_ready(job: Any) -> bool:
 
 def is_analysed(job: Any) -> bool:
     """Whether a summary is there, of this version of the analysis and not older than the record."""
-    record, summary = trajectory(job) / "record.h5", read_summary(job)
-    if summary is None or not record.exists():
+    try:
+        record = (trajectory(job) / "record.h5").stat()
+        summary = Path(job.fn("summary.json")).stat()
+    except FileNotFoundError:
         return False
-    fresh = Path(job.fn("summary.json")).stat().st_mtime >= record.stat().st_mtime
-    return fresh and summary.get("analysis_version") == VERSION
+    return summary.st_mtime >= record.st_mtime and _head(job)[0] == VERSION
+
+
+def rows_analysed(job: Any) -> int:
+    """Rows of the record that a job's summary is made of, 0 where there is none."""
+    return int(_head(job)[1] or 0)
+
+
+def _head(job: Any) -> tuple[Any, Any]:
+    """What `project.py status` wants of every summary; read again only when the file changes."""
+    try:
+        stamp = Path(job.fn("summary.json")).stat()
+    except FileNotFoundError:
+        return None, None
+    return _read_head(job.fn("summary.json"), stamp.st_mtime_ns, stamp.st_size)
+
+
+@cache
+def _read_head(path: str, _modified: int, _size: int) -> tuple[Any, Any]:
+    summary = _read(Path(path)) or {}
+    return summary.get("analysis_version"), summary.get("rows")
 
 
 def read_summary(job: Any) -> dict[str, Any] | None:
     """Return a job's summary, None where there is none that can be read."""
+    return _read(Path(job.fn("summary.json")))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        summary = json.loads(Path(job.fn("summary.json")).read_text(encoding="utf-8"))
+        summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return summary if isinstance(summary, dict) else None
@@ -72,7 +103,11 @@ def trajectory(job: Any) -> Path:
 
 def frame(job: Any, step: int) -> Path:
     """Path of the frame kept at a step."""
-    return trajectory(job) / "frames" / f"{step:015d}.gsd"
+    return _frame(Path(job.path), step)
+
+
+def _frame(folder: Path, step: int) -> Path:
+    return folder / "trajectory" / "frames" / f"{step:015d}.gsd"
 
 
 def branch(job: Any, index: int) -> Path:
@@ -89,7 +124,10 @@ def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
 
 def start_frame(job: Any, point: StatePoint) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
-    parent, index = parent_job(job, point), snapshot_of(point)
-    protocol = point_of(parent).protocol
-    assert isinstance(protocol, Equilibrate)
-    return frame(parent, snapshot_steps(protocol, index + 1)[index])
+    assert not isinstance(point.protocol, Equilibrate)
+    seed = point.seed % point.protocol.equilibration.count
+    parent_id, parent = parent_in(ensemble_of(job.cached_statepoint), seed)
+    assert isinstance(parent.protocol, Equilibrate)
+    index = snapshot_of(point)
+    step = snapshot_steps(parent.protocol, index + 1)[index]
+    return _frame(Path(job.project.workspace, parent_id), step)

@@ -1,16 +1,21 @@
 """The signac data space: opening it, making jobs of state points, and finding a job's parent."""
 
 import argparse
+import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import signac
+from signac.job import calc_id
 
+from .errors import InputError
 from .field import simulated_ps
-from .schema import Equilibrate, StatePoint, parent_of, snapshot_of, state_point
+from .schema import Equilibrate, StatePoint, parent_of, snapshot_of, state_point, with_seed
 from .study import check_seeds, load_study, parse_charges, parse_seeds
 
 _CONFIG = (
@@ -36,7 +41,47 @@ def point_of(job: Any) -> StatePoint:
     Raises:
         InputError: the job's state point is not of this package's schema.
     """
-    return state_point(job.statepoint(), f"job {job.id}")
+    data = job.cached_statepoint
+    try:
+        if data.keys() == StatePoint.model_fields.keys():
+            return with_seed(_recipe(ensemble_of(data)), data["seed"])
+    except (InputError, TypeError):
+        pass
+    return state_point(job.statepoint(), f"job {job.id}")  # says which job and key are wrong
+
+
+def ensemble_of(statepoint: Mapping[str, Any]) -> str:
+    """Everything of a state point but its seed, as one string; equal for one ensemble's jobs."""
+    kept = {key: statepoint[key] for key in ("charge_set", "protocol")}
+    return json.dumps(kept, sort_keys=True, default=_builtin)
+
+
+def _builtin(value: Any) -> Any:
+    """signac's mappings and lists are not JSON's own."""
+    return dict(value) if isinstance(value, Mapping) else list(value)
+
+
+# Thousands of jobs share a few recipes and parents, and every status asks for all of them.
+@cache
+def _recipe(ensemble: str) -> StatePoint:
+    return state_point(json.loads(ensemble) | {"seed": 0})
+
+
+@cache
+def parent_in(ensemble: str, seed: int) -> tuple[str, StatePoint]:
+    """Return job id and state point of the equilibration that a driven job starts from.
+
+    Args:
+        ensemble: the driven job's, see `ensemble_of`.
+        seed: the equilibration's.
+    """
+    parent = parent_of(with_seed(_recipe(ensemble), seed))
+    assert parent is not None
+    return _job_id(parent), parent
+
+
+def _job_id(point: StatePoint) -> str:
+    return str(calc_id(dump(point)))
 
 
 def dump(point: StatePoint) -> dict[str, Any]:
@@ -56,7 +101,7 @@ class Plan:
 
     points: dict[str, StatePoint]
     snapshots: dict[str, int]
-    new: tuple[str, ...]
+    new: frozenset[str]
 
     def simulated_ps(self) -> float:
         """Simulated time of the new jobs."""
@@ -76,11 +121,12 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
     for point in points:
         parent = parent_of(point)
         if parent is not None:
-            parent_id = project.open_job(dump(parent)).id
-            by_id.setdefault(parent_id, parent)
-            snapshots[parent_id] = max(snapshots[parent_id], snapshot_of(point) + 1)
-        by_id[project.open_job(dump(point)).id] = point
-    new = tuple(i for i in by_id if not Path(project.path, "workspace", i).exists())
+            start = _job_id(parent)
+            by_id.setdefault(start, parent)
+            snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
+        by_id[_job_id(point)] = point
+    there = {job.id for job in project}
+    new = frozenset(by_id.keys() - there)
     _check_seed_width(project, [by_id[i] for i in new])
     return Plan(by_id, dict(snapshots), new)
 
@@ -88,30 +134,26 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
 def carry_out(project: signac.Project, todo: Plan) -> None:
     """Make the planned jobs; jobs already there keep their id and all their data."""
     for job_id, point in todo.points.items():
-        job = project.open_job(dump(point))
-        if job_id in todo.new:
-            job.init()
-        if isinstance(point.protocol, Equilibrate):
-            wanted = todo.snapshots.get(job_id, 1)
-            if job.doc.get("snapshots", 0) < wanted:
-                job.doc["snapshots"] = wanted
+        relaxes = isinstance(point.protocol, Equilibrate)
+        if job_id not in todo.new and not relaxes:
+            continue
+        job = project.open_job(dump(point)).init()
+        wanted = todo.snapshots.get(job_id, 1)
+        if relaxes and job.doc.get("snapshots", 0) < wanted:
+            job.doc["snapshots"] = wanted
 
 
 def _check_seed_width(project: signac.Project, points: list[StatePoint]) -> None:
     groups: dict[str, list[int]] = {}
     for point in points:
-        groups.setdefault(_sweep(dump(point)), []).append(point.seed)
+        groups.setdefault(ensemble_of(dump(point)), []).append(point.seed)
     if groups:
         for job in project:
-            sweep = _sweep(job.cached_statepoint)
+            sweep = ensemble_of(job.cached_statepoint)
             if sweep in groups:
                 groups[sweep].append(job.cached_statepoint["seed"])
     for seeds in groups.values():
         check_seeds(seeds, "seed")
-
-
-def _sweep(data: Any) -> str:
-    return f"{dict(data['charge_set'])}{dict(data['protocol'])}"
 
 
 def init_command(arguments: list[str] | None, root: Path) -> None:

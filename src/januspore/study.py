@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .schema import SEED_WIDTH, ChargeSet, MoS2, MoSSe, StatePoint, parse, state_point
+from .schema import (
+    SEED_WIDTH,
+    ChargeSet,
+    MoS2,
+    MoSSe,
+    StatePoint,
+    parse,
+    state_point,
+    with_seed,
+)
 
 #: Sections of a protocol that a study may give once, for all its protocols.
 _SHARED = ("cell", "force_field", "dynamics", "recording", "equilibration")
@@ -53,10 +62,19 @@ class Study:
             by_set = dict(zip(self.charge_sets, own, strict=True))
             for charge_set in charges or self.charge_sets:
                 usual = by_set.get(charge_set, own[0])
-                for seed in seeds if seeds and usual else usual:
-                    point = {"charge_set": charge_set, "protocol": protocol, "seed": seed}
-                    points.append(state_point(point, f"study {self.name}"))
+                wanted = seeds if seeds and usual else usual
+                points += _with_seeds(charge_set, protocol, wanted, f"study {self.name}")
         return points
+
+
+def _with_seeds(
+    charge_set: MoSSe | MoS2, protocol: dict[str, Any], seeds: tuple[int, ...], where: str
+) -> list[StatePoint]:
+    if not seeds:
+        return []
+    first = {"charge_set": charge_set, "protocol": protocol, "seed": seeds[0]}
+    point = state_point(first, where)
+    return [with_seed(point, seed, where) for seed in seeds]
 
 
 def load_study(name: str, folder: Path = Path("studies")) -> Study:
@@ -200,9 +218,10 @@ def check_seeds(seeds: list[int], where: str) -> None:
     """
     seen: dict[int, int] = {}
     for seed in seeds:
-        other = seen.setdefault(seed % SEED_WIDTH, seed)
-        if other != seed or seeds.count(seed) > 1:
+        other = seen.get(seed % SEED_WIDTH)
+        if other is not None:
             raise InputError(
                 f"{where}: seeds {other} and {seed} are the same seed to an engine that keeps "
                 f"16 bits; seeds of one sweep must differ modulo {SEED_WIDTH}"
             )
+        seen[seed % SEED_WIDTH] = seed

@@ -6,7 +6,7 @@ Floats are rounded on entry, so float noise never makes a second job.
 """
 
 from .charges import ChargeSet, MoS2, MoSSe
-from .parse import parse, state_point
+from .parse import parse, state_point, with_seed
 from .point import StatePoint, parent_of, snapshot_of
 from .protocols import (
     AnyProtocol,
@@ -45,4 +45,5 @@ __all__ = [
     "parse",
     "snapshot_of",
     "state_point",
+    "with_seed",
 ]

@@ -21,9 +21,10 @@ def parse(kind: Any, data: Any, where: str = "state point") -> Any:
     Raises:
         InputError: one line naming the first offending key, its value and what is allowed.
     """
-    adapter = _ADAPTERS.setdefault(kind, TypeAdapter(kind))
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
     try:
-        return adapter.validate_python(data)
+        return _ADAPTERS[kind].validate_python(data)
     except ValidationError as error:
         raise InputError(_one_line(error, where)) from None
 
@@ -47,3 +48,9 @@ def _one_line(error: ValidationError, where: str) -> str:
 def state_point(data: Any, where: str = "state point") -> StatePoint:
     """Validate a whole state point; see :func:`parse`."""
     return parse(StatePoint, data, where)
+
+
+def with_seed(point: StatePoint, seed: Any, where: str = "state point") -> StatePoint:
+    """Return a state point with another seed, checked; the rest of it is not checked again."""
+    parts = {"charge_set": point.charge_set, "protocol": point.protocol, "seed": seed}
+    return state_point(parts, where)
