@@ -8,11 +8,11 @@ import pytest
 from ewald import direct_ewald
 from helpers import free_model, thermal_state, tiny_point
 
-from januspore.engines import Resources, create
+from januspore.analysis.statistics import integrated_time
+from januspore.engines import Resources, Tether, create
+from januspore.engines.base import tether_force
 from januspore.engines.force_parts import PARTS, ForceParts
-from januspore.model.builder import build_state
 from januspore.model.system import build_model
-from januspore.model.velocities import thermal_velocities
 from januspore.schema import Dynamics
 from januspore.units import COULOMB, VOLT_PER_NM
 
@@ -23,15 +23,12 @@ TIGHT = 1e-7
 
 @pytest.fixture(scope="module")
 def tiny():
-    """The tiny cell, minimised and run for 0.1 ps: (model, positions)."""
+    """The tiny cell after 0.1 ps of gentle steps from the builder's lattice: (model, positions)."""
     model = build_model(tiny_point())
-    rng = np.random.default_rng(2)
-    engine = create(model, build_state(model, rng), DYNAMICS, CPU)
-    engine.minimise()
-    state = engine.save()
-    engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
-    engine.advance(50)
-    return model, engine.save().positions
+    gentle = Dynamics(timestep_fs=0.5, cutoff_nm=0.9, thermostat_tau_ps=0.01)
+    engine = create(model, thermal_state(model, 2), gentle, CPU)
+    engine.advance(200)
+    return model, engine.positions()
 
 
 def whole(model, positions, field, resources=REFERENCE):
@@ -158,6 +155,74 @@ def test_images_and_the_choice_of_atoms_do_not_matter(tiny):
     found = evaluate(moved, some, 0.3)
     for name in PARTS:
         assert found[name] == pytest.approx(expected[name][[3, 0]], rel=1e-4, abs=0.05)
+
+
+# --- the two estimators of a mean force --------------------------------------------------------
+
+#: Frozen atoms, two pairs of ions and waters in a small box, the chloride held before them.
+HELD = free_model(
+    2,
+    24,
+    (1.35, 1.3, 1.3),
+    membrane=(("Mo", 0.0, 0.0, 0.0), ("S", 0.153, 0.188, 0.0), ("Se", -0.17, 0.188, 0.0)),
+)
+CHLORIDE = int(HELD.indices("Cl")[0])
+STIFFNESS, X0, RADIUS, FIELD = 20000.0, 0.42, 0.2, 0.5
+
+
+def held_engine():
+    """The small box, brought to its tether and settled."""
+    gentle = Dynamics(timestep_fs=0.5, cutoff_nm=0.6, thermostat_tau_ps=0.02)
+    state = thermal_state(HELD, 1)
+    free = create(HELD, state, gentle, CPU, Tether(CHLORIDE, STIFFNESS))
+    free.minimise()
+    for n in range(50):
+        x = free.positions()[CHLORIDE, 0]
+        free.set_tether(x + (X0 - x) * (n + 1) / 50, 0.7 + (RADIUS - 0.7) * n / 49)
+        free.advance(40)
+    dynamics = Dynamics(timestep_fs=2.0, cutoff_nm=0.6)
+    engine = create(HELD, free.save(), dynamics, CPU, Tether(CHLORIDE, STIFFNESS))
+    engine.set_tether(X0, RADIUS)
+    engine.set_field(FIELD)
+    engine.advance(500)
+    return engine
+
+
+def sampled(engine, samples, steps):
+    """The tether's and the physical force on the ion at each of some samples."""
+    parts = ForceParts(HELD, CPU)
+    pulls, physical = [], []
+    for _ in range(samples):
+        engine.advance(steps)
+        where = engine.positions()
+        pulls.append(tether_force(where[CHLORIDE], X0, RADIUS, STIFFNESS, HELD.box)[0])
+        along = parts.along_x(where, np.array([CHLORIDE]), FIELD)
+        physical.append(sum(along.values())[0])
+    return np.array(pulls), np.array(physical)
+
+
+def test_parts_and_tether_together_change_the_ion_s_momentum():
+    engine = held_engine()
+    before = engine.velocities()[CHLORIDE, 0]
+    pulls, physical = sampled(engine, 150, 4)
+    gained = HELD.mass[CHLORIDE] * (engine.velocities()[CHLORIDE, 0] - before) / (150 * 0.008)
+    # Sums over every fourth step instead of all, and the thermostat's friction. Any part left out
+    # shows: the field's, 48 kJ/mol/nm, is the least.
+    assert (pulls + physical).mean() == pytest.approx(gained, abs=8.0)
+    assert min(pulls.std(), physical.std()) > 100
+
+
+@pytest.mark.slow
+def test_tether_and_constraint_estimators_agree(capsys):
+    pulls, physical = sampled(held_engine(), 3000, 20)
+    errors = [np.std(f) * np.sqrt(integrated_time(f) / len(f)) for f in (pulls, physical)]
+    error = np.hypot(*errors)
+    with capsys.disabled():
+        print(f"\ntether {-pulls.mean():.1f} +- {errors[0]:.1f}, ", end="")
+        print(f"parts {physical.mean():.1f} +- {errors[1]:.1f} kJ/mol/nm")
+    assert abs(pulls.mean() + physical.mean()) < 3 * error
+    # Sharp enough to miss any part, the field's 48 kJ/mol/nm being the least.
+    assert error < 16
 
 
 @pytest.mark.skipif(
