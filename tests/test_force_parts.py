@@ -235,3 +235,18 @@ def test_parts_sum_to_hoomd_blue_s_force_and_its_platform_s_name_is_none_of_open
     parts = ForceParts(model, hoomd).along_x(positions, model.ions, 0.7)
     # Two meshes, each with an error of 2e-4 (docs/engines.md).
     assert relative(sum(parts.values()), whole(model, positions, 0.7, hoomd)) < 6e-4
+
+
+def test_flipping_membrane_and_field_mirrors_every_part(tiny):
+    model, positions = tiny
+    mirrored = replace(model, membrane_positions=model.membrane_positions * [-1, 1, 1])
+    here = ForceParts(model, CPU).along_x(positions, model.ions, 0.7)
+    there = ForceParts(mirrored, CPU).along_x(positions * [-1, 1, 1], model.ions, -0.7)
+    for name in PARTS:
+        # Single precision on the CPU platform, in sums of forces of 1e3 kJ/mol/nm.
+        assert there[name] == pytest.approx(-here[name], rel=1e-4, abs=0.05), name
+    # Without the field's flip it is another system.
+    assert not np.allclose(
+        ForceParts(mirrored, CPU).along_x(positions * [-1, 1, 1], model.ions, 0.7)["field"],
+        -here["field"],
+    )
