@@ -15,7 +15,7 @@ from flow.errors import NoSchedulerError, UserConditionError, UserOperationError
 
 from januspore import conditions
 from januspore.aggregates import PRODUCTS
-from januspore.aggregates.product import Product, ensemble_key
+from januspore.aggregates.product import Product
 from januspore.dataspace import open_project
 from januspore.errors import InputError
 
@@ -66,7 +66,7 @@ def add_product(product: Product) -> None:
     """Make an aggregate operation of a product: one run for each charge set and protocol."""
     # flow marks the functions that it is given, which bound methods do not allow.
     run, is_ready, is_made = map(partial, (product.run, product.is_ready, product.is_made))
-    ensemble = aggregator.groupby(ensemble_key, select=product.concerns)
+    ensemble = aggregator.groupby(product.key, select=product.concerns)
     operation = Project.operation(run, name=product.name, aggregator=ensemble)
     Project.pre(is_ready, tag=f"{product.name} is ready")(operation)
     Project.post(is_made, tag=f"{product.name} is made")(operation)

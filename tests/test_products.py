@@ -12,7 +12,6 @@ from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
-from januspore.aggregates.product import ensemble_key
 from januspore.analysis.orientation import CENTRES, circular_std, gaussian_std, histogram, turned
 from januspore.conditions import is_analysed
 from januspore.dataspace import init_command, open_project, point_of
@@ -49,7 +48,7 @@ def ensembles(project, product):
     groups = {}
     for job in project:
         if product.concerns(job):
-            groups.setdefault(ensemble_key(job), []).append(job)
+            groups.setdefault(product.key(job), []).append(job)
     return list(groups.values())
 
 
@@ -134,6 +133,34 @@ def test_extending_a_sweep_makes_exactly_the_touched_products_again(space):
     assert make_all(project) == []
 
 
+def test_membranes_side_by_side_are_those_that_are_finished(space):
+    """Each is recovered as it is alone; one that is not finished hides no other."""
+    own = "Mo=1.06,S=-0.66,Se=-0.40"
+    planted_space(space)
+    project = planted_space(
+        space, "--charges", own, current=lambda e, r: 3 * loop(e, r), spread=lambda e: 1.0
+    )
+    init_command(["--charges", "Mo=1.18,S=-0.59"], space)  # makes jobs and plants no record
+    make_all(project, ("membranes", "ndr"))
+    table = product_table(project, "membranes")
+    assert set(table.membrane) == {"MoSSe", "own"}
+    facts = table[(table.sign == "+") & (table.branch == "both") & (table.estimator == "pore slab")]
+    areas = facts.set_index("membrane").value
+    # Half of 400 nA nm/V times the field, integrated to 1.2 V/nm.
+    assert areas["MoSSe"] == pytest.approx(144, rel=0.1)
+    assert areas["own"] == pytest.approx(432, rel=0.1)
+    alone = product_table(project, "ndr", {"charge_set.Se": -0.40})
+    same = alone[(alone.sign == "+") & (alone.quantity == "forward minus reverse area")]
+    assert areas["own"] == same[same.estimator == "pore slab"].value.iloc[0]
+    widths = table[table.quantity == "fall of sigma_theta with field"].set_index("membrane")
+    assert widths.low["MoSSe"] > 0 and widths.low["own"] < 0 < widths.high["own"]
+    assert set(product_table(project, "membranes", {"charge_set.Se": -0.40}).membrane) == {"own"}
+    assert make_all(project, ("membranes",)) == []
+    planted_space(space, "--charges", "Mo=1.18,S=-0.59", current=lambda e, r: 0.0)
+    assert len(make_all(project, ("membranes",))) == 1
+    assert set(product_table(project, "membranes").membrane) == {"MoSSe", "MoS2", "own"}
+
+
 def test_a_product_waits_for_every_seed(space):
     project = planted_space(space)
     make_all(project)
@@ -146,8 +173,10 @@ def test_products_carry_their_provenance(space):
     make_all(project, ("ie_curve",))
     path = next(Path(project.path, "results").rglob("ie_curve.json"))
     kept = json.loads(path.read_text())
-    assert {j["seed"] for j in kept["jobs"]} == {0, 1, 2, 3}
-    assert {"digest", "code", "protocol", "charge_set", "boundary"} <= kept.keys()
+    (membrane,) = kept["membranes"]
+    assert {j["seed"] for j in membrane["jobs"]} == {0, 1, 2, 3}
+    assert membrane["charge_set"]["Se"] == -0.45
+    assert {"digest", "code", "protocol", "boundary"} <= kept.keys()
     assert path.with_suffix(".png").stat().st_size > 10_000
 
 

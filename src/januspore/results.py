@@ -42,7 +42,7 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
 def product_table(
     project: signac.Project, name: str, where: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Return the rows of a product of every matching ensemble, with its charges in front.
+    """Return the rows of a product of every matching ensemble, with their charges.
 
     Raises:
         InputError: there is no such product, or no job has such a key.
@@ -58,8 +58,11 @@ def product_table(
         if path.exists():
             made = json.loads(path.read_text(encoding="utf-8"))
             frame = pd.read_csv(path.with_suffix(".csv"))
-            for key, value in reversed(made["charge_set"].items()):
-                frame.insert(0, f"charge_set.{key}", value)
+            if not product.across:
+                for key, value in reversed(made["membranes"][0]["charge_set"].items()):
+                    frame.insert(0, f"charge_set.{key}", value)
+            for key in frame.columns.intersection(list(where or {})):
+                frame = frame[frame[key] == (where or {})[key]]
             frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 

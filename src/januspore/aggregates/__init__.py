@@ -1,6 +1,7 @@
 """Products of an ensemble: all seeds of one charge set and protocol, combined.
 
-A product is a module here with a function ``make(ensemble) -> Content``, and a row in `PRODUCTS`;
+A product is a module here with a function ``make(ensemble) -> Content``, or ``make(ensembles)`` if
+it goes across charge sets, and a row in `PRODUCTS`;
 `project.py` makes an aggregate operation of each row.
 """
 
@@ -10,6 +11,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("system_picture", protocol="equilibrate"),
     Product("ie_curve", protocol="sine"),
     Product("ndr", protocol="sine"),
+    Product("membranes", protocol="sine", across=True),
     Product("dipole_picture", protocol="sine"),
     Product("water_order", protocol="sine"),
     Product("hydration", protocol="sine"),

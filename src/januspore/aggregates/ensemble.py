@@ -16,6 +16,7 @@ from ..conditions import read_summary
 from ..dataspace import point_of
 from ..files import written_aside
 from ..model.system import Model, build_model
+from ..paper import in_words
 from ..schema import StatePoint
 
 
@@ -37,9 +38,7 @@ class Ensemble:
     @property
     def title(self) -> str:
         """The charge set, for a figure's title."""
-        charges = self.point.charge_set.model_dump()
-        material = charges.pop("material")
-        return f"{material} ({', '.join(f'{k} {v:+g}' for k, v in charges.items())} e)"
+        return in_words(self.point.charge_set.model_dump())
 
     def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
         """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
@@ -57,14 +56,17 @@ class Content:
 
 
 def write(
-    files: Mapping[str, Path], head: Mapping[str, Any], ensemble: Ensemble, content: Content
+    files: Mapping[str, Path],
+    head: Mapping[str, Any],
+    ensembles: Sequence[Ensemble],
+    content: Content,
 ) -> None:
     """Write a product's CSV, PNG and JSON, each aside and then renamed.
 
     Args:
         files: paths by kind.
         head: name, digest and analysis version, by which the product is known to be made.
-        ensemble: what it was made of.
+        ensembles: what it was made of, of one protocol.
         content: what was computed.
     """
     files["json"].parent.mkdir(parents=True, exist_ok=True)
@@ -73,26 +75,32 @@ def write(
     with written_aside(files["png"]) as aside:
         content.figure.savefig(aside, dpi=160, format="png")
     # The JSON carries the digest that says the product is made, so it comes last.
-    write_json(files["json"], dict(head) | _record(ensemble, content))
+    write_json(files["json"], dict(head) | _record(ensembles, content))
 
 
-def _record(ensemble: Ensemble, content: Content) -> dict[str, Any]:
+def _record(ensembles: Sequence[Ensemble], content: Content) -> dict[str, Any]:
     return {
-        "charge_set": ensemble.point.charge_set.model_dump(),
-        "protocol": ensemble.point.protocol.model_dump(),
-        "pore_diameter_nm": ensemble.model.pore.diameter_nm,
-        "box_nm": ensemble.model.box.tolist(),
-        "boundary": "periodic in three dimensions, tin foil, uniform applied field along x",
-        "jobs": [
+        "membranes": [
             {
-                "id": job.id,
-                "seed": job.statepoint["seed"],
-                "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
-                "engine": job.doc().get("engine", {}),
+                "charge_set": ensemble.point.charge_set.model_dump(),
+                "pore_diameter_nm": ensemble.model.pore.diameter_nm,
+                "box_nm": ensemble.model.box.tolist(),
+                "jobs": [_job(job) for job in ensemble.jobs],
             }
-            for job in ensemble.jobs
+            for ensemble in ensembles
         ],
+        "protocol": ensembles[0].point.protocol.model_dump(),
+        "boundary": "periodic in three dimensions, tin foil, uniform applied field along x",
         "code": provenance.code(),
         "findings": content.findings,
         "table": content.table.to_dict(orient="records"),
+    }
+
+
+def _job(job: Any) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "seed": job.statepoint["seed"],
+        "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
+        "engine": job.doc().get("engine", {}),
     }

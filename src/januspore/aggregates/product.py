@@ -15,21 +15,36 @@ from typing import Any
 from ..analysis import VERSION
 from ..conditions import is_analysed, read_summary
 
+#: Of a product's files; raise it when their form changes, and they are made again.
+FORMAT = 2
+
 
 @dataclass(frozen=True)
 class Product:
-    """A product; its name is also that of its module, its folder and its files."""
+    """A product; its name is also that of its module, its folder and its files.
+
+    Its jobs share all of their state points but the seed and, if it goes `across` charge sets, the
+    charge set. A product of one ensemble waits for all of its seeds. One across charge sets shows
+    those that are finished, so that one slow membrane does not hide the others, and is made again
+    as each of the rest is.
+    """
 
     name: str
     protocol: str
+    across: bool = False
 
     def concerns(self, job: Any) -> bool:
         """Whether a job is an input of this product."""
         return bool(job.cached_statepoint["protocol"]["name"] == self.protocol)
 
+    def key(self, job: Any) -> str:
+        """What a job shares with the others that go into the same product, as one string."""
+        kept = ("protocol",) if self.across else ("charge_set", "protocol")
+        return _text(job, *kept)
+
     def is_ready(self, *jobs: Any) -> bool:
-        """Whether every input is analysed."""
-        return all(is_analysed(job) for job in jobs)
+        """Whether every input is analysed; across charge sets, those of one set at least."""
+        return bool(self._finished(jobs)) if self.across else _all_analysed(jobs)
 
     def is_made(self, *jobs: Any) -> bool:
         """Whether the product's recorded digest is that of its present inputs."""
@@ -37,46 +52,63 @@ class Product:
             kept = json.loads(self.path(jobs[0], "json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return isinstance(kept, dict) and kept.get("digest") == digest(jobs)
+        if not isinstance(kept, dict):
+            return False
+        inputs = [job for group in self._finished(jobs) for job in group] if self.across else jobs
+        return kept.get("digest") == digest(inputs)
 
     def run(self, *jobs: Any) -> None:
-        """Make `results/<name>/<ensemble>/<name>.csv`, `.png` and `.json`."""
+        """Make `results/<name>/<label>/<name>.csv`, `.png` and `.json`."""
         from .ensemble import Ensemble, write
 
         module = importlib.import_module(f".{self.name}", __package__)
-        ensemble = Ensemble.of(jobs)
+        groups = self._finished(jobs) if self.across else [list(jobs)]
+        ensembles = [Ensemble.of(group) for group in groups]
         files = {kind: self.path(jobs[0], kind) for kind in ("csv", "png", "json")}
-        head = {"product": self.name, "digest": digest(jobs), "analysis_version": VERSION}
-        write(files, head, ensemble, module.make(ensemble))
+        inputs = [job for group in groups for job in group]
+        head = {
+            "product": self.name,
+            "digest": digest(inputs),
+            "analysis_version": VERSION,
+            "format": FORMAT,
+        }
+        content = module.make(ensembles if self.across else ensembles[0])
+        write(files, head, ensembles, content)
 
     def path(self, job: Any, kind: str) -> Path:
         """File of the product that this job belongs to: kind is "csv", "json" or "png"."""
-        folder = Path(job.project.path) / "results" / self.name / label(job.cached_statepoint)
+        folder = Path(job.project.path) / "results" / self.name / self._label(job)
         return folder / f"{self.name}.{kind}"
 
+    def _label(self, job: Any) -> str:
+        """Folder name: charges, protocol, and a hash of all that they leave out."""
+        point = job.cached_statepoint
+        charges = {} if self.across else dict(point["charge_set"])
+        parts = [charges.pop("material")] if charges else []
+        parts += [f"{k}{v:+g}" for k, v in charges.items()] + [point["protocol"]["name"]]
+        rest = hashlib.sha256(self.key(job).encode()).hexdigest()
+        return "_".join([*parts, rest[:6]])
 
-def ensemble_key(job: Any) -> str:
-    """Everything of a state point but its seed, as one string; equal for one ensemble's jobs."""
-    return _without_seed(job.cached_statepoint)
-
-
-def label(statepoint: Mapping[str, Any]) -> str:
-    """Folder name of an ensemble: charges, protocol, and a hash of all that they leave out."""
-    charges = dict(statepoint["charge_set"])
-    parts = [charges.pop("material"), *(f"{k}{v:+g}" for k, v in charges.items())]
-    parts.append(statepoint["protocol"]["name"])
-    rest = hashlib.sha256(_without_seed(statepoint).encode()).hexdigest()
-    return "_".join([*parts, rest[:6]])
+    def _finished(self, jobs: Sequence[Any]) -> list[list[Any]]:
+        """Jobs of each charge set whose every seed is analysed."""
+        groups: dict[str, list[Any]] = {}
+        for job in jobs:
+            groups.setdefault(_text(job, "charge_set"), []).append(job)
+        return [group for group in groups.values() if _all_analysed(group)]
 
 
 def digest(jobs: Sequence[Any]) -> str:
-    """Digest of a product's inputs: job ids, data lengths, analysis version."""
+    """Digest of a product's inputs: job ids, data lengths, versions of analysis and files."""
     inputs = sorted((job.id, (read_summary(job) or {}).get("rows", 0)) for job in jobs)
-    return hashlib.sha256(json.dumps([VERSION, inputs]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([VERSION, FORMAT, inputs]).encode()).hexdigest()
 
 
-def _without_seed(statepoint: Mapping[str, Any]) -> str:
-    kept = {key: statepoint[key] for key in ("charge_set", "protocol")}
+def _all_analysed(jobs: Sequence[Any]) -> bool:
+    return all(is_analysed(job) for job in jobs)
+
+
+def _text(job: Any, *keys: str) -> str:
+    kept = {key: job.cached_statepoint[key] for key in keys}
     return json.dumps(kept, sort_keys=True, default=_builtin)
 
 

@@ -32,9 +32,28 @@ def make(ensemble: Ensemble) -> Content:
         frames.append(_frame(branch, sign, amplitude, sums, members, tables))
     table = pd.concat(frames, ignore_index=True)
     both = _pooled(sums, groups["both", "both"])
-    forward, reverse = (_pooled(sums, groups[branch, "both"]) for branch in ("forward", "reverse"))
-    findings = _findings(both) | {"hysteresis_rad": _hysteresis(forward, reverse)}
+    found = changes(ensemble)
+    findings = {
+        "narrowing_rad": _triple(found["fall of sigma_theta with field"]),
+        "hysteresis_rad": _triple(found["sigma_theta forward less reverse"]),
+        "alignment_gain": _triple(_alignment_gain(both)),
+        "verdict": _verdict(found["fall of sigma_theta with field"]),
+    }
     return Content(table, _figure(ensemble, table, both, amplitude), findings)
+
+
+def changes(ensemble: Ensemble) -> dict[str, Interval]:
+    """How much narrower P(theta) is at the highest field, and forward against reverse, rad."""
+    sums = ensemble.sums()
+    amplitude = float(getattr(ensemble.point.protocol, "amplitude_V_per_nm", 1.0))
+    groups = _groups(sums, amplitude)
+    both, forward, reverse = (
+        _pooled(sums, groups[branch, "both"]) for branch in ("both", "forward", "reverse")
+    )
+    return {
+        "fall of sigma_theta with field": _narrowing(both),
+        "sigma_theta forward less reverse": _hysteresis(forward, reverse),
+    }
 
 
 def _groups(sums: dict[str, NDArray], amplitude: float) -> dict[tuple[str, str], NDArray]:
@@ -108,26 +127,23 @@ def _alignment(tables: dict[str, NDArray]) -> NDArray:
         return tables["cosine"] / tables["waters"]
 
 
-def _findings(both: dict[str, NDArray]) -> dict[str, Any]:
-    """How much narrower P(theta) is, and how much better aligned, at the highest field."""
-
+def _narrowing(both: dict[str, NDArray]) -> Interval:
     def narrowing(tables: dict[str, NDArray]) -> NDArray:
         sigma = circular_std(tables["theta"])
         return sigma[:, :1] - sigma[:, -1:]
 
-    def alignment(tables: dict[str, NDArray]) -> NDArray:
+    return bootstrap(both, narrowing)
+
+
+def _alignment_gain(both: dict[str, NDArray]) -> Interval:
+    def gain(tables: dict[str, NDArray]) -> NDArray:
         cosine = _alignment(tables)
         return cosine[:, -1:] - cosine[:, :1]
 
-    narrower, aligned = bootstrap(both, narrowing), bootstrap(both, alignment)
-    return {
-        "narrowing_rad": _triple(narrower),
-        "alignment_gain": _triple(aligned),
-        "verdict": _verdict(narrower),
-    }
+    return bootstrap(both, gain)
 
 
-def _hysteresis(forward: dict[str, NDArray], reverse: dict[str, NDArray]) -> list[float]:
+def _hysteresis(forward: dict[str, NDArray], reverse: dict[str, NDArray]) -> Interval:
     """sigma_theta forward less reverse, mean over the windows but the last, where branches meet."""
     tables = {"forward": forward["theta"], "reverse": reverse["theta"]}
 
@@ -135,7 +151,7 @@ def _hysteresis(forward: dict[str, NDArray], reverse: dict[str, NDArray]) -> lis
         width = circular_std(sums["forward"]) - circular_std(sums["reverse"])
         return width[:, :-1].mean(axis=1, keepdims=True)
 
-    return _triple(bootstrap(tables, difference))
+    return bootstrap(tables, difference)
 
 
 def _triple(interval: Interval) -> list[float]:

@@ -10,9 +10,10 @@ import pandas as pd
 import signac
 
 from ..aggregates import PRODUCTS
+from ..aggregates.product import FORMAT
 from ..analysis import VERSION
 from ..conditions import is_analysed
-from ..schema import MoS2, MoSSe
+from ..paper import in_words, order
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Made:
     """One product of one ensemble, as read back from its files."""
 
     product: str
-    charge_set: dict[str, Any]
+    charge_sets: tuple[dict[str, Any], ...]
     protocol: dict[str, Any]
     findings: dict[str, Any]
     table: pd.DataFrame
@@ -29,9 +30,9 @@ class Made:
 
     @property
     def charges(self) -> str:
-        """The charge set in words."""
-        parts = [f"{k} {v:+g}" for k, v in self.charge_set.items() if k != "material"]
-        return f"{self.charge_set['material']} ({', '.join(parts)} e)"
+        """The charge set in words, or how many there are."""
+        several = len(self.charge_sets)
+        return in_words(self.charge_sets[0]) if several == 1 else f"{several} membranes"
 
     @property
     def seeds(self) -> int:
@@ -62,20 +63,6 @@ class Made:
             shown += f", {self.protocol['frequency_GHz']:g} GHz"
         return shown
 
-    def is_papers(self) -> bool:
-        """Whether the charge set is the paper's own Janus membrane."""
-        return self.charge_set == PAPER_SETS["MoSSe"]
-
-
-#: The paper's five membranes (Figs 1 and 4).
-PAPER_SETS = {
-    "MoSSe": MoSSe(Mo=1.06, S=-0.61, Se=-0.45).model_dump(),
-    "symmetric": MoSSe(Mo=1.06, S=-0.53, Se=-0.53).model_dump(),
-    "high asymmetry": MoSSe(Mo=1.06, S=-0.71, Se=-0.35).model_dump(),
-    "neutral": MoSSe(Mo=0.0, S=0.0, Se=0.0).model_dump(),
-    "MoS2": MoS2(Mo=1.18, S=-0.59).model_dump(),
-}
-
 
 def products_made(project: signac.Project) -> list[Made]:
     """Read back every product of this version of the analysis, the paper's own membrane first."""
@@ -83,20 +70,20 @@ def products_made(project: signac.Project) -> list[Made]:
     for product in PRODUCTS:
         for path in sorted(Path(project.path, "results", product.name).glob("*/*.json")):
             data = json.loads(path.read_text(encoding="utf-8"))
-            if data["analysis_version"] != VERSION:
+            if (data["analysis_version"], data.get("format")) != (VERSION, FORMAT):
                 continue  # to be made again by the next run
             made.append(
                 Made(
                     product=product.name,
-                    charge_set=data["charge_set"],
+                    charge_sets=tuple(own["charge_set"] for own in data["membranes"]),
                     protocol=data["protocol"],
                     findings=data["findings"],
                     table=pd.read_csv(path.with_suffix(".csv")),
                     figure=path.with_suffix(".png"),
-                    jobs=tuple(data["jobs"]),
+                    jobs=tuple(job for own in data["membranes"] for job in own["jobs"]),
                 )
             )
-    return sorted(made, key=lambda m: not m.is_papers())
+    return sorted(made, key=lambda m: order(m.charge_sets[0]))
 
 
 def progress(project: signac.Project) -> list[tuple[str, int, int]]:

@@ -9,8 +9,9 @@ import signac
 
 from .. import provenance
 from ..files import written_aside
+from ..paper import MEMBRANES
 from .claims import CLAIMS, MISSING, PANELS, Reading
-from .collect import PAPER_SETS, Made, products_made, progress
+from .collect import Made, products_made, progress
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def comparison(made: list[Made]) -> list[Row]:
 def _membranes(made: list[Made]) -> list[tuple[str, str]]:
     """What each of the paper's five membranes shows (Fig. 4: NDR and hysteresis persist)."""
     verdicts = []
-    for name, charges in PAPER_SETS.items():
-        found = [m for m in made if m.product == "ndr" and m.charge_set == charges]
+    for name, charges in MEMBRANES.items():
+        found = [m for m in made if m.product == "ndr" and m.charge_sets == (charges,)]
         verdicts.append((name, str(found[0].findings["verdict"]) if found else "missing"))
     return verdicts
 

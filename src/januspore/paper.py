@@ -1,0 +1,42 @@
+"""The paper's own membranes: their charge sets, and the panels that show them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .schema import MoS2, MoSSe
+
+#: Charge set by name (Figs 1 and 4).
+MEMBRANES = {
+    "MoSSe": MoSSe(Mo=1.06, S=-0.61, Se=-0.45).model_dump(),
+    "symmetric": MoSSe(Mo=1.06, S=-0.53, Se=-0.53).model_dump(),
+    "high asymmetry": MoSSe(Mo=1.06, S=-0.71, Se=-0.35).model_dump(),
+    "neutral": MoSSe(Mo=0.0, S=0.0, Se=0.0).model_dump(),
+    "MoS2": MoS2(Mo=1.18, S=-0.59).model_dump(),
+}
+
+#: Panel of each membrane's I-E curve.
+PANELS = {
+    "MoSSe": "Fig. 1B",
+    "symmetric": "Fig. 4A",
+    "high asymmetry": "Fig. 4B",
+    "neutral": "Fig. 4C",
+    "MoS2": "Fig. 4D",
+}
+
+
+def name_of(charge_set: Mapping[str, Any]) -> str:
+    """The paper's name of a charge set, "" if it is not the paper's."""
+    return next((name for name, own in MEMBRANES.items() if own == dict(charge_set)), "")
+
+
+def in_words(charge_set: Mapping[str, Any]) -> str:
+    """A charge set in words, such as "MoSSe (Mo +1.06, S -0.61, Se -0.45 e)"."""
+    charges = [f"{k} {v:+g}" for k, v in charge_set.items() if k != "material"]
+    return f"{charge_set['material']} ({', '.join(charges)} e)"
+
+
+def order(charge_set: Mapping[str, Any]) -> tuple[int, str]:
+    """Key that sorts charge sets: the paper's in its order, then others."""
+    name = name_of(charge_set)
+    rank = list(MEMBRANES).index(name) if name else len(MEMBRANES)
+    return rank, in_words(charge_set)
