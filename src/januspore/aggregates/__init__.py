@@ -18,6 +18,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("relaxation", protocol="staircase"),
     Product("paired_pulse", protocol="paired_pulse"),
     Product("pulse_train", protocol="pulse_train"),
+    Product("barrier", protocol="barrier"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

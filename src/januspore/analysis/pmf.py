@@ -125,7 +125,7 @@ class Barrier:
 
 
 def find_barrier(
-    x: NDArray, force: NDArray, variance: NDArray, freedom: NDArray, way: int
+    x: NDArray, force: NDArray, variance: NDArray, freedom: NDArray, way: int, first: int = 0
 ) -> Barrier:
     """Look for a barrier on the way of an ion.
 
@@ -135,6 +135,7 @@ def find_barrier(
         variance: of the mean force, independent between windows, shape (n,).
         freedom: degrees of freedom of the variance, shape (n,).
         way: +1 towards +x, -1 towards -x.
+        first: number of the first window, added to those of minimum and maximum.
     """
     weights = trapezoid_weights(x)
     noise = draws(weights[-1], variance, freedom)
@@ -151,8 +152,8 @@ def find_barrier(
     )
     return Barrier(
         found=found,
-        minimum=low,
-        maximum=high,
+        minimum=first + low,
+        maximum=first + high,
         minimum_nm=_place(x, low, lows),
         maximum_nm=_place(x, high, highs),
         bound_kJ_per_mol=float(np.quantile(rises, LEVEL)),

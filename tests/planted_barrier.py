@@ -1,0 +1,60 @@
+"""A barrier's record with known mean forces, as a simulation would have left it."""
+
+import numpy as np
+from scipy.signal import lfilter
+
+from januspore.engines.base import PARTS
+from januspore.field import mean, programme_of
+from januspore.simulate.record import COLUMNS, HELD, RAGGED, Rows
+from januspore.units import VOLT_PER_NM
+from januspore.windows import Path
+
+
+def correlated(rng, n, rho=0.8):
+    """A series of unit variance whose correlation falls by rho a row."""
+    return lfilter([np.sqrt(1 - rho**2)], [1, -rho], rng.normal(size=n + 50))[50:]
+
+
+def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5):
+    """Rows of a barrier job.
+
+    Args:
+        point: its state point.
+        forces: function of arrays (x, field) for each part but "field", kJ/mol/nm along +x.
+        rng: source of randomness.
+        noise: standard deviation of the force of each part in one row, and of the tether's.
+        shift: added to every force of this seed, as slow as the run.
+        waters: in the pore at every sample.
+        alignment: mean cos of their dipoles to the field at 1 V/nm.
+    """
+    protocol = point.protocol
+    dt, programme, path = protocol.recording.sample_interval_ps, None, Path(protocol, (1.0, 0.0))
+    programme = programme_of(protocol)
+    n = round(programme.duration_ps / dt)
+    time = (np.arange(n) + 1) * dt
+    field = np.array([mean(programme, t - dt, t) for t in time])
+    window = np.array([path.sampled(t - dt, t) for t in time])
+    x = np.array([path.at(t)[0] for t in time])
+    charge = 1.0 if protocol.ion == "K" else -1.0
+    columns = {name: np.zeros(n, dtype=kind) for name, kind in (COLUMNS | HELD).items()}
+    steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
+    columns["step"] = (np.arange(n) + 1) * steps
+    columns["time_ps"], columns["field_V_per_nm"], columns["window"] = time, field, window
+    columns["held_x_nm"] = columns["tether_x_nm"] = x
+    whole = charge * VOLT_PER_NM * field
+    columns["force_field_kJ_per_mol_nm"] = whole.copy()
+    for part in PARTS:
+        if part != "field":
+            true = forces[part](x, field) + (shift if part == "water_electrostatic" else 0.0)
+            whole = whole + true
+            columns[f"force_{part}_kJ_per_mol_nm"] = true + noise * correlated(rng, n)
+    columns["tether_force_kJ_per_mol_nm"] = -(whole + noise * correlated(rng, n))
+    # What happens while the ion is moved must not count.
+    columns["tether_force_kJ_per_mol_nm"][window < 0] = 1e6
+    columns["water_in_pore"][:] = waters
+    cosine = np.repeat(alignment * field, waters) + rng.normal(0, 0.1, n * waters)
+    columns["cos_dipole"] = np.clip(cosine, -1, 1)
+    columns["theta_rad"] = np.arccos(columns["cos_dipole"])
+    for name in RAGGED:
+        columns[name] = columns[name].astype(np.float32)
+    return Rows(columns)
