@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from flow import FlowProject, aggregator
-from flow.errors import NoSchedulerError, UserConditionError, UserOperationError
+from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserOperationError
 
 from januspore import conditions
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.product import Product
+from januspore.cluster import (
+    analysis_directives,
+    product_directives,
+    simulation_directives,
+    simulation_request,
+)
 from januspore.dataspace import open_project
 from januspore.errors import InputError
 
 ROOT = Path(__file__).resolve().parent
-#: CPU threads that a simulation asks for.
-THREADS = 2
-SIMULATION = {"np": THREADS}
 
 
 class Project(FlowProject):
@@ -34,27 +37,27 @@ class Project(FlowProject):
 
 @Project.pre(conditions.relaxes)
 @Project.post(conditions.is_equilibrated)
-@Project.operation(directives=SIMULATION)
+@Project.operation(directives=simulation_directives())
 def equilibrate(job: Any) -> None:
     """Build, minimise and relax; keep the snapshots that other jobs start from."""
     from januspore import operations
 
-    operations.simulate(job, THREADS)
+    operations.simulate(job, simulation_request(job).threads)
 
 
 @Project.pre(conditions.is_ready)
 @Project.post(conditions.is_recorded)
-@Project.operation(directives=SIMULATION)
+@Project.operation(directives=simulation_directives())
 def simulate(job: Any) -> None:
     """Drive a relaxed system by the protocol's field programme."""
     from januspore import operations
 
-    operations.simulate(job, THREADS)
+    operations.simulate(job, simulation_request(job).threads)
 
 
 @Project.pre(conditions.is_recorded)
 @Project.post(conditions.is_analysed)
-@Project.operation
+@Project.operation(directives=analysis_directives())
 def analyse(job: Any) -> None:
     """Reduce the record to sums and a summary."""
     from januspore import operations
@@ -67,7 +70,9 @@ def add_product(product: Product) -> None:
     # flow marks the functions that it is given, which bound methods do not allow.
     run, is_ready, is_made = map(partial, (product.run, product.is_ready, product.is_made))
     ensemble = aggregator.groupby(product.key, select=product.concerns)
-    operation = Project.operation(run, name=product.name, aggregator=ensemble)
+    operation = Project.operation(
+        run, name=product.name, aggregator=ensemble, directives=product_directives()
+    )
     Project.pre(is_ready, tag=f"{product.name} is ready")(operation)
     Project.post(is_made, tag=f"{product.name} is made")(operation)
 
@@ -100,6 +105,8 @@ def main() -> int:
         Project.get_project(str(open_project(ROOT).path)).main(command_line())
     except NoSchedulerError:
         told: Any = "no scheduler found here; python project.py run works anywhere"
+    except SubmitError as error:
+        told = " ".join(str(error).split())
     except InputError as error:
         told = error
     except (UserOperationError, UserConditionError) as error:

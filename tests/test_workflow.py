@@ -39,7 +39,8 @@ def copy_project(target):
         shutil.copy(ROOT / name, target / name)
     os.utime(target / "pyproject.toml", (0, 0))  # or make would install the environment again
     shutil.copytree(ROOT / ".signac", target / ".signac", symlinks=True)
-    shutil.copytree(ROOT / "studies", target / "studies")
+    for name in ("studies", "templates"):
+        shutil.copytree(ROOT / name, target / name)
     study = target / "studies" / "quick.toml"
     text = study.read_text()
     for key, value in SHORT.items():
@@ -104,11 +105,8 @@ def test_an_engine_that_is_not_there_is_refused_in_one_line(space):
     assert "'gromacs': must be one of" in done.stderr.strip().splitlines()[-1]
 
 
-def test_submit_without_a_scheduler_says_so_in_one_line(space):
-    from flow.environment import get_environment
-
-    if get_environment().scheduler_type is not None:
-        pytest.skip("a scheduler is here")
+def test_submit_without_a_scheduler_says_so_in_one_line(space, monkeypatch):
+    monkeypatch.setenv("SIGNAC_FLOW_ENVIRONMENT", "StandardEnvironment")
     run(space, "python", "init.py", "--seeds", "2:3")
     done = run(space, "python", "project.py", "submit", "--pretend", status=2)
     assert "no scheduler" in done.stderr.strip().splitlines()[-1]

@@ -1,0 +1,183 @@
+"""What a job asks of a scheduler: threads, GPUs, memory and walltime, from its size.
+
+Pure functions of the state point and of a few settings; no scheduler and no workflow engine is
+named here. A simulation checkpoints and goes on, so a walltime that is too short costs another
+submission, no data; one that is too long waits in the queue. Hence the cap.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import InputError
+from .field import simulated_ps
+from .schema import Cell, StatePoint
+
+#: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
+#: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default.
+CPU_RATE = {"openmm": 84_000.0, "hoomd": 51_000.0}
+#: Threads t run t to this power times as fast. Two threads took 17.7 ms where one took 30; beyond
+#: two it is an assumption.
+THREAD_POWER = 0.75
+#: Atoms that keep one more CPU thread busy, and the most threads asked for.
+ATOMS_PER_THREAD, MOST_THREADS = 2_000, 8
+#: On a GPU nothing has been measured. Assumed, on the slow side: this rate, and no step faster than
+#: this; JANUSPORE_ATOM_STEPS_PER_S says better.
+GPU_RATE = 5_000_000.0
+GPU_STEP_S = 0.5e-3
+#: Walltime over the estimate, and what building, minimising and starting take.
+MARGIN, START_HOURS = 1.5, 0.25
+#: Memory in GB of a process on a CPU (the paper's cell was measured at 0.15) and, assumed, beside a
+#: GPU; of an analysis, and of each of its record's rows; of a product, and of each of its jobs.
+CPU_GB, GPU_GB = 1.0, 4.0
+ANALYSIS_GB, ROW_GB = 1.0, 4e-6
+PRODUCT_GB, JOB_GB = 2.0, 0.02
+#: Walltime of an analysis, of each million rows; of a product, and of each of its jobs.
+ANALYSIS_HOURS, MEGAROW_HOURS = 0.5, 1.0
+PRODUCT_HOURS, JOB_HOURS = 0.5, 0.005
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the state point does not say.
+
+    Attributes:
+        engine: name of the engine that will run.
+        jobs_per_gpu: simulations side by side on one GPU; 0 runs them on the CPU.
+        threads: CPU threads of a simulation; None follows from its size.
+        atom_steps_per_s: atoms times steps a second of one simulation, None as assumed here.
+        most_hours: no simulation asks for more walltime.
+    """
+
+    engine: str = "openmm"
+    jobs_per_gpu: int = 0
+    threads: int | None = None
+    atom_steps_per_s: float | None = None
+    most_hours: float = 24.0
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read JANUSPORE_ENGINE, _JOBS_PER_GPU, _THREADS, _ATOM_STEPS_PER_S and _MAX_HOURS.
+
+        Raises:
+            InputError: one of them is not usable.
+        """
+        env = os.environ
+        on_gpu = _number(env, "JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
+        threads = _number(env, "JANUSPORE_THREADS", least=1, most=1024, whole=True)
+        engine = env.get("JANUSPORE_ENGINE") or "openmm"
+        if engine not in CPU_RATE:
+            allowed = ", ".join(CPU_RATE)
+            raise InputError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")
+        return cls(
+            engine=engine,
+            jobs_per_gpu=int(on_gpu or 0),
+            threads=None if threads is None else int(threads),
+            atom_steps_per_s=_number(env, "JANUSPORE_ATOM_STEPS_PER_S", least=1.0, most=1e12),
+            most_hours=_number(env, "JANUSPORE_MAX_HOURS", least=0.1, most=8760) or cls.most_hours,
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one process asks for; a GPU that it shares counts as one."""
+
+    threads: int = 1
+    gpus: int = 0
+    memory_GB: float = 1.0
+    walltime_hours: float = 1.0
+
+
+def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request:
+    """Return what simulating a job takes, from nothing to its end or to the cap.
+
+    Args:
+        point: the job's state point.
+        snapshots: how many an equilibration keeps; of no effect on others.
+        settings: engine, GPU sharing, and what overrides the estimates.
+    """
+    n_atoms = atoms(point)
+    threads = simulation_threads(point, settings)
+    dynamics = point.protocol.dynamics
+    steps = simulated_ps(point.protocol, snapshots) / (dynamics.timestep_fs * 1e-3)
+    hours = MARGIN * steps * _step_s(n_atoms, threads, settings) / 3600 + START_HOURS
+    gpu = bool(settings.jobs_per_gpu)
+    return Request(
+        threads=threads,
+        gpus=int(gpu),
+        memory_GB=GPU_GB if gpu else math.ceil(CPU_GB + n_atoms * 2e-5),
+        walltime_hours=_whole_minutes(min(hours, settings.most_hours)),
+    )
+
+
+def simulation_threads(point: StatePoint, settings: Settings) -> int:
+    """Return the CPU threads of a simulation: what is set, else 2 to 8 by the number of atoms.
+
+    HOOMD-blue, and a process whose work is on a GPU, run on one.
+    """
+    if settings.threads is not None:
+        return settings.threads
+    if settings.jobs_per_gpu or settings.engine == "hoomd":
+        return 1
+    return min(MOST_THREADS, max(2, atoms(point) // ATOMS_PER_THREAD))
+
+
+def _step_s(n_atoms: int, threads: int, settings: Settings) -> float:
+    if settings.atom_steps_per_s is not None:
+        return n_atoms / settings.atom_steps_per_s
+    if settings.jobs_per_gpu:
+        # As if sharing gained nothing: the slowest case.
+        return settings.jobs_per_gpu * max(n_atoms / GPU_RATE, GPU_STEP_S)
+    return n_atoms / (CPU_RATE[settings.engine] * threads**THREAD_POWER)
+
+
+def analysis(point: StatePoint, snapshots: int) -> Request:
+    """Return what reducing a job's record takes."""
+    rows = simulated_ps(point.protocol, snapshots) / point.protocol.recording.sample_interval_ps
+    return Request(
+        memory_GB=math.ceil(ANALYSIS_GB + rows * ROW_GB),
+        walltime_hours=_whole_minutes(ANALYSIS_HOURS + rows * 1e-6 * MEGAROW_HOURS),
+    )
+
+
+def product(jobs: int) -> Request:
+    """Return what a product of so many jobs takes."""
+    return Request(
+        memory_GB=math.ceil(PRODUCT_GB + jobs * JOB_GB),
+        walltime_hours=_whole_minutes(PRODUCT_HOURS + jobs * JOB_HOURS),
+    )
+
+
+_ATOMS: dict[tuple[str, Cell], int] = {}
+
+
+def atoms(point: StatePoint) -> int:
+    """Return a job's number of atoms; one model is built for each material and cell."""
+    key = (point.charge_set.material, point.protocol.cell)
+    if key not in _ATOMS:
+        # Imported here: `project.py status` needs neither it nor scipy behind it.
+        from .model.system import build_model
+
+        _ATOMS[key] = build_model(point).n_atoms
+    return _ATOMS[key]
+
+
+def _whole_minutes(hours: float) -> float:
+    return math.ceil(round(hours * 60, 6)) / 60
+
+
+def _number(
+    env: Mapping[str, str], key: str, least: float, most: float, whole: bool = False
+) -> float | None:
+    text = env.get(key, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise InputError(f"{key} = {text!r}: must be {kind} from {least:g} to {most:g}")
+    return value
