@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.pulses import pulse_currents, pulse_ratio
+from ..analysis.pulses import Pulses, by_estimator, over_first
 from ..analysis.relaxation import exponential, fit_exponential
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.statistics import bootstrap
 from ..schema import PairedPulse
 from .ensemble import Content, Ensemble
 
@@ -26,22 +26,18 @@ def make(ensemble: Ensemble) -> Content:
     assert isinstance(protocol, PairedPulse)
     sums = ensemble.sums()
     delays = np.array(protocol.delays_ps)
-    frames: list[pd.DataFrame] = []
+    found = by_estimator(sums, protocol.recording, ensemble.model)
+    frames = [_frame(delays, *item, len(ensemble.jobs)) for item in found.items()]
     findings: dict[str, Any] = {"mode": protocol.mode}
-    for estimator in _ESTIMATORS:
-        tables = pulse_currents(sums, estimator, protocol.recording, ensemble.model)
-        currents = bootstrap(tables, lambda t: t["q"] / t["time"])
-        ratio, flag = pulse_ratio(tables, currents)
-        frames.append(_frame(delays, estimator, currents, ratio, flag, len(ensemble.jobs)))
-        findings |= _findings(estimator, tables, flag, delays)
+    for item in found.items():
+        findings |= _findings(*item, delays)
     table = pd.concat(frames, ignore_index=True)
     findings["verdict"] = _verdict(findings)
     return Content(table, _figure(ensemble, protocol, table, findings), findings)
 
 
-def _frame(
-    delays: NDArray, estimator: str, currents: Interval, ratio: Interval, flag: str, seeds: int
-) -> pd.DataFrame:
+def _frame(delays: NDArray, estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
+    currents, ratio = pulses.currents, pulses.ratio
     return pd.DataFrame(
         {
             "delay_ps": delays,
@@ -55,26 +51,24 @@ def _frame(
             "ratio": ratio.value,
             "ratio_low": ratio.low,
             "ratio_high": ratio.high,
-            "flag": flag,
+            "flag": pulses.flag,
             "seeds": seeds,
         }
     )
 
 
-def _findings(
-    estimator: str, tables: dict[str, NDArray], flag: str, delays: NDArray
-) -> dict[str, Any]:
-    if flag:
-        return {estimator: flag}
+def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> dict[str, Any]:
+    if pulses.flag:
+        return {estimator: pulses.flag}
     order = np.argsort(delays)
     if len(delays) < 4:
         return {estimator: "ratios given; fewer than four delays carry no fit"}
 
     def fit(sums: dict[str, NDArray]) -> NDArray:
-        rate = sums["q"] / sums["time"]
-        return fit_exponential(delays[order], (rate[:, 1:] / rate[:, :1])[:, order])
+        ratios = over_first(sums["q"] / sums["time"])
+        return fit_exponential(delays[order], ratios[:, order])
 
-    fitted = bootstrap(tables, fit, repeats=400)
+    fitted = bootstrap(pulses.tables, fit, repeats=400)
     triple = [float(np.exp(v[0])) for v in (fitted.value, fitted.low, fitted.high)]
     step = [float(v[2]) for v in (fitted.value, fitted.low, fitted.high)]
     if not np.isfinite(triple).all() or step[1] <= 0 <= step[2]:

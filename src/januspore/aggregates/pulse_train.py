@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.orientation import circular_std, turned
-from ..analysis.pulses import pulse_currents, pulse_ratio, train_pulses
+from ..analysis.pulses import Pulses, by_estimator, train_pulses
 from ..analysis.statistics import Interval, bootstrap
 from ..field import programme_of
 from ..schema import PulseTrain
@@ -24,14 +24,10 @@ def make(ensemble: Ensemble) -> Content:
     sums = {name: values[:, :, 0] for name, values in ensemble.sums().items()}
     pulses = train_pulses(protocol)
     in_pulses = {name: values[:, pulses] for name, values in sums.items()}
-    frames: list[pd.DataFrame] = []
+    found = by_estimator(in_pulses, protocol.recording, ensemble.model)
+    frames = [_frame(*item, len(ensemble.jobs)) for item in found.items()]
     findings: dict[str, Any] = {"mode": protocol.mode}
-    for estimator in _ESTIMATORS:
-        tables = pulse_currents(in_pulses, estimator, protocol.recording, ensemble.model)
-        currents = bootstrap(tables, lambda t: t["q"] / t["time"])
-        ratio, flag = pulse_ratio(tables, currents)
-        frames.append(_frame(estimator, currents, ratio, flag, len(ensemble.jobs)))
-        findings[estimator] = flag or _trend(ratio)
+    findings |= {name: one.flag or _trend(one.ratio) for name, one in found.items()}
     order = _order(sums)
     findings["sigma_theta_change_rad"] = _change(sums, pulses)
     table = pd.concat(frames, ignore_index=True)
@@ -39,9 +35,8 @@ def make(ensemble: Ensemble) -> Content:
     return Content(table, _figure(ensemble, protocol, table, order), findings)
 
 
-def _frame(
-    estimator: str, currents: Interval, ratio: Interval, flag: str, seeds: int
-) -> pd.DataFrame:
+def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
+    currents, ratio, flag = pulses.currents, pulses.ratio, pulses.flag
     # The first pulse's own ratio is 1 by definition.
     return pd.DataFrame(
         {

@@ -1,5 +1,7 @@
 """Paired pulses and pulse trains: what was carried in each pulse (paper, Fig. 5)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,25 +41,42 @@ def train_pulses(protocol: PulseTrain) -> NDArray[np.int64]:
     return pulse_segments(programme_of(protocol))
 
 
-def pulse_currents(
-    sums: dict[str, NDArray], estimator: str, recording: Recording, model: Model
-) -> dict[str, NDArray]:
-    """Tables whose ratio q / time is the current of each pulse in nA.
+@dataclass(frozen=True)
+class Pulses:
+    """What one estimator finds of all pulses.
+
+    `tables` are sums by seed and pulse whose ratio q / time is the current in nA; `ratio` is that
+    of each later pulse to the first, `flag` says why there is none.
+    """
+
+    tables: dict[str, NDArray]
+    currents: Interval
+    ratio: Interval
+    flag: str
+
+
+def by_estimator(sums: dict[str, NDArray], recording: Recording, model: Model) -> dict[str, Pulses]:
+    """Currents and ratios of the pulses from the pore's slab and from the whole cell.
 
     Args:
         sums: by seed and pulse, shape (seeds, pulses).
-        estimator: "pore slab" or "whole cell".
         recording: gives the slab's width.
         model: gives the box.
     """
-    slab = estimator == "pore slab"
-    length = 2 * recording.slab_half_width_nm if slab else float(model.box[0])
-    column = "slab" if slab else "cell"
-    charge = sums[f"K_{column}_e_nm"] + sums[f"Cl_{column}_e_nm"]
-    return {"q": charge * E_PER_PS / length, "time": sums["time_ps"]}
+    lengths = {
+        "pore slab": ("slab", 2 * recording.slab_half_width_nm),
+        "whole cell": ("cell", float(model.box[0])),
+    }
+    found = {}
+    for estimator, (column, length) in lengths.items():
+        charge = sums[f"K_{column}_e_nm"] + sums[f"Cl_{column}_e_nm"]
+        tables = {"q": charge * E_PER_PS / length, "time": sums["time_ps"]}
+        currents = bootstrap(tables, lambda t: t["q"] / t["time"])
+        found[estimator] = Pulses(tables, currents, *_ratio(tables, currents))
+    return found
 
 
-def pulse_ratio(tables: dict[str, NDArray], currents: Interval) -> tuple[Interval, str]:
+def _ratio(tables: dict[str, NDArray], currents: Interval) -> tuple[Interval, str]:
     """Current of each later pulse over the first one's, or a flag that says why there is none.
 
     A ratio whose first pulse carried no significant current is noise over noise: it is not given.
@@ -73,10 +92,10 @@ def pulse_ratio(tables: dict[str, NDArray], currents: Interval) -> tuple[Interva
         return Interval(nothing, nothing, nothing), flag
     if currents.low[0] <= 0 <= currents.high[0]:
         return Interval(nothing, nothing, nothing), f"no significant first current: {first}"
-    ratio = bootstrap(tables, lambda t: _over_first(t["q"] / t["time"]))
-    return ratio, ""
+    return bootstrap(tables, lambda t: over_first(t["q"] / t["time"])), ""
 
 
-def _over_first(rate: NDArray) -> NDArray:
+def over_first(rate: NDArray) -> NDArray:
+    """Currents of all pulses but the first over the first one's, shape (n, pulses - 1)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return rate[:, 1:] / rate[:, :1]
