@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from januspore.engines import Engine
 from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES, species
 from januspore.model.pore import Pore
@@ -122,6 +123,15 @@ def thermal_state(model: Model, seed: int = 0, temperature_K: float = 300.0) -> 
     state = build_state(model, rng)
     velocities = thermal_velocities(model, state.positions, temperature_K, rng)
     return replace(state, velocities=velocities)
+
+
+def warm_up(engine: Engine, model: Model, rng: np.random.Generator, steps: int) -> State:
+    """Minimise what an engine holds, and run it from thermal velocities at 300 K."""
+    engine.minimise()
+    state = engine.save()
+    engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
+    engine.advance(steps)
+    return engine.save()
 
 
 class Killed(BaseException):

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from ewald import direct_ewald
-from helpers import tiny_point
+from helpers import tiny_point, warm_up
 from scipy.spatial import cKDTree
 
 from januspore.engines import Resources, create
 from januspore.model.builder import build_state
 from januspore.model.state import State
 from januspore.model.system import Model, build_model
-from januspore.model.velocities import rigid_frame, thermal_velocities
+from januspore.model.velocities import rigid_frame
 from januspore.schema import Dynamics
 
 pytestmark = [
@@ -60,12 +60,7 @@ def equilibrated(model: Model) -> tuple[Model, State]:
     rng = np.random.default_rng(2)
     fast = Resources("openmm", "CPU", threads=1)
     engine = create(model, build_state(model, rng), DYNAMICS, fast)
-    engine.minimise()
-    state = engine.save()
-    velocities = thermal_velocities(model, state.positions, 300.0, rng)
-    engine.load(state.restarted(velocities))
-    engine.advance(1000)
-    return model, engine.save()
+    return model, warm_up(engine, model, rng, 1000)
 
 
 @pytest.fixture(scope="module")

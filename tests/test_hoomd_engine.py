@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import free_model, thermal_state, tiny_point
+from helpers import free_model, thermal_state, tiny_point, warm_up
 
 from januspore.engines import Resources, create
 from januspore.errors import InputError
@@ -17,7 +17,7 @@ from januspore.model.builder import build_state
 from januspore.model.forcefield import WATER_R_OH_NM
 from januspore.model.state import State, read_state, write_state
 from januspore.model.system import Model, build_model
-from januspore.model.velocities import temperatures, thermal_velocities
+from januspore.model.velocities import temperatures
 from januspore.schema import Dynamics
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.record import read_record
@@ -47,12 +47,7 @@ def relaxed(tiny) -> State:
     """The tiny cell: built, minimised, 1 ps at 300 K, all by HOOMD-blue."""
     rng = np.random.default_rng(5)
     engine = create(tiny, build_state(tiny, rng), DYNAMICS, HOOMD)
-    engine.minimise()
-    state = engine.save()
-    velocities = thermal_velocities(tiny, state.positions, 300.0, rng)
-    engine.load(state.restarted(velocities))
-    engine.advance(500)
-    return engine.save()
+    return warm_up(engine, tiny, rng, 500)
 
 
 def test_minimise_relaxes_the_builder_s_overlaps_and_keeps_waters_rigid(tiny):
@@ -213,6 +208,16 @@ def test_provenance_is_plain(tiny, relaxed):
     assert provenance["pppm_kappa_per_nm"] > 0
     # Job documents wrap what is nested, and a record's attributes must be JSON as they are.
     assert all(isinstance(value, str | int | float) for value in provenance.values())
+
+
+def test_versions_without_cpu_threads_run(tiny, relaxed, monkeypatch):
+    # HOOMD-blue 5.0 took these away.
+    hoomd = pytest.importorskip("hoomd")
+    monkeypatch.delattr(hoomd.device.Device, "num_cpu_threads", raising=False)
+    monkeypatch.delattr(hoomd.version, "tbb_enabled", raising=False)
+    engine = create(tiny, relaxed, DYNAMICS, Resources("hoomd", "cpu", threads=2))
+    engine.advance(1)
+    assert engine.provenance()["threads"] == 1
 
 
 @pytest.mark.parametrize(
