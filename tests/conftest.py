@@ -20,6 +20,7 @@ settings.load_profile("januspore")
 def _stock_environment(monkeypatch):
     for key in [k for k in os.environ if k.startswith("JANUSPORE_")]:
         monkeypatch.delenv(key)
+    monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
     monkeypatch.setenv("JANUSPORE_QUIET", "1")
     # A killed process loses nothing it wrote; only a power cut does, which no test here stages.
     monkeypatch.setattr("os.fsync", lambda _handle: None)

@@ -19,10 +19,12 @@ from helpers import Guillotine, Killed, free_model, thermal_state, tiny_point
 from scipy.integrate import quad
 
 from januspore.engines import Resources, create
+from januspore.errors import InputError
 from januspore.field import Constant, Sequence, SineWave, mean
 from januspore.model.state import State, StateFileError, read_state
 from januspore.schema import Dynamics, Equilibrate, Recording
 from januspore.simulate.driver import Run, drive
+from januspore.simulate.limits import OUT_OF_TIME, Limits
 from januspore.simulate.record import RecordFiles, read_record
 from januspore.units import VOLT_PER_NM
 
@@ -154,11 +156,11 @@ def toy_start():
 def toy_run(folder):
     told = {"engine": "toy"}
     frames = frozenset({0, 20, TOY_STEPS})
-    return Run(folder, "toy", TOY, protocol(), TOY_PROGRAMME, frames, lambda: told)
+    return Run(folder, "toy", TOY, protocol(), TOY_PROGRAMME, frames, attributes=lambda: told)
 
 
 def toy_drive(folder, at_step=None, initial=toy_start, seconds=0.0):
-    drive(toy_run(folder), initial, lambda s: ToyEngine(at_step).load(s), seconds)
+    drive(toy_run(folder), initial, lambda s: ToyEngine(at_step).load(s), Limits(seconds))
 
 
 def never(*_):
@@ -252,6 +254,48 @@ def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_go_on(
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
 
+@pytest.mark.parametrize("step", [10, 30, 50])
+def test_a_run_whose_time_is_nearly_up_stops_after_a_checkpoint_and_can_go_on(
+    tmp_path, uninterrupted, step, capsys
+):
+    limits = Limits(end=time.time() + 1000.0, margin_s=100.0)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def at_step(engine):
+            if engine.step == step:
+                patch.setattr(time, "time", lambda: limits.end - 99.0)
+
+        with pytest.raises(SystemExit) as caught:
+            drive(toy_run(tmp_path), toy_start, lambda s: ToyEngine(at_step).load(s), limits)
+        assert caught.value.code == OUT_OF_TIME
+        assert "run again to go on" in capsys.readouterr().err
+        assert read_state(tmp_path / "checkpoint.gsd", "toy").step == step
+        with pytest.raises(SystemExit):  # with no time left, nothing is begun
+            drive(toy_run(tmp_path), never, never, limits)
+    toy_drive(tmp_path, initial=never)
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_the_end_is_the_walltime_s_from_the_start_else_the_scheduler_s(monkeypatch):
+    assert Limits.from_environment() == Limits() and not Limits().near_end()
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 300))
+    assert not Limits.from_environment().near_end()
+    monkeypatch.setenv("JANUSPORE_MARGIN_SECONDS", "400")
+    assert Limits.from_environment().near_end()
+    monkeypatch.setenv("JANUSPORE_WALLTIME_MINUTES", "1e6")
+    assert not Limits.from_environment().near_end()
+    monkeypatch.setenv("JANUSPORE_WALLTIME_MINUTES", "0")
+    assert Limits.from_environment().near_end()
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1:00"])
+@pytest.mark.parametrize("name", ["WALLTIME_MINUTES", "MARGIN_SECONDS", "CHECKPOINT_SECONDS"])
+def test_a_time_that_is_no_number_is_refused_by_name(monkeypatch, name, value):
+    monkeypatch.setenv(f"JANUSPORE_{name}", value)
+    with pytest.raises(InputError, match=f"JANUSPORE_{name} = {value!r}"):
+        Limits.from_environment()
+
+
 def test_a_signal_in_the_last_interval_lets_the_run_finish(tmp_path, uninterrupted):
     toy_drive(tmp_path, stop_by(signal.SIGTERM, TOY_STEPS), seconds=1e9)
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
@@ -312,7 +356,7 @@ def test_with_both_checkpoints_damaged_the_run_starts_again(tmp_path, uninterrup
 def test_another_job_s_checkpoint_is_not_gone_on_from(tmp_path, uninterrupted, capsys):
     stopped_at_40(tmp_path)
     stranger = replace(toy_run(tmp_path), owner="stranger")
-    drive(stranger, toy_start, lambda s: ToyEngine().load(s), 1e9)
+    drive(stranger, toy_start, lambda s: ToyEngine().load(s))
     assert "belongs to job toy, not to stranger" in capsys.readouterr().err
     rows, _ = read_record(tmp_path / "record.h5")
     assert rows["step"][0] == 10
@@ -337,11 +381,11 @@ def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
     """More snapshots asked of an equilibration make its programme longer."""
     whole = Constant(0.2, 0.3)
     straight = replace(toy_run(tmp_path / "straight"), programme=whole)
-    drive(straight, toy_start, lambda s: ToyEngine().load(s), 1e9)
+    drive(straight, toy_start, lambda s: ToyEngine().load(s))
     extended = replace(toy_run(tmp_path / "extended"), programme=Constant(0.1, 0.3))
-    drive(extended, toy_start, lambda s: ToyEngine().load(s), 0.0)
+    drive(extended, toy_start, lambda s: ToyEngine().load(s), Limits(0.0))
     extended = replace(extended, programme=whole)
-    drive(extended, never, lambda s: ToyEngine().load(s), 0.0)
+    drive(extended, never, lambda s: ToyEngine().load(s), Limits(0.0))
     one, other = (read_record(r.folder / "record.h5")[0] for r in (straight, extended))
     for name, column in one.columns.items():
         assert np.array_equal(other[name], column, equal_nan=True), name
@@ -461,4 +505,4 @@ def test_the_tiny_cell_s_protocol_fits_the_driver():
 
 if __name__ == "__main__":
     os.fsync = lambda _handle: None  # as in conftest.py
-    drive(wet_run(Path(sys.argv[1])), wet_start, wet_engine, checkpoint_seconds=0.05)
+    drive(wet_run(Path(sys.argv[1])), wet_start, wet_engine, Limits(checkpoint_s=0.05))

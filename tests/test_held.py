@@ -13,6 +13,7 @@ from januspore.field import programme_of
 from januspore.schema import Barrier, state_point
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.held import HeldIon, exchange
+from januspore.simulate.limits import Limits
 from januspore.simulate.record import read_record
 
 SLOW_AND_EXACT = Resources("openmm", "Reference")
@@ -75,7 +76,7 @@ def driven(folder, model, protocol, start, stop_at=None):
             engine.advance = advance
         return engine
 
-    drive(run, lambda: start, make, checkpoint_seconds=0.0)
+    drive(run, lambda: start, make, Limits(0.0))
     return read_record(folder / "record.h5")[0]
 
 

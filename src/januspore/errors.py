@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Command lines print it without a traceback and exit with status 2.
     """
+
+
+class StoppedError(InputError):
+    """A run that cannot go on here and now; what its last checkpoint has is kept."""

@@ -1,5 +1,6 @@
-"""Files that are whole or not there: written aside, put on disk, then renamed."""
+"""Files that are whole or not there: written aside, put on disk, then renamed; and their seals."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,26 @@ def written_aside(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+_SEAL = b"\njanuspore sha256 "
+
+
+def seal(path: Path) -> None:
+    """Append a checksum of all that is in a file; GSD and HDF5 do not look beyond their own end."""
+    mark = _SEAL + _digest(path.read_bytes())
+    with path.open("ab") as file:
+        file.write(mark)
+
+
+def seal_holds(content: bytes) -> bool | None:
+    """Whether a sealed file's content is as it was sealed; None if it has no seal."""
+    body, mark, digest = content.rpartition(_SEAL)
+    return digest == _digest(body) if mark else None
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def sync(path: Path) -> None:

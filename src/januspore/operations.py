@@ -20,7 +20,7 @@ from .analysis.store import write_arrays, write_json
 from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
 from .dataspace import parent_job, point_of
 from .engines import Engine, Resources
-from .errors import InputError
+from .errors import InputError, StoppedError
 from .field import branches_of, programme_of, simulated_ps
 from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
@@ -29,6 +29,7 @@ from .model.velocities import thermal_velocities
 from .schema import Barrier, Equilibrate, PairedPulse, Sine, StatePoint, snapshot_of
 from .simulate.driver import Run, drive
 from .simulate.held import HeldIon, exchange
+from .simulate.limits import Limits
 from .simulate.lock import Busy, locked
 from .simulate.record import read_record
 
@@ -44,11 +45,16 @@ def simulate(job: Any, threads: int = 1) -> None:
         threads: CPU threads to use; JANUSPORE_THREADS overrides it.
 
     Raises:
-        InputError: the job was begun with another engine.
+        InputError: the job was begun with another engine, or its files are damaged.
+        StoppedError: the disk is full, or the system blew up.
     """
     try:
         with locked(trajectory(job)):
             _simulate(job, threads)
+    except (OSError, FloatingPointError) as error:
+        raise StoppedError(
+            f"job {job.id}: {' '.join(str(error).split())}; all up to its last checkpoint is kept"
+        ) from error
     except Busy as error:
         print(f"job {job.id[:8]} passed over: {error}", file=sys.stderr)
 
@@ -56,7 +62,7 @@ def simulate(job: Any, threads: int = 1) -> None:
 def _simulate(job: Any, threads: int) -> None:
     point = point_of(job)
     model = build_model(point)
-    resources = Resources.from_environment(threads)
+    resources, limits = Resources.from_environment(threads), Limits.from_environment()
     _lock_engine(job, engines.choose(resources.engine))
     snapshots = job.doc.get("snapshots", 1)
     run = Run(
@@ -76,9 +82,9 @@ def _simulate(job: Any, threads: int) -> None:
         job.doc["engine"] = engine.provenance()
         return engine
 
-    drive(run, lambda: _initial(job, point, model, resources), make_engine)
+    drive(run, lambda: _initial(job, point, model, resources), make_engine, limits)
     if isinstance(point.protocol, PairedPulse):
-        _drive_branches(job, point.protocol, run, make_engine)
+        _drive_branches(job, point.protocol, run, make_engine, limits)
 
 
 def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon | None:
@@ -91,7 +97,11 @@ def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon 
 
 
 def _drive_branches(
-    job: Any, protocol: PairedPulse, trunk: Run, make_engine: Callable[[State], Engine]
+    job: Any,
+    protocol: PairedPulse,
+    trunk: Run,
+    make_engine: Callable[[State], Engine],
+    limits: Limits,
 ) -> None:
     """Simulate the second pulse of every delay, each from the trunk's frame at its end."""
     programmes = branches_of(protocol)
@@ -100,7 +110,7 @@ def _drive_branches(
         run = replace(
             trunk, folder=branch(job, k), programme=programme, frame_steps=frozenset[int]()
         )
-        drive(run, partial(read_state, frame(job, leaves), job.id), make_engine)
+        drive(run, partial(read_state, frame(job, leaves), job.id), make_engine, limits)
     separate = sum(p.duration_ps for p in programmes.values())
     done = simulated_ps(protocol)
     print(f"{job.id[:8]}: {done:g} ps simulated, {separate - done:g} ps saved by branching")

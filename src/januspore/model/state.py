@@ -2,12 +2,11 @@
 
 One state is one GSD frame (readable by any GSD viewer, single precision, wrapped with images)
 whose log chunks carry float64 copies, so that nothing is lost between stages or at a restart. Its
-last bytes, which GSD does not look at, are a checksum of all the others: the GSD library itself
-dies of some damaged files, so no file is opened before it is known to be whole.
+last bytes are a checksum of all the others: the GSD library itself dies of some damaged files, so
+no file is opened before it is known to be whole.
 Charges are never read back from a frame: they come from the model.
 """
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,16 +14,15 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import sync as sync
-from ..files import written_aside
+from ..errors import InputError
+from ..files import seal, seal_holds, written_aside
 from .forcefield import SPECIES
 from .system import Model
 
 _PREFIX = "januspore/"
-_SEAL = b"\njanuspore sha256 "
 
 
-class StateFileError(Exception):
+class StateFileError(InputError):
     """A state file is torn, corrupt, or of another job."""
 
 
@@ -79,9 +77,7 @@ def write_state(path: Path, model: Model, state: State, owner: str = "") -> None
     with written_aside(path) as aside:
         with gsd.hoomd.open(str(aside), "w") as trajectory:
             trajectory.append(frame)
-        seal = _SEAL + _digest(aside.read_bytes())
-        with aside.open("ab") as file:
-            file.write(seal)
+        seal(aside)
 
 
 def read_state(path: Path, owner: str | None = None) -> State:
@@ -92,8 +88,7 @@ def read_state(path: Path, owner: str | None = None) -> State:
             than `owner` (where given).
     """
     try:
-        content, seal, digest = path.read_bytes().rpartition(_SEAL)
-        if not seal or digest != _digest(content):
+        if not seal_holds(path.read_bytes()):
             raise StateFileError(f"{path}: torn or damaged, its checksum does not match")
         with gsd.hoomd.open(str(path), "r") as trajectory:
             log = trajectory[0].log
@@ -146,7 +141,3 @@ def _group(chunks: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:
 
 def _text(value: str) -> NDArray[np.uint8]:
     return np.frombuffer((value or " ").encode(), dtype=np.uint8)
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()

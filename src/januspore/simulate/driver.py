@@ -24,6 +24,7 @@ from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
 from ..schema import AnyProtocol
 from .held import HeldIon
+from .limits import OUT_OF_TIME, Limits
 from .record import RecordFiles
 from .recorder import Recorder
 
@@ -96,7 +97,7 @@ def drive(
     run: Run,
     initial: Callable[[], State],
     make_engine: Callable[[State], Engine],
-    checkpoint_seconds: float = 30.0,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> None:
     """Simulate to the end of the programme, from the last checkpoint if there is one.
 
@@ -105,10 +106,11 @@ def drive(
         initial: gives the state to start from, at step 0 or, for a branch, at the step where it
             leaves its trunk; called only when there is no checkpoint.
         make_engine: creates the engine from a state.
-        checkpoint_seconds: wall time between checkpoints.
+        limits: wall time between checkpoints, and when to stop.
 
     Raises:
-        KeyboardInterrupt, SystemExit: SIGINT or SIGTERM came; a checkpoint was written first.
+        KeyboardInterrupt, SystemExit: SIGINT or SIGTERM came, or the time is nearly up; a
+            checkpoint was written first.
         FloatingPointError: the system blew up; the last checkpoint stands.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +122,8 @@ def drive(
     if state is not None and files.last_step() < start:
         raise StateFileError(f"{run.folder}: the record ends before its checkpoint at step {start}")
     files.rewind(start)
+    if start < run.total_steps and limits.near_end():
+        _leave([])
     if state is None:
         state = initial()
         start = state.step  # a branch goes on from a step of its trunk
@@ -128,7 +132,7 @@ def drive(
         recorder.begin(state)
         engine = make_engine(state)
         with _signals() as caught, _progress(run, start) as bar:
-            _advance(run, engine, recorder, files, checkpoints, checkpoint_seconds, caught, bar)
+            _advance(run, engine, recorder, files, checkpoints, limits, caught, bar)
     files.consolidate(run.attributes())
 
 
@@ -138,7 +142,7 @@ def _advance(
     recorder: Recorder,
     files: RecordFiles,
     checkpoints: Checkpoints,
-    checkpoint_seconds: float,
+    limits: Limits,
     caught: list[int],
     bar: "tqdm[Any]",
 ) -> None:
@@ -157,14 +161,14 @@ def _advance(
         if end in run.frame_steps:
             _keep_frame(run, engine.save(), recorder)
         bar.update(run.steps_per_sample)
-        last, stop = end >= run.total_steps, bool(caught)
-        if last or stop or time.monotonic() - saved >= checkpoint_seconds:
+        last, stop = end >= run.total_steps, bool(caught) or limits.near_end()
+        if last or stop or time.monotonic() - saved >= limits.checkpoint_s:
             files.append(recorder.drain())
             checkpoints.write(run, replace(engine.save(), carry=recorder.carry()))
             saved = time.monotonic()
             _report_rate(run, bar)
         if stop and not last:
-            _leave(caught[0])
+            _leave(caught)
 
 
 def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:
@@ -193,11 +197,15 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _leave(number: int) -> None:
+def _leave(caught: list[int]) -> None:
+    """End the process, with all that is done on disk."""
+    if not caught:
+        print("the time is nearly up; run again to go on from here", file=sys.stderr)
+        raise SystemExit(OUT_OF_TIME)
     print("checkpoint written; run again to go on from here", file=sys.stderr)
-    if number == signal.SIGINT:
+    if caught[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    raise SystemExit(128 + number)
+    raise SystemExit(128 + caught[0])
 
 
 def _progress(run: Run, start: int) -> "tqdm[Any]":

@@ -6,7 +6,6 @@ run's parts are joined into `record.h5` the same way. A reader never sees half a
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines.base import PARTS
-from ..model.state import sync
+from ..errors import InputError
+from ..files import seal, seal_holds, written_aside
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
@@ -57,7 +57,7 @@ HELD: dict[str, type] = {
 RAGGED = ("theta_rad", "cos_dipole")
 
 
-class RecordError(Exception):
+class RecordError(InputError):
     """A record is missing rows, doubled, or not readable."""
 
 
@@ -97,18 +97,13 @@ def join(pieces: list[Rows]) -> Rows:
 
 def write_record(path: Path, rows: Rows, attributes: Mapping[str, Any]) -> None:
     """Write rows and attributes (JSON values) to an HDF5 file, aside and then renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_aside(path) as aside:
         with h5py.File(aside, "w") as file:
             for name, values in rows.columns.items():
                 packed = {"compression": "gzip", "shuffle": True} if len(values) > 1000 else {}
                 file.create_dataset(name, data=values, **packed)
             file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
-        sync(aside)
-        aside.replace(path)
-        sync(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+        seal(aside)
 
 
 def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
@@ -118,10 +113,15 @@ def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
         RecordError: the file is not a readable record.
     """
     try:
+        # A record of before there were seals has none.
+        if seal_holds(path.read_bytes()) is False:
+            raise RecordError(f"{path}: damaged, its checksum does not match")
         with h5py.File(path, "r") as file:
             held = HELD if "window" in file else ()
             columns = {name: file[name][()] for name in (*COLUMNS, *held, *RAGGED)}
             return Rows(columns), json.loads(file.attrs["attributes"])
+    except RecordError:
+        raise
     except (OSError, KeyError, ValueError) as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
 
