@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CHARGE_SETS, TINY
+from helpers import CHARGE_SETS, TINY, tiny_point
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
@@ -12,8 +12,12 @@ from januspore.aggregates.ensemble import Ensemble
 from januspore.aggregates.paired_pulse import make as make_pairs
 from januspore.aggregates.pulse_train import make as make_train
 from januspore.aggregates.relaxation import make as make_relaxation
+from januspore.analysis.pulses import by_estimator, over_first
+from januspore.analysis.relaxation import fit_exponential
+from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import dump, open_project, point_of
 from januspore.field import branches_of, programme_of
+from januspore.model.system import build_model
 from januspore.schema import state_point
 
 PULSED = {
@@ -98,6 +102,53 @@ def test_pulses_without_memory_have_ratios_of_one(tmp_path):
     assert "pore slab tau_ps" not in content.findings
 
 
+def pulse_sums(rng, ratios, seeds=8, noise=0.15):
+    """Sums by seed and pulse: a first current of some 30 errors, later ones in ratio to it."""
+    share = rng.normal(np.concatenate([[1.0], ratios]), noise, (seeds, 1 + len(ratios)))
+    return {
+        "K_slab_e_nm": share,
+        "Cl_slab_e_nm": 0 * share,
+        "K_cell_e_nm": 5 * share,
+        "Cl_cell_e_nm": 0 * share,
+        "time_ps": np.full(share.shape, 5.0),
+    }
+
+
+def test_intervals_of_ratios_cover_as_often_as_claimed():
+    """The first, 1.0, is no memory: its intervals contain 1 at the stated rate."""
+    point = tiny_point("pulse_train")
+    recording, model = point.protocol.recording, build_model(point)
+    rng, repeats, truth = np.random.default_rng(3), 400, np.array([1.0, 3.0, 0.3])
+    covered = np.zeros(3)
+    for _ in range(repeats):
+        ratio = by_estimator(pulse_sums(rng, truth), recording, model)["pore slab"].ratio
+        covered += (ratio.low <= truth) & (truth <= ratio.high)
+    # 95 % nominal; 400 repetitions have a standard error of 1.1 %.
+    assert ((covered >= 0.91 * repeats) & (covered <= 0.98 * repeats)).all(), covered / repeats
+
+
+@pytest.mark.parametrize("amplitude", [1.9, -0.7])
+def test_the_time_of_planted_facilitation_and_depression_is_covered(amplitude):
+    delays = np.array([1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 40.0])
+    truth = 1.2 + amplitude * np.exp(-delays / 8.0)
+    rng, repeats, covered = np.random.default_rng(4), 300, 0
+
+    def fit(tables):
+        return fit_exponential(delays, over_first(tables["q"] / tables["t"]))
+
+    for k in range(repeats):
+        share = rng.normal(np.concatenate([[1.0], truth]), 0.1, (12, 11))
+        found = bootstrap({"q": share, "t": np.ones_like(share)}, fit, repeats=150, seed=k)
+        covered += bool(found.low[0] <= np.log(8.0) <= found.high[0])
+    assert 0.91 <= covered / repeats <= 0.98
+
+
+def test_one_seed_gives_neither_ratio_nor_time(tmp_path):
+    one = make_pairs(ensemble_of(tmp_path, *pairs(lambda delay: 3.0), seeds=1))
+    assert one.table.ratio.isna().all() and one.table.I0_nA.notna().all()
+    assert "one seed gives no interval" in one.findings["verdict"]
+
+
 def test_a_first_pulse_without_current_gives_no_ratio(tmp_path):
     protocol, rows = pairs(lambda delay: 1.0)
 
@@ -176,6 +227,22 @@ def test_planted_times_of_a_staircase_are_recovered(tmp_path):
         assert ((rows.tau_ps_low <= truth) & (truth <= rows.tau_ps_high)).sum() >= len(rows) - 1
     _, low, high = content.findings["tau_reverse_over_forward"]
     assert low < 7 / 3 < high and "slower" in content.findings["verdict"]
+
+
+def test_a_staircase_of_one_seed_and_an_empty_pore_have_no_time(tmp_path):
+    protocol = {"name": "staircase", "holds_V_per_nm": [0.3, 1.2], "hold_ps": 30.0}
+    one = make_relaxation(
+        ensemble_of(tmp_path, protocol, lambda p, rng: staircase_rows(p, rng, 3.0, 7.0), 1)
+    )
+
+    def empty(point, rng):
+        still = {"current_at": lambda t: 0.0, "spread_at": lambda t: 1.0}
+        return planted_rows(point, None, None, rng, waters=0, **still), []
+
+    dry = make_relaxation(ensemble_of(tmp_path, protocol | {"hold_ps": 20.0}, empty, 3))
+    for content in (one, dry):
+        assert content.table.tau_ps.isna().all() and (content.table.verdict != "resolved").all()
+        assert "not enough data" in content.findings["verdict"]
 
 
 def test_water_that_does_not_respond_has_no_time(tmp_path):
