@@ -1,5 +1,6 @@
 """From a barrier's record to its product: planted forces, parts, seeds, gaps and verdicts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.barrier import SERIES, by_window, over_seeds, summary, way_of
 from januspore.engines.base import PARTS
 from januspore.model.system import build_model
+from januspore.paper import MEMBRANES
+from januspore.report.claims import CLAIMS
+from januspore.report.collect import Made
+from januspore.report.write import comparison
 from januspore.simulate.record import Rows
 from januspore.units import VOLT_PER_NM
 
@@ -232,3 +237,47 @@ def test_the_figure_is_drawn(two_seeds, tmp_path):
     path = Path(tmp_path, "barrier.png")
     two_seeds.figure.savefig(path)
     assert path.stat().st_size > 30_000
+
+
+def made_of(content, state_point, seeds=2):
+    return Made(
+        product="barrier",
+        charge_sets=(state_point.charge_set.model_dump(),),
+        protocol=state_point.protocol.model_dump(),
+        findings=content.findings,
+        table=content.table,
+        figure=Path("barrier.png"),
+        jobs=tuple({"engine": {}, "simulated_ps": 1.0} for _ in range(seeds)),
+    )
+
+
+def test_the_report_reads_table_1(two_seeds):
+    rows = {row.quantity: row for row in comparison([made_of(two_seeds, point())])}
+
+    def verdict(name):
+        return rows[name].reading.verdict
+
+    # Planted: 5 kJ/mol of water's van der Waals part, which is the paper's, and a total of 29.
+    assert verdict("Cl- barrier at 0.7 V/nm, water's van der Waals part") == "agrees"
+    assert verdict("Cl- barrier at 0.3 V/nm, total") == "disagrees"
+    assert verdict("Cl- barrier at 0.5 V/nm, total") == "missing: this field was not held"
+    assert verdict("water's electrostatic part of the Cl- barrier with field") == "agrees"
+    assert verdict("water's van der Waals part of the Cl- barrier with field").startswith("not en")
+
+
+def test_the_report_says_where_there_is_no_barrier():
+    flat_point = point(fields_V_per_nm=[0.3, 0.7])
+    made = made_of(make(ensemble_of(flat_point, 1, NOTHING)), flat_point, 1)
+    rows = {row.quantity: row for row in comparison([made])}
+    total = rows["Cl- barrier at 0.7 V/nm, total"].reading
+    assert total.value.startswith("no barrier found") and total.verdict == "disagrees"
+    part = rows["Cl- barrier at 0.7 V/nm, membrane's part"].reading
+    assert part.verdict.startswith("not enough data")
+
+
+def test_table_1_is_of_one_membrane_and_one_ion(two_seeds):
+    made = made_of(two_seeds, point())
+    other = replace(made, charge_sets=(MEMBRANES["neutral"],))
+    potassium = replace(made, protocol=made.protocol | {"ion": "K"})
+    totals = [c for c in CLAIMS if c.quantity == "Cl- barrier at 0.3 V/nm, total"]
+    assert [totals[0].concerns(m) for m in (made, other, potassium)] == [True, False, False]

@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
+
+from ..paper import name_of
 from .collect import Made
 
 
@@ -22,7 +25,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper: where it is made, what it says, and who can judge it here."""
+    """A statement of the paper: where it is made, what it says, and who can judge it here.
+
+    `mode` is a pulse protocol's mode or a barrier's ion; `membrane` the paper's name of the only
+    charge set that it is said of. Empty: any.
+    """
 
     quantity: str
     panel: str
@@ -30,10 +37,13 @@ class Claim:
     product: str
     read: Callable[[Made], Reading]
     mode: str = ""
+    membrane: str = ""
 
     def concerns(self, made: Made) -> bool:
         """Whether a product can judge this claim."""
-        return made.product == self.product and self.mode in ("", made.protocol.get("mode"))
+        modes = ("", made.protocol.get("mode"), made.protocol.get("ion"))
+        membranes = ("", name_of(made.charge_sets[0]))
+        return made.product == self.product and self.mode in modes and self.membrane in membranes
 
 
 Triple = list[float | None]
@@ -151,6 +161,61 @@ def _train(word: str) -> Callable[[Made], Reading]:
     return read
 
 
+#: Table 1: the Cl- barrier and its parts by field in V/nm, kJ/mol.
+_TABLE_1 = {
+    0.3: {"water_vdw": 3.1, "water_electrostatic": 98.7, "membrane": -75.52, "total": 19.3},
+    0.5: {"water_vdw": 4.3, "water_electrostatic": 108.8, "membrane": -78.35, "total": 24.0},
+    0.7: {"water_vdw": 5.0, "water_electrostatic": 126.2, "membrane": -76.9, "total": 39.5},
+}
+_PART = {
+    "water_vdw": "water's van der Waals part",
+    "water_electrostatic": "water's electrostatic part",
+    "membrane": "membrane's part",
+    "total": "total",
+}
+
+
+def _triple(row: pd.Series) -> Triple:
+    return [None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high")]
+
+
+def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        table = made.table
+        rows = table[(table.quantity == "barrier") & (table.profile == "whole")]
+        rows = rows[(rows.field_V_per_nm - field).abs() < 1e-6]
+        if rows.empty:
+            return Reading("-", "missing: this field was not held")
+        own = rows[(rows.part == part) & rows.value.notna()]
+        if len(own):
+            return judge_value(_triple(own.iloc[0]), paper, "kJ/mol", made.seeds)
+        total = rows[rows.part == "total"].iloc[0]
+        if pd.isna(total.high):
+            return Reading("no value", f"not enough data: {total.statement}")
+        # A bound on the whole says nothing of one part.
+        excluded = part == "total" and total.high < paper
+        verdict = "disagrees" if excluded else "not enough data: no barrier to take apart"
+        return Reading(total.statement, verdict)
+
+    return read
+
+
+def _rises(part: str) -> Callable[[Made], Reading]:
+    def read(made: Made) -> Reading:
+        table = made.table
+        slopes = table[(table.quantity == "slope") & (table.part == part)]
+        # Between each field's own minimum and maximum, as in the paper, where there are such.
+        for way in ("own way", "common way"):
+            rows = slopes[slopes.profile == f"E > 0, {way}"]
+            if len(rows):
+                triple = _triple(rows.iloc[0])
+                found = judge_sign(triple, "kJ/mol per V/nm", made.seeds)
+                return Reading(f"{found.value}, {way}", found.verdict)
+        return Reading("no value", "not enough data: fewer than two fields of E > 0")
+
+    return read
+
+
 CLAIMS = (
     Claim("NDR onset, E > 0", "Fig. 1B", "+0.5 V/nm", "ndr", _onset("+", 0.5)),
     Claim("NDR onset, E < 0", "Fig. 1B", "-1.0 V/nm", "ndr", _onset("-", 1.0)),
@@ -192,10 +257,31 @@ CLAIMS = (
         _train("depression"),
         "depression",
     ),
+    *(
+        Claim(
+            f"Cl- barrier at {field:g} V/nm, {_PART[part]}",
+            "Table 1",
+            f"{value:g} kJ/mol",
+            "barrier",
+            _barrier(field, part, value),
+            mode="Cl",
+            membrane="MoSSe",
+        )
+        for field, parts in _TABLE_1.items()
+        for part, value in parts.items()
+    ),
+    *(
+        Claim(
+            f"{_PART[part]} of the Cl- barrier with field",
+            "Table 1",
+            "rises",
+            "barrier",
+            _rises(part),
+            mode="Cl",
+        )
+        for part in ("water_electrostatic", "water_vdw")
+    ),
 )
-
-#: What the paper shows and this package does not make yet.
-MISSING = (("Cl- barrier at 0.3, 0.5, 0.7 V/nm", "Table 1", "19.3, 24, 39.5 kJ/mol"),)
 
 #: Panel of each product's figure.
 PANELS = {
@@ -208,4 +294,5 @@ PANELS = {
     "relaxation": "Figs 2D, 3",
     "paired_pulse": "Fig. 5A",
     "pulse_train": "Figs 5B, 5C",
+    "barrier": "Table 1",
 }

@@ -10,7 +10,7 @@ import signac
 from .. import provenance
 from ..files import written_aside
 from ..paper import MEMBRANES
-from .claims import CLAIMS, MISSING, PANELS, Reading
+from .claims import CLAIMS, PANELS, Reading
 from .collect import Made, products_made, progress
 
 
@@ -69,9 +69,6 @@ def comparison(made: list[Made]) -> list[Row]:
         if not judges:
             nothing = Reading("-", f"missing: no {claim.product} made yet")
             rows.append(Row(claim.quantity, claim.panel, claim.paper, "-", nothing, "-"))
-    for quantity, panel, paper in MISSING:
-        nothing = Reading("-", "missing: not simulated by this version")
-        rows.append(Row(quantity, panel, paper, "-", nothing, "-"))
     return rows
 
 
