@@ -112,7 +112,7 @@ def assert_mean(series, expected):
 
 
 def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
-    """Fresh thermal velocities every third of a period: a thermostat that knows no memory."""
+    """Fresh thermal velocities every quarter of a period: a thermostat that knows no memory."""
     radius, x0, kt = 0.1, 0.2, BOLTZMANN * 300.0
     model = free_model(1, 0, (1.25, 1.25, 1.25), ewald_tolerance=0.1)
     nothing = np.zeros(2)
@@ -126,9 +126,9 @@ def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
     engine.set_tether(x0, radius)
     rng = np.random.default_rng(4)
     visited = []
-    for _ in range(600):
+    for _ in range(700):
         engine.load(replace(state, velocities=thermal_velocities(model, positions, 300.0, rng)))
-        engine.advance(22)
+        engine.advance(16)
         positions = engine.positions()
         state = replace(state, positions=positions)
         visited.append(positions[1])
