@@ -15,6 +15,7 @@ import numpy as np
 
 from . import engines, provenance
 from .analysis.frames import frame_sums
+from .analysis.free_ions import job_sums
 from .analysis.job import analyse_record
 from .analysis.store import write_arrays, write_json
 from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
@@ -26,7 +27,7 @@ from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import Barrier, Equilibrate, PairedPulse, Sine, StatePoint, snapshot_of
+from .schema import Barrier, Equilibrate, PairedPulse, Sine, Staircase, StatePoint, snapshot_of
 from .simulate.driver import Run, drive
 from .simulate.held import HeldIon, exchange
 from .simulate.limits import Limits
@@ -172,7 +173,10 @@ def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
 
 
 def analyse(job: Any) -> None:
-    """Reduce a job's record to `analysis.h5`, a sine's frames to `hydration.h5`; `summary.json`."""
+    """Reduce a job's record to `analysis.h5` and `summary.json`.
+
+    A sine's frames give `hydration.h5`, a staircase's `free_ions.h5`.
+    """
     point = point_of(job)
     trunk, attributes = read_record(trajectory(job) / "record.h5")
     delays = point.protocol.delays_ps if isinstance(point.protocol, PairedPulse) else []
@@ -183,5 +187,10 @@ def analyse(job: Any) -> None:
     write_arrays(Path(job.fn("analysis.h5")), sums, origin)
     if isinstance(point.protocol, Sine):
         write_arrays(Path(job.fn("hydration.h5")), frame_sums(job, point, model), origin)
+    if isinstance(point.protocol, Staircase):
+        from .engines.force_parts import ForceParts
+
+        forces = ForceParts(model, Resources.from_environment())
+        write_arrays(Path(job.fn("free_ions.h5")), job_sums(job, point, model, forces), origin)
     # The summary is written last: it is what says that the analysis is done.
     write_json(Path(job.fn("summary.json")), summary)

@@ -19,6 +19,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("paired_pulse", protocol="paired_pulse"),
     Product("pulse_train", protocol="pulse_train"),
     Product("barrier", protocol="barrier"),
+    Product("free_ion_force", protocol="staircase"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

@@ -21,6 +21,13 @@ from ..schema import Barrier, Staircase, StatePoint
 from ..simulate.observables import wrap
 from .frames import kept_frames
 
+#: Part of a hold, from its beginning, whose frames are left out: the water still turns.
+SETTLED = 0.5
+#: Bins along x of a staircase's frames, nm.
+EDGES_NM = np.round(np.linspace(-1.05, 1.05, 22), 9)
+#: Radius about the axis within which an ion counts, nm: that of a barrier's cylinder by default.
+RADIUS_NM = 0.3
+
 
 class Evaluator(Protocol):
     """What takes forces apart, such as :class:`januspore.engines.force_parts.ForceParts`."""
@@ -68,6 +75,33 @@ def held_field(programme: Programme, time_ps: float, settle_ps: float) -> float 
         if start < time_ps <= start + leaf.duration_ps + 1e-9 and isinstance(leaf, Constant):
             return leaf.field_V_per_nm if start <= time_ps - settle_ps + 1e-9 else None
     return None
+
+
+def job_sums(
+    job: Any, point: StatePoint, model: Model, forces: Evaluator
+) -> dict[str, NDArray[np.float64]]:
+    """Sums of a staircase's frames from the last part of each hold, forward and reverse pooled.
+
+    Args:
+        job: signac job of a staircase.
+        point: its state point.
+        model: its model.
+        forces: takes forces apart.
+
+    Returns:
+        What :func:`free_ion_sums` does for each species, by name such as "Cl_visits".
+    """
+    protocol = point.protocol
+    assert isinstance(protocol, Staircase)
+    frames = list(held_frames(job, point, SETTLED * protocol.hold_ps))
+    found: dict[str, NDArray] = {}
+    for ion in ("K", "Cl"):
+        ions = free_ions(protocol, model, ion)
+        sums = free_ion_sums(
+            frames, held_fields(protocol), EDGES_NM, RADIUS_NM, ions, model.box, forces
+        )
+        found |= {f"{ion}_{name}": values for name, values in sums.items()}
+    return found
 
 
 def free_ion_sums(

@@ -1,0 +1,141 @@
+"""Mean force on free ions in the frames of a staircase's holds: the paper's estimator of Table 1.
+
+Beside the `barrier` product's, where one ion is held. Free ions are seldom where the barrier is: a
+bin with fewer than `LEAST_VISITS` visited frames has no mean, and the PMF is not carried over it.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+
+from ..analysis.barrier import way_of
+from ..analysis.free_ions import EDGES_NM, conditional_means, held_fields
+from ..analysis.pmf import find_barrier, longest_stretch, trapezoid_weights, welch
+from ..analysis.statistics import LEVEL
+from ..engines.base import PARTS
+from ..schema import Staircase
+from .ensemble import Content, Ensemble
+
+LEAST_VISITS = 10
+_X = (EDGES_NM[1:] + EDGES_NM[:-1]) / 2
+_IONS = ("Cl", "K")
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Mean force by ion, field and bin of x, in parts, its PMF and what barrier there is.
+
+    Frames are taken as independent, visits of one frame as one; seeds are added up, their number
+    of visits is their weight. Intervals are Student's for the number of frames.
+    """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Staircase)
+    fields = held_fields(protocol)
+    stacked = ensemble.sums("free_ions.h5")
+    rows: list[dict[str, Any]] = []
+    findings: dict[str, Any] = {}
+    for ion in _IONS:
+        sums = {k.removeprefix(f"{ion}_"): v.sum(axis=0) for k, v in stacked.items() if _is(ion, k)}
+        means = conditional_means(sums, LEAST_VISITS)
+        for f, field in enumerate(fields):
+            more = {"ion": ion, "field_V_per_nm": float(field)}
+            rows += [more | row for row in _forces(sums, means, f)]
+            pmf, findings[f"{ion} at {field:g} V/nm"] = _pmf(sums, means, f, way_of(ion, field))
+            rows += [more | row for row in pmf]
+    table = pd.DataFrame(rows)
+    table["seeds"] = len(ensemble.jobs)
+    findings["verdict"] = _verdict(table)
+    return Content(table, _figure(ensemble, table), findings)
+
+
+def _is(ion: str, name: str) -> bool:
+    return name.startswith(f"{ion}_")
+
+
+def _forces(sums: dict[str, NDArray], means: dict[str, NDArray], f: int) -> list[dict[str, Any]]:
+    values = {name: means["force"][f, :, k] for k, name in enumerate(PARTS)}
+    errors = {name: means["force_error"][f, :, k] for k, name in enumerate(PARTS)}
+    values["sum"], errors["sum"] = means["total"][f], means["total_error"][f]
+    freedom = np.maximum(sums["visited_frames"][f] - 1, 1)
+    factor = stats.t.ppf(0.5 + LEVEL / 2, freedom)
+    return [
+        _row("mean force", part, f, k, values[part][k], factor[k] * errors[part][k], sums)
+        for part in values
+        for k in range(len(_X))
+    ]
+
+
+def _row(
+    quantity: str, part: str, f: int, k: int, value: float, half: float, sums: dict[str, NDArray]
+) -> dict[str, Any]:
+    return {
+        "quantity": quantity,
+        "part": part,
+        "x_nm": float(_X[k]),
+        "value": float(value),
+        "low": float(value - half),
+        "high": float(value + half),
+        "visits": int(sums["visits"][f, k]),
+        "visited_frames": int(sums["visited_frames"][f, k]),
+        "frames": int(sums["frames"][f]),
+    }
+
+
+def _pmf(
+    sums: dict[str, NDArray], means: dict[str, NDArray], f: int, way: int
+) -> tuple[list[dict[str, Any]], str]:
+    """PMF over the longest row of bins without a gap, and what barrier it has, in words."""
+    part = longest_stretch(np.isfinite(means["total"][f]))
+    visited = int(np.isfinite(means["total"][f]).sum())
+    if part.stop - part.start < 2:
+        return [], f"{visited} of {len(_X)} bins visited often enough, no two side by side: no PMF"
+    force, variance = means["total"][f, part], means["total_error"][f, part] ** 2
+    freedom = sums["visited_frames"][f, part] - 1
+    weights = trapezoid_weights(_X[part])
+    half = stats.t.ppf(0.5 + LEVEL / 2, welch(weights, variance, freedom))
+    half = np.where(weights.any(axis=1), half * np.sqrt(weights**2 @ variance), 0.0)
+    rows = [
+        _row("PMF", "sum", f, part.start + k, value, half[k], sums)
+        for k, value in enumerate(weights @ force)
+    ]
+    barrier = find_barrier(_X[part], force, variance, freedom, way)
+    text = f"from x = {_X[part][0]:.2f} to {_X[part][-1]:.2f} nm "
+    if not barrier.found:
+        return rows, text + f"no barrier found, below {barrier.bound_kJ_per_mol:.3g} kJ/mol"
+    share = weights[barrier.maximum] - weights[barrier.minimum]
+    error = stats.t.ppf(0.5 + LEVEL / 2, welch(share, variance, freedom))
+    error, height = error * np.sqrt(share**2 @ variance), share @ force
+    least = "at least " if barrier.open_ends else ""
+    text += f"a barrier of {least}{height:.3g} [{height - error:.3g}, {height + error:.3g}] kJ/mol"
+    return rows, text
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    forces = table[(table.quantity == "mean force") & (table.part == "sum")]
+    inside = forces[forces.x_nm.abs() < 0.3]
+    known = inside.value.notna().groupby(inside.ion).mean()
+    shares = ", ".join(f"{ion} {share:.0%}" for ion, share in known.items())
+    return f"bins within 0.3 nm of the Mo plane visited often enough for a mean: {shares}"
+
+
+def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True)
+    for column, ion in zip(axes.T, _IONS, strict=True):
+        mine = table[(table.ion == ion) & (table.part == "sum")]
+        for k, field in enumerate(sorted(mine.field_V_per_nm.unique())):
+            for axis, quantity in zip(column, ("mean force", "PMF"), strict=True):
+                rows = mine[(mine.field_V_per_nm == field) & (mine.quantity == quantity)]
+                error = [rows.value - rows.low, rows.high - rows.value]
+                style = {"color": f"C{k}", "label": f"{field:g} V/nm"}
+                axis.errorbar(rows.x_nm, rows.value, error, fmt=".-", capsize=2, **style)
+        column[0].set(title=f"free {ion}", ylabel="mean force along +x (kJ/mol/nm)")
+        column[1].set(xlabel="x (nm); Mo plane at 0", ylabel="PMF (kJ/mol)")
+        if len(mine):
+            column[0].legend(frameon=False, fontsize=8)
+    seeds = f"{len(ensemble.jobs)} seeds"
+    figure.suptitle(f"{ensemble.title}; {seeds}; bars 95 %, frames as independent", fontsize=10)
+    return figure
