@@ -43,6 +43,7 @@ from januspore.simulate.record import read_record
 from januspore.study import parse_seeds
 
 ENGINES = ("openmm", "hoomd")
+#: Quantities with their units; those whose sign or size follows the field's are not pooled.
 QUANTITIES = {
     "current, pore slab": "nA",
     "current, whole cell": "nA",
@@ -53,6 +54,7 @@ QUANTITIES = {
     "T_trans": "K",
     "T_rot": "K",
 }
+DIRECTED = ("current, pore slab", "current, whole cell", "charging current", "sigma_theta")
 #: Columns of the record that are averaged over samples as they are.
 _AVERAGED = ("water_in_pore", "water_in_bulk", "T_trans_K", "T_rot_K")
 
@@ -154,10 +156,8 @@ def _report(jobs: Mapping[str, list[Any]], options: argparse.Namespace) -> None:
 
 
 def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str, Any]]:
-    """Return a row a field and quantity: each engine, the difference, with intervals, a verdict."""
+    """Return a row a field (None: all) and quantity: each engine, the difference, a verdict."""
     first = ensembles[ENGINES[0]]
-    protocol = first.point.protocol
-    assert isinstance(protocol, Staircase)
     tables = {
         f"{name} {key}": value
         for name, ensemble in ensembles.items()
@@ -165,8 +165,10 @@ def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str,
     }
     found = bootstrap(tables, lambda drawn: _estimates(drawn, first), repeats=4000)
     rows = []
-    for f, field in enumerate(sorted(set(protocol.holds_V_per_nm))):
+    for f, field in enumerate(_groups(_holds(first))):
         for q, (quantity, unit) in enumerate(QUANTITIES.items()):
+            if field is None and quantity in DIRECTED:
+                continue
             columns = {
                 column: [float(v[k, q, f]) for v in (found.value, found.low, found.high)]
                 for k, column in enumerate((*ENGINES, "difference"))
@@ -176,27 +178,39 @@ def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str,
     return rows
 
 
+def _holds(ensemble: Ensemble) -> list[float]:
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Staircase)
+    return [*protocol.holds_V_per_nm, *protocol.holds_V_per_nm[::-1]]
+
+
+def _groups(holds: list[float]) -> dict[float | None, NDArray[np.bool_]]:
+    """Which holds have each field; under None, where there is more than one field, all holds."""
+    groups: dict[float | None, NDArray[np.bool_]] = {
+        field: np.array(holds) == field for field in sorted(set(holds))
+    }
+    return groups if len(groups) == 1 else groups | {None: np.full(len(holds), True)}
+
+
 def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
-    """Sums of each seed by field, up and down together, shape (seeds, fields, ...).
+    """Sums of each seed by group of holds (`_groups`), shape (seeds, groups, ...).
 
     The first `settle_ps` after every change of the field are left out, but for `charging_ps` and
     `charging_e_nm`, which are theirs.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Staircase)
-    sums = ensemble.sums()
-    bins = sums["time_ps"].shape[2]
+    holds, sums = _holds(ensemble), ensemble.sums()
+    sample_ps = ensemble.point.protocol.recording.sample_interval_ps
+    _, _, bins = shape = sums["time_ps"].shape
     for name in _AVERAGED:
-        sums[name] = np.stack([_binned(job, name, protocol, bins) for job in ensemble.jobs])
-    holds = [*protocol.holds_V_per_nm, *protocol.holds_V_per_nm[::-1]]
+        each = [read_record(conditions.trajectory(job) / "record.h5")[0] for job in ensemble.jobs]
+        sums[name] = sample_ps * np.stack([r[name] for r in each]).reshape(*shape, -1).sum(axis=3)
     changes = [True, *(a != b for a, b in pairwise(holds))]
-    late = np.arange(bins) * protocol.hold_ps / bins >= settle_ps - 1e-9
-    kept = np.array([late | (not change) for change in changes])
-    fields = np.array(sorted(set(holds)))
-    of_field = (np.array(holds) == fields[:, None])[:, :, None]
+    begins_ps = np.arange(bins) * sums["time_ps"][0, 0, 0]
+    kept = np.array([(begins_ps >= settle_ps - 1e-9) | (not change) for change in changes])
+    group = np.array(list(_groups(holds).values()))[:, :, None]
 
     def total(values: NDArray, bins_of_holds: NDArray) -> NDArray:
-        return np.einsum("fhb,shb...->sf...", (of_field & bins_of_holds).astype(float), values)
+        return np.einsum("ghb,shb...->sg...", (group & bins_of_holds).astype(float), values)
 
     charge = sums["K_cell_e_nm"] + sums["Cl_cell_e_nm"]
     charging = {"charging_ps": sums["time_ps"], "charging_e_nm": charge}
@@ -205,14 +219,8 @@ def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
     }
 
 
-def _binned(job: Any, column: str, protocol: Staircase, bins: int) -> NDArray:
-    rows, _ = read_record(conditions.trajectory(job) / "record.h5")
-    values = rows[column].reshape(2 * len(protocol.holds_V_per_nm), bins, -1).sum(axis=2)
-    return values * protocol.recording.sample_interval_ps
-
-
 def _estimates(drawn: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
-    """Quantities of each engine and their difference, shape (b, 3, quantities, fields)."""
+    """Quantities of each engine and their difference, shape (b, 3, quantities, groups)."""
     openmm, hoomd = (
         _quantities(
             {k.removeprefix(f"{name} "): v for k, v in drawn.items() if k.startswith(name)},
@@ -224,7 +232,7 @@ def _estimates(drawn: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
 
 
 def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
-    """In the order of `QUANTITIES`, shape (b, quantities, fields)."""
+    """In the order of `QUANTITIES`, shape (b, quantities, groups)."""
     recording, box, time = ensemble.point.protocol.recording, ensemble.model.box, sums["time_ps"]
     slab, cell = (sums[f"K_{where}_e_nm"] + sums[f"Cl_{where}_e_nm"] for where in ("slab", "cell"))
     mean = {name: sums[name] / time for name in _AVERAGED}
@@ -278,7 +286,7 @@ def _crossings(ensemble: Ensemble) -> int:
 def _text(rows: list[dict[str, Any]], ensembles: Mapping[str, Ensemble]) -> str:
     lines = [f"\n{len(ensembles[ENGINES[0]].jobs)} seeds; hoomd - openmm paired; 95 % intervals"]
     for field, group in groupby(rows, lambda row: row["field_V_per_nm"]):
-        lines.append(f"{field:g} V/nm")
+        lines.append("all fields" if field is None else f"{field:g} V/nm")
         lines += [
             f"  {row['quantity']:20s} {row['unit']:6s}"
             + "".join(f"{_shown(row[column]):28s}" for column in (*ENGINES, "difference"))
