@@ -1,0 +1,135 @@
+"""On a real SLURM: the README's commands, and a simulation that walltime, user and node stop."""
+
+import re
+import shlex
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import signac
+from slurm_controller import Slurm, missing
+from test_submit import STUDY
+from test_workflow import ROOT, copy_project, run
+
+from januspore.simulate.record import read_record
+
+pytestmark = pytest.mark.slurm
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    if missing():
+        pytest.skip(f"not installed: {', '.join(missing())}")
+    folder = tmp_path_factory.mktemp("slurm")
+    folder.chmod(0o755)
+    cluster = Slurm(folder)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def space(slurm, tmp_path, monkeypatch):
+    """A copy of the project whose commands reach the cluster."""
+    for key, value in slurm.environment.items():
+        monkeypatch.setenv(key, value)
+    return copy_project(tmp_path)
+
+
+def study(space, seeds, **keys):
+    text = STUDY.replace('"0:5"', f'"0:{seeds}"').replace("count = 5", f"count = {seeds}")
+    for key, value in keys.items():
+        text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+        assert found, key
+    (space / "studies" / "quick.toml").write_text(text)
+
+
+def jobs(space, protocol):
+    project = signac.get_project(str(space), search=False)
+    return list(project.find_jobs({"protocol.name": protocol}))
+
+
+def check_record(job):
+    """The time axis is complete and nothing is doubled."""
+    rows, _ = read_record(Path(job.fn("trajectory/record.h5")))
+    protocol = job.statepoint()["protocol"]
+    dt = protocol["dynamics"]["timestep_fs"] * 1e-3
+    every = round(protocol["recording"]["sample_interval_ps"] / dt)
+    total = round(1e3 * protocol["cycles"] / protocol["frequency_GHz"] / dt)
+    np.testing.assert_array_equal(rows["step"], np.arange(every, total + 1, every))
+
+
+def test_the_readmes_cluster_section_word_for_word(slurm, space):
+    study(space, seeds=2)
+    (block,) = [text for text in BLOCKS if "project.py submit" in text]
+    for line in block.splitlines():
+        run(space, *shlex.split(line))
+        if "submit" in line:  # "when the queue is empty"
+            slurm.drain()
+    assert len(jobs(space, "sine")) == 2
+    for job in jobs(space, "sine"):
+        check_record(job)
+    left = run(space, "python", "project.py", "submit", "--pretend")
+    assert "Submitting" not in left.stderr
+    assert list(space.glob("results/ie_curve/*/ie_curve.png"))
+
+
+class Simulation:
+    """One simulation, long enough to be stopped midway, submitted again and again."""
+
+    def __init__(self, slurm, space):
+        self.slurm, self.space = slurm, space
+        (self.job,) = jobs(space, "sine")
+
+    def submit(self, *flags):
+        """Submit and wait until it has gone on by a frame; returns SLURM's id."""
+        before = self.frames()
+        command = ("python", "project.py", "submit", "-o", "simulate", "--", *flags)
+        run(self.space, *command)
+        (job_id,) = self.slurm.queue()
+        until = time.monotonic() + 120
+        while self.frames() <= before:
+            assert not self.recorded() and time.monotonic() < until
+            time.sleep(0.2)
+        return job_id
+
+    def frames(self):
+        return max([0, *(int(path.stem) for path in self.folder("frames").glob("0*.gsd"))])
+
+    def recorded(self):
+        return self.folder("record.h5").exists()
+
+    def folder(self, name):
+        return Path(self.job.fn("trajectory"), name)
+
+
+def test_walltime_cancellation_and_a_lost_node_cost_no_row(slurm, space):
+    study(space, seeds=1, cycles=20)
+    run(space, "python", "init.py", "--study", "quick")
+    run(space, "python", "project.py", "run", "-o", "equilibrate")
+    simulation = Simulation(slurm, space)
+
+    # SLURM's shortest walltime; its signal, which reaches the script alone, comes 45 s before.
+    job_id = simulation.submit("--time=1", "--signal=B:TERM@45")
+    slurm.drain()
+    assert slurm.state(job_id) in ("FAILED", "TIMEOUT") and not simulation.recorded()
+    assert simulation.folder("checkpoint.gsd").exists()
+
+    job_id = simulation.submit()
+    slurm.query("scancel", job_id)
+    slurm.drain()
+    assert slurm.state(job_id) == "CANCELLED" and not simulation.recorded()
+
+    job_id = simulation.submit()
+    slurm.kill_node()
+    assert not simulation.recorded()
+    slurm.boot_node()
+    slurm.drain()
+    if not simulation.recorded():  # a SLURM that does not queue a lost job again
+        run(space, "python", "project.py", "submit", "-o", "simulate")
+        slurm.drain()
+    check_record(simulation.job)
+    status = run(space, "python", "project.py", "status")
+    assert re.search(r"analyse +1 ", status.stdout) and "simulate" not in status.stdout
