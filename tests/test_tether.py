@@ -91,6 +91,27 @@ def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, 
     assert tethered.potential_energy() == pytest.approx(free.potential_energy(), rel=1e-6)
 
 
+@pytest.mark.parametrize("resources", ENGINES)
+def test_dynamics_feels_this_force(resources):
+    state = settled(MODEL)
+    calm = Dynamics(timestep_fs=0.02, cutoff_nm=0.6, thermostat_tau_ps=1e6)
+    where = state.positions[ION]
+    x0, radius = where[0] + 0.3, 0.5 * np.hypot(*where[1:])
+    velocities = []
+    for tether in (None, TETHER):
+        engine = create(MODEL, state, calm, resources, tether)
+        if tether:
+            engine.set_tether(x0, radius)
+        engine.advance(10)
+        velocities.append(engine.velocities())
+    gained = velocities[1] - velocities[0]
+    force = tether_force(where, x0, radius, STIFFNESS, MODEL.box)
+    # The atom moves by 3e-6 nm meanwhile.
+    assert gained[ION] == pytest.approx(force * 2e-4 / MODEL.mass[ION], rel=1e-3)
+    others = np.arange(MODEL.n_atoms) != ION
+    assert np.abs(gained[others]).max() < 1e-3 * np.abs(gained[ION]).max()
+
+
 # --- what it does ------------------------------------------------------------------------------
 
 
