@@ -1,0 +1,23 @@
+"""The campaign of kills runs, and finds nothing lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runners", ["1", "2"])
+def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_path, runners):
+    command = [sys.executable, "benchmarks/kill_campaign.py", "--kills", "3", "--longest", "10"]
+    command += ["--study", "tests/studies/smallest.toml", "--checkpoint-seconds", "0.3"]
+    command += ["--runners", runners, "--output", str(tmp_path / "kills.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads((tmp_path / "kills.json").read_text())
+    assert told["kills"] >= 3 and told["rows"] > 0 and told["paths_checked"] > 0
+    assert (told["rows_lost"], told["rows_doubled"], told["problems"]) == (0, 0, [])
