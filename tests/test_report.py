@@ -1,12 +1,19 @@
 """The report runs on anything, and its verdicts follow from its intervals."""
 
+import re
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from test_products import make_all, planted_space, space  # noqa: F401
 
 from januspore.__main__ import main
+from januspore.aggregates import PRODUCTS
 from januspore.dataspace import open_project
+from januspore.report.charging import sentences
 from januspore.report.claims import CLAIMS, judge_sign, judge_value, more_seeds
-from januspore.report.collect import products_made
+from januspore.report.collect import Made, products_made
+from januspore.report.panels import PANELS
 from januspore.report.write import comparison, write_report
 
 
@@ -14,7 +21,54 @@ def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # n
     html, markdown = write_report(open_project(space))
     text = markdown.read_text()
     assert text.count("missing:") == len(CLAIMS)
-    assert "No product is made yet" in text and html.stat().st_size > 1000
+    assert text.count("Missing: no ") == len(PANELS) and html.stat().st_size > 1000
+    assert "Nothing to compare yet" in text
+
+
+def test_every_product_has_a_panel():
+    assert {name for panel in PANELS for name in panel.products} >= {p.name for p in PRODUCTS}
+
+
+def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  # noqa: F811
+    project = planted_space(space)
+    make_all(project, ("ndr",))
+    gallery = tmp_path / "to" / "gallery"
+    assert main(["--project", str(space), "report", "--output", str(gallery)]) == 0
+    files = sorted(p.relative_to(gallery) for p in gallery.rglob("*") if p.is_file())
+    assert {p.name for p in files} == {
+        "report.html",
+        "report.md",
+        "jobs.csv",
+        "ndr.csv",
+        "ndr.json",
+        "ndr.png",
+    }
+    assert not (space / "results" / "report.html").exists()
+    (picture,) = re.findall(r"!\[.*\]\((.*)\)", (gallery / "report.md").read_text())
+    assert (gallery / picture).is_file()
+    assert len(pd.read_csv(gallery / "jobs.csv")) == 8
+    # A bar ends a cell; one in a cell's text must not.
+    table = [t for t in (gallery / "report.md").read_text().splitlines() if t.startswith("| NDR")]
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 8 for line in table)
+
+
+def made_of(product, findings, protocol=()):
+    charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
+    nothing = pd.DataFrame()
+    return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), ())
+
+
+def test_charging_alone_is_what_the_whole_cell_shows_and_the_slab_does_not():
+    pair = {"pore slab": "no dependence", "whole cell": "fit carried"}
+    train = {"pore slab": "last pulse over first 3: facilitation", "whole cell": "not told"}
+    mode = {"mode": "facilitation"}
+    made = [made_of("paired_pulse", pair, mode), made_of("pulse_train", train, mode)]
+    alone, own = sentences(made)
+    assert "charging" in alone.lower() and "decay with the delay (Fig. 5A" in alone
+    assert own.startswith("Carried through the pore itself: facilitation (Figs 5B, 5C")
+    none = {"pore slab": "no dependence", "whole cell": "no dependence"}
+    said = sentences([made_of("paired_pulse", none, mode)])
+    assert "shows none" in said[1] and "1 of 1 features are in neither" in said[2]
 
 
 def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811

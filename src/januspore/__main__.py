@@ -1,6 +1,7 @@
 """`python -m januspore`: questions to a data space."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -84,8 +85,8 @@ def _summary(project: signac.Project, options: argparse.Namespace) -> None:
 def _report(project: signac.Project, options: argparse.Namespace) -> None:
     from .report.write import write_report
 
-    for path in write_report(project):
-        print(f"report: {path.relative_to(project.path)}")
+    for path in write_report(project, options.output):
+        print(f"report: {os.path.relpath(path, project.path)}")
 
 
 def _short(value: object) -> str:
@@ -117,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
     tell.set_defaults(command=_summary)
     report = commands.add_parser("report", help="the paper beside this data space, as one page")
+    report.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="put it there, with every product's files and the table of jobs, instead of results/",
+    )
     report.set_defaults(command=_report)
     return parser
 

@@ -282,17 +282,3 @@ CLAIMS = (
         for part in ("water_electrostatic", "water_vdw")
     ),
 )
-
-#: Panel of each product's figure.
-PANELS = {
-    "system_picture": "Fig. 1A",
-    "ie_curve": "Figs 1B, 1C, 4",
-    "ndr": "Figs 1B, 4",
-    "water_order": "Figs 2B, 2C",
-    "dipole_picture": "Fig. 2A",
-    "hydration": "not in the paper",
-    "relaxation": "Figs 2D, 3",
-    "paired_pulse": "Fig. 5A",
-    "pulse_train": "Figs 5B, 5C",
-    "barrier": "Table 1",
-}

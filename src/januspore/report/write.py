@@ -1,7 +1,9 @@
 """The page: `results/report.html`, self-contained, and the same as Markdown."""
 
 import base64
+import shutil
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import jinja2
@@ -9,9 +11,13 @@ import signac
 
 from .. import provenance
 from ..files import written_aside
-from ..paper import MEMBRANES
-from .claims import CLAIMS, PANELS, Reading
+from ..paper import MEMBRANES, in_words
+from ..paper import PANELS as PANELS_BY_MEMBRANE
+from ..results import results as job_table
+from .charging import sentences
+from .claims import CLAIMS, Reading
 from .collect import Made, products_made, progress
+from .panels import PANELS
 
 
 @dataclass(frozen=True)
@@ -26,17 +32,32 @@ class Row:
     source: str
 
 
-def write_report(project: signac.Project) -> list[Path]:
-    """Write the report of whatever is finished; returns the paths of its files."""
+def write_report(project: signac.Project, output: Path | None = None) -> list[Path]:
+    """Write the report of whatever is finished.
+
+    Args:
+        project: the data space.
+        output: a folder to take the report, every product's CSV, JSON and PNG, and the table of
+            jobs, but no trajectory: all that is worth keeping or showing of a data space. Without
+            it the report goes to `results/`, beside the products.
+
+    Returns:
+        Paths of the report's files.
+    """
     made = products_made(project)
     results = Path(project.path, "results")
-    results.mkdir(exist_ok=True)
+    folder = output or results
+    folder.mkdir(parents=True, exist_ok=True)
+    if output is not None:
+        _copy_products(made, results, output)
+        with written_aside(output / "jobs.csv") as aside:
+            job_table(project).to_csv(aside, index=False)
     content = {
-        "rows": comparison(made),
-        "figures": [(PANELS.get(m.product, ""), m) for m in made],
+        "groups": _grouped(comparison(made)),
+        "panels": [(panel, panel.found(made)) for panel in PANELS],
         "progress": progress(project),
         "membranes": _membranes(made),
-        "charging": _charging(made),
+        "charging": sentences(made),
         "code": provenance.code(),
     }
     environment = jinja2.Environment(
@@ -48,14 +69,31 @@ def write_report(project: signac.Project) -> list[Path]:
     )
     environment.filters["embedded"] = _embedded
     environment.filters["beside"] = lambda path: Path(path).relative_to(results).as_posix()
+    # A bar in a cell's text would end the cell.
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
     paths = []
     for kind in ("html", "md"):
         text = environment.get_template(f"report.{kind}.j2").render(content)
-        path = results / f"report.{kind}"
+        path = folder / f"report.{kind}"
         with written_aside(path) as aside:
             aside.write_text(text, encoding="utf-8")
         paths.append(path)
     return paths
+
+
+def _copy_products(made: list[Made], results: Path, output: Path) -> None:
+    for one in made:
+        for kind in (".csv", ".json", ".png"):
+            source = one.figure.with_suffix(kind)
+            target = output / source.relative_to(results)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with written_aside(target) as aside:
+                shutil.copyfile(source, aside)
+
+
+def _grouped(rows: list[Row]) -> list[list[Row]]:
+    """Rows of one statement together, for cells that span them."""
+    return [list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel))]
 
 
 def comparison(made: list[Made]) -> list[Row]:
@@ -72,22 +110,14 @@ def comparison(made: list[Made]) -> list[Row]:
     return rows
 
 
-def _membranes(made: list[Made]) -> list[tuple[str, str]]:
-    """What each of the paper's five membranes shows (Fig. 4: NDR and hysteresis persist)."""
+def _membranes(made: list[Made]) -> list[tuple[str, str, str]]:
+    """(membrane, panel, what it shows) of the paper's five membranes, then of any other."""
+    found = {m.charges: str(m.findings["verdict"]) for m in made if m.product == "ndr"}
     verdicts = []
     for name, charges in MEMBRANES.items():
-        found = [m for m in made if m.product == "ndr" and m.charge_sets == (charges,)]
-        verdicts.append((name, str(found[0].findings["verdict"]) if found else "missing"))
-    return verdicts
-
-
-def _charging(made: list[Made]) -> list[tuple[str, str]]:
-    """Which curves the charging of the reservoirs alone could make."""
-    return [
-        (f"{PANELS[m.product]}, {m.charges}", str(m.findings["verdict"]))
-        for m in made
-        if m.product in ("ndr", "paired_pulse", "pulse_train")
-    ]
+        words = in_words(charges)
+        verdicts.append((f"{name}: {words}", PANELS_BY_MEMBRANE[name], found.pop(words, "missing")))
+    return verdicts + [(words, "-", verdict) for words, verdict in found.items()]
 
 
 def _embedded(path: Path) -> str:

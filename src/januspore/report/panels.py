@@ -1,0 +1,83 @@
+"""The paper's figures, panel by panel, and this data space's version of each."""
+
+from dataclasses import dataclass
+
+from .collect import Made
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure of the paper: where, what it shows there, and the products that show it here."""
+
+    label: str
+    shows: str
+    products: tuple[str, ...]
+    mode: str = ""
+
+    def found(self, made: list[Made]) -> list[Made]:
+        """This data space's versions, in the order of the products."""
+        fitting = [m for m in made if self.mode in ("", m.protocol.get("mode"))]
+        return [m for product in self.products for m in fitting if m.product == product]
+
+
+PANELS = (
+    Panel(
+        "Fig. 1A",
+        "the system: a pore in the membrane between two KCl reservoirs",
+        ("system_picture",),
+    ),
+    Panel(
+        "Figs 1B, 1C",
+        "current against field, K+ and Cl- apart: NDR from +0.5 and -1.0 V/nm, "
+        "less current on the way back, a pinched loop",
+        ("ie_curve", "ndr"),
+    ),
+    Panel(
+        "Table 1",
+        "the barrier of Cl- in the NDR region and its parts, rising with field",
+        ("barrier", "free_ion_force"),
+    ),
+    Panel("Fig. 2A", "the pore's waters, dipoles along the field", ("dipole_picture",)),
+    Panel(
+        "Figs 2B, 2C",
+        "P(theta) and its width by field, forward and reverse: narrower with field "
+        "and in the reverse sweep",
+        ("water_order",),
+    ),
+    Panel(
+        "Figs 2D, 3A, 3B",
+        "sigma_theta(t) after steps of field, and its time: shorter in the forward sweep",
+        ("relaxation",),
+    ),
+    Panel("Figs 4A-4D", "I-E of other membranes: NDR and hysteresis persist", ("membranes",)),
+    Panel(
+        "Fig. 5A, facilitation",
+        "I1/I0 from 3.1 to 1.2 with the delay, 8 ps",
+        ("paired_pulse",),
+        "facilitation",
+    ),
+    Panel(
+        "Fig. 5A, depression",
+        "I1/I0 from 0.2 to 0.9 with the delay, 7.5 ps",
+        ("paired_pulse",),
+        "depression",
+    ),
+    Panel(
+        "Figs 5B, 5C, facilitation",
+        "In/I0 saturates near 4 after 10 pulses; sigma_theta through the train",
+        ("pulse_train",),
+        "facilitation",
+    ),
+    Panel(
+        "Figs 5B, 5C, depression",
+        "In/I0 decays to about 0; sigma_theta through the train",
+        ("pulse_train",),
+        "depression",
+    ),
+    Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
+)
+
+
+def label_of(made: Made) -> str:
+    """Label of the panel that a product stands for."""
+    return next((p.label for p in PANELS if made in p.found([made])), "")
