@@ -281,3 +281,20 @@ def test_table_1_is_of_one_membrane_and_one_ion(two_seeds):
     potassium = replace(made, protocol=made.protocol | {"ion": "K"})
     totals = [c for c in CLAIMS if c.quantity == "Cl- barrier at 0.3 V/nm, total"]
     assert [totals[0].concerns(m) for m in (made, other, potassium)] == [True, False, False]
+
+
+@pytest.mark.parametrize(("seeds", "extra"), [(1, 0.0), (2, 0.0), (2, 1.0), (3, 1.0), (4, 1.0)])
+def test_intervals_of_a_sum_over_windows_cover(seeds, extra):
+    """`extra`: how much seeds differ beyond their runs' own errors, window by window."""
+    rng, repeats, shape = np.random.default_rng(0), 400, (seeds, 1, 25)
+    inside = 0
+    for _ in range(repeats):
+        batches = rng.normal(0, np.sqrt(5), (5, *shape))
+        sums = {
+            "tether": batches.mean(axis=0) + extra * rng.normal(size=shape),
+            "tether_variance": batches.var(axis=0, ddof=1) / 5,
+            "tether_freedom": np.full(shape, 4.0),
+        }
+        found = over_seeds(sums, "tether").estimate(np.full(shape[1:], 0.05))
+        inside += bool(found.low <= 0 <= found.high)
+    assert 0.91 <= inside / repeats <= 0.98

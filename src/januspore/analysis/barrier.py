@@ -192,7 +192,9 @@ def over_seeds(sums: Mapping[str, NDArray], name: str) -> Means:
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = variance**2 / (within**2 / sums[f"{name}_freedom"]).sum(axis=0)
         chi2 = ((each - each.mean(axis=0)) ** 2).sum(axis=0) / (variance / n)
-    usable = np.isfinite(chi2) & (variance > 0)
+        # A variance known with few degrees of freedom is often too small: F's mean is not 1.
+        chi2 *= (freedom - 2) / freedom
+    usable = np.isfinite(chi2) & (variance > 0) & (freedom > 2)
     factor = 1.0
     if n > 1 and usable.any():
         factor = max(1.0, float(np.sqrt(chi2[usable].mean() / (n - 1))))
