@@ -89,7 +89,7 @@ class Slurm:
 
     def kill_node(self):
         """The machine is gone: SIGKILL to its daemon and to every process of its jobs."""
-        for pid in self._processes() - {self._controller.pid}:
+        for pid in self._processes() - {self._controller.pid, self._munged.pid}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.node.wait()
