@@ -298,3 +298,12 @@ def test_intervals_of_a_sum_over_windows_cover(seeds, extra):
         found = over_seeds(sums, "tether").estimate(np.full(shape[1:], 0.05))
         inside += bool(found.low <= 0 <= found.high)
     assert 0.91 <= inside / repeats <= 0.98
+
+
+def test_windows_too_far_apart_widen_the_intervals():
+    coarse = point(positions_nm=[-0.6, -0.3, -0.1, 0.15, 0.3, 0.6])
+    rows = make(ensemble_of(coarse, 2)).table
+    row = rows_of(rows, "barrier", "total_without_field", 0.3, "without field").iloc[0]
+    # The error of the few windows themselves is far smaller than what lies between them.
+    assert row.high - row.value > 2 * 2.5 * row.se_runs
+    assert row.low < 25 + 60 * 0.3 < row.high

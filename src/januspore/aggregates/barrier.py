@@ -86,10 +86,16 @@ class Profiles:
         weights[part, f, part] = rule(self.x[f, part])
         return weights
 
-    def between(self, f: int, start: int, end: int) -> NDArray:
+    def between(self, f: int, start: int, end: int, spline: bool = False) -> NDArray:
         """Weights of the PMF's rise from one window to another, shape (fields, positions)."""
-        weights = self.weights(f)
+        weights = self.weights(f, spline)
         return np.asarray(weights[end] - weights[start])
+
+    def quadrature(self, f: int) -> float:
+        """Largest difference between two points of a field's PMF that the rule makes, kJ/mol."""
+        change = self.weights(f, True) - self.weights(f)
+        gap = self.means["total"].estimate(change).value
+        return float(np.nanmax(gap) - np.nanmin(gap)) if np.isfinite(gap).any() else 0.0
 
     def mean_along(self, f: int, barrier: Barrier) -> NDArray:
         """Weights of the mean over a barrier's windows, along the field, as `between`."""
@@ -169,15 +175,17 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             "profile": profile,
         }
         if not barrier.found:
-            bound = Interval(
-                np.asarray(np.nan), np.asarray(0.0), np.asarray(barrier.bound_kJ_per_mol)
-            )
-            text = _none_found(barrier)
+            highest = barrier.bound_kJ_per_mol + profiles.quadrature(f)
+            bound = Interval(*(np.asarray(v) for v in (np.nan, 0.0, highest)))
+            text = _none_found(barrier, highest)
             yield _row("barrier", field, "total", bound, profile=profile, statement=text)
             continue
-        weights = profiles.between(f, barrier.minimum, barrier.maximum)
+        rules = [
+            profiles.between(f, barrier.minimum, barrier.maximum, spline)
+            for spline in (False, True)
+        ]
         for part in (*SHOWN, "total_without_field"):
-            found = profiles.means[part].estimate(weights)
+            found = profiles.means[part].estimate(*rules)
             own = "total" if profile == "whole" else "total_without_field"
             text = _statement(barrier, found) if part == own else ""
             yield _row("barrier", field, part, found, **ends, statement=text)
@@ -188,12 +196,11 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             yield _row(name, field, "", place, profile=profile) | {"unit": "nm"}
 
 
-def _none_found(barrier: Barrier) -> str:
+def _none_found(barrier: Barrier, highest: float) -> str:
+    text = f"no barrier found, below {highest:.3g} kJ/mol"
     if barrier.minimum == barrier.maximum:
-        return "no barrier found: the PMF falls all the way"
-    bound, chance = barrier.bound_kJ_per_mol, barrier.chance
-    rises = f"noise alone rises as much in {chance:.0%} of cases"
-    return f"no barrier found, below {bound:.3g} kJ/mol ({rises})"
+        return f"{text} (the PMF falls all the way)"
+    return f"{text} (noise alone rises as much in {barrier.chance:.0%} of cases)"
 
 
 def _statement(barrier: Barrier, found: Estimate) -> str:
@@ -233,9 +240,9 @@ def _slope_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
         for way, ends in (("own way", own), ("common way", common)):
             if len(ends) < 2:
                 continue
-            weights = _slope(profiles, ends)
+            rules = [_slope(profiles, ends, spline) for spline in (False, True)]
             for part in (*SHOWN, "total_without_field"):
-                estimate = profiles.means[part].estimate(weights)
+                estimate = profiles.means[part].estimate(*rules)
                 yield _row("slope", np.nan, part, estimate, profile=f"{label}, {way}")
 
 
@@ -256,10 +263,10 @@ def _common(profiles: Profiles, members: list[int], found: list[int]) -> dict[in
     return {f: (start, end) for f in members}
 
 
-def _slope(profiles: Profiles, ends: dict[int, tuple[int, int]]) -> NDArray:
+def _slope(profiles: Profiles, ends: dict[int, tuple[int, int]], spline: bool) -> NDArray:
     size = np.abs(profiles.fields[list(ends)])
     lever = (size - size.mean()) / ((size - size.mean()) ** 2).sum()
-    shares = [profiles.between(f, *ends[f]) for f in ends]
+    shares = [profiles.between(f, *ends[f], spline) for f in ends]
     return np.asarray(np.tensordot(lever, shares, axes=1))
 
 
@@ -273,7 +280,9 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
     found["intervals"] = total.interval_from
     found["within-run errors widened by"] = total.factor
     found["tether less sum of parts, root mean square in standard errors"] = _gap(profiles)
-    found["cubic spline less trapezoid, largest in the PMF (kJ/mol)"] = _quadrature(profiles)
+    found["cubic spline less trapezoid, largest in the PMF (kJ/mol)"] = max(
+        profiles.quadrature(f) for f in range(len(profiles.fields))
+    )
     slopes = table[
         (table.quantity == "slope") & table.part.isin(["water_electrostatic", "water_vdw"])
     ]
@@ -289,15 +298,6 @@ def _gap(profiles: Profiles) -> float:
     total, parts = profiles.means["total"], profiles.means["sum"]
     error = np.sqrt(total.variance + parts.variance)
     return float(np.sqrt(np.nanmean(((total.value - parts.value) / error) ** 2)))
-
-
-def _quadrature(profiles: Profiles) -> float:
-    total = profiles.means["total"]
-    gaps = [
-        np.abs(total.estimate(profiles.weights(f, True) - profiles.weights(f)).value)
-        for f in range(len(profiles.fields))
-    ]
-    return float(np.nanmax(gaps)) if np.isfinite(gaps).any() else float("nan")
 
 
 def _verdict(slopes: pd.DataFrame) -> str:
@@ -333,13 +333,13 @@ def _window_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
         unit = np.zeros((n, len(profiles.fields), n))
         unit[np.arange(n), f, np.arange(n)] = 1.0
         place = [{"x_nm": profiles.x[f, k], "samples": samples[f, k]} for k in range(n)]
-        for quantity, weights, parts in (
-            ("mean force", unit, _FORCES),
-            ("PMF", profiles.weights(f), _FORCES),
-            ("cos_dipole", unit, ("cosine",)),
+        for quantity, rules, parts in (
+            ("mean force", (unit,), _FORCES),
+            ("PMF", (profiles.weights(f), profiles.weights(f, True)), _FORCES),
+            ("cos_dipole", (unit,), ("cosine",)),
         ):
             for part in parts:
-                found = profiles.means[part].estimate(weights)
+                found = profiles.means[part].estimate(*rules)
                 for k in range(n):
                     yield _row(quantity, field, part, _at(found, k), **place[k])
         for k, width in enumerate(circular_std(theta[f])):

@@ -134,8 +134,11 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
                 axis.errorbar(rows.x_nm, rows.value, error, fmt=".-", capsize=2, **style)
         column[0].set(title=f"free {ion}", ylabel="mean force along +x (kJ/mol/nm)")
         column[1].set(xlabel="x (nm); Mo plane at 0", ylabel="PMF (kJ/mol)")
-        if len(mine):
+        if mine.value.notna().any():
             column[0].legend(frameon=False, fontsize=8)
+        else:
+            middle = {"ha": "center", "transform": column[0].transAxes}
+            column[0].text(0.5, 0.5, "no bin visited often enough", **middle)
     seeds = f"{len(ensemble.jobs)} seeds"
     figure.suptitle(f"{ensemble.title}; {seeds}; bars 95 %, frames as independent", fontsize=10)
     return figure

@@ -152,11 +152,13 @@ class Means:
         """Means less a constant's: the applied field's share of a window has no error."""
         return replace(self, each=self.each - other.each)
 
-    def estimate(self, weights: NDArray) -> Estimate:
+    def estimate(self, weights: NDArray, other_rule: NDArray | None = None) -> Estimate:
         """Estimate sums over all windows with given weights.
 
         Args:
             weights: shape (..., fields, positions); a NaN makes the estimate NaN.
+            other_rule: the same integral's weights by another quadrature. The interval, not the
+                standard errors, is widened by the difference: what windows too far apart hide.
         """
         per_seed = _weighted(weights[..., None, :, :], self.each)
         value = per_seed.mean(axis=-1)
@@ -170,6 +172,8 @@ class Means:
         tail = 0.5 + LEVEL / 2
         many = n >= MANY_SEEDS
         half = stats.t.ppf(tail, n - 1) * seeds if many else stats.t.ppf(tail, freedom) * runs
+        if other_rule is not None:
+            half = half + np.abs(_weighted(other_rule - weights, self.value))
         return Estimate(value, value - half, value + half, runs, seeds)
 
 
