@@ -12,7 +12,15 @@ from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
-from januspore.analysis.orientation import CENTRES, circular_std, gaussian_std, histogram, turned
+from januspore.analysis.orientation import (
+    CENTRES,
+    circular_std,
+    density,
+    gaussian_fit,
+    gaussian_std,
+    histogram,
+    turned,
+)
 from januspore.conditions import is_analysed
 from januspore.dataspace import init_command, open_project, point_of
 from januspore.errors import InputError
@@ -102,6 +110,8 @@ def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(
     assert rows.sigma_theta_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.1)
     assert rows.sigma_fit_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.2)
     found = dict((p, f) for _, p, f in findings(project))["water_order"]
+    # The field's own direction is 0.
+    assert rows.mu_fit_rad.to_numpy() == pytest.approx(0, abs=0.1)
     value, low, high = found["narrowing_rad"]
     assert low < truth.iloc[0] - truth.iloc[-1] < high
     assert value == pytest.approx(truth.iloc[0] - truth.iloc[-1], abs=0.1)
@@ -213,6 +223,8 @@ def test_widths_of_a_known_distribution():
         assert counts.sum() == len(theta)
         assert circular_std(counts)[0] == pytest.approx(sigma, abs=0.01)
         assert gaussian_std(counts)[0] == pytest.approx(sigma, abs=0.02)
+        assert gaussian_fit(counts)[0, 0] == pytest.approx(mu, abs=0.02)
+        assert density(counts).sum() * 2 * np.pi / len(CENTRES) == pytest.approx(1)
 
 
 def test_turning_a_histogram_moves_angles_by_pi():

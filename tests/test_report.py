@@ -29,6 +29,16 @@ def test_every_product_has_a_panel():
     assert {name for panel in PANELS for name in panel.products} >= {p.name for p in PRODUCTS}
 
 
+def test_other_membranes_are_folded_away(space):  # noqa: F811
+    project = planted_space(space)
+    project = planted_space(space, "--charges", "Mo=1.18,S=-0.59")
+    make_all(project, ("ndr",))
+    html, markdown = write_report(project)
+    head, folded = html.read_text().split("<details>")
+    assert "ndr of MoSSe" in head and "ndr of MoS2" not in head and "ndr of MoS2" in folded
+    assert markdown.read_text().count("![ndr") == 2
+
+
 def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  # noqa: F811
     project = planted_space(space)
     make_all(project, ("ndr",))

@@ -31,7 +31,7 @@ def name_of(charge_set: Mapping[str, Any]) -> str:
 
 def in_words(charge_set: Mapping[str, Any]) -> str:
     """A charge set in words, such as "MoSSe (Mo +1.06, S -0.61, Se -0.45 e)"."""
-    charges = [f"{k} {v:+g}" for k, v in charge_set.items() if k != "material"]
+    charges = [f"{k} {v:+g}" if v else f"{k} 0" for k, v in charge_set.items() if k != "material"]
     return f"{charge_set['material']} ({', '.join(charges)} e)"
 
 

@@ -1,5 +1,6 @@
 """An ensemble's inputs, and how what is computed of them is written with its provenance."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -53,6 +55,13 @@ class Content:
     table: pd.DataFrame
     figure: Figure
     findings: dict[str, Any] = field(default_factory=dict)
+
+
+def say(axis: Axes, text: str) -> None:
+    """Write in the middle of an empty plot why it is empty."""
+    lines = textwrap.fill(text, 36)
+    axis.text(0.5, 0.5, lines, ha="center", va="center", fontsize=9, transform=axis.transAxes)
+    axis.set(xticks=[], yticks=[])
 
 
 def write(

@@ -11,7 +11,7 @@ from ..analysis.pulses import Pulses, by_estimator, over_first
 from ..analysis.relaxation import exponential, fit_exponential
 from ..analysis.statistics import bootstrap
 from ..schema import PairedPulse
-from .ensemble import Content, Ensemble
+from .ensemble import Content, Ensemble, say
 
 _ESTIMATORS = ("pore slab", "whole cell")
 
@@ -107,7 +107,7 @@ def _figure(
             error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
             axis.errorbar(rows.delay_ps, rows.ratio, error, fmt="o", capsize=3)
         else:
-            axis.text(0.5, 0.5, rows.flag.iloc[0], ha="center", transform=axis.transAxes, wrap=True)
+            say(axis, rows.flag.iloc[0])
         if f"{estimator} tau_ps" in findings:
             t = np.linspace(rows.delay_ps.min(), rows.delay_ps.max(), 200)
             tau = findings[f"{estimator} tau_ps"][0]

@@ -16,7 +16,7 @@ from ..analysis import VERSION
 from ..conditions import is_analysed, read_summary
 
 #: Of a product's files; raise it when their form changes, and they are made again.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

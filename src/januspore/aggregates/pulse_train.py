@@ -12,7 +12,7 @@ from ..analysis.pulses import Pulses, by_estimator, train_pulses
 from ..analysis.statistics import Interval, bootstrap
 from ..field import programme_of
 from ..schema import PulseTrain
-from .ensemble import Content, Ensemble
+from .ensemble import Content, Ensemble, say
 
 _ESTIMATORS = ("pore slab", "whole cell")
 
@@ -96,7 +96,7 @@ def _figure(
             error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
             axis.errorbar(rows.pulse, rows.ratio, error, fmt="o", ms=3, capsize=2)
         else:
-            axis.text(0.5, 0.5, rows.flag.iloc[0], ha="center", transform=axis.transAxes, wrap=True)
+            say(axis, rows.flag.iloc[0])
         axis.set(xlabel="pulse", ylabel="In / I0", title=estimator)
     leaves = list(programme_of(protocol).leaves())
     middle = np.array([start + leaf.duration_ps / 2 for start, leaf in leaves])

@@ -4,16 +4,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.orientation import BINS, CENTRES, circular_std, gaussian_std, turned
+from ..analysis.orientation import (
+    CENTRES,
+    circular_std,
+    density,
+    gaussian,
+    gaussian_fit,
+    gaussian_std,
+    turned,
+)
 from ..analysis.sine import branch_of_phase
 from ..analysis.statistics import Interval, bootstrap
 from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
+_COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
 #: Resamples of the fitted width, which is slow; only where both signs are pooled.
 _FITS = 30
 
@@ -39,7 +49,8 @@ def make(ensemble: Ensemble) -> Content:
         "alignment_gain": _triple(_alignment_gain(both)),
         "verdict": _verdict(found["fall of sigma_theta with field"]),
     }
-    return Content(table, _figure(ensemble, table, both, amplitude), findings)
+    by_branch = {b: _pooled(sums, groups[b, "both"])["theta"] for b in _COLORS}
+    return Content(table, _figure(ensemble, table, by_branch), findings)
 
 
 def changes(ensemble: Ensemble) -> dict[str, Interval]:
@@ -107,6 +118,7 @@ def _frame(
         "water_samples": tables["waters"].sum(axis=0).astype(int),
         "seeds": len(tables["waters"]),
     }
+    columns["mu_fit_rad"] = gaussian_fit(tables["theta"].sum(axis=0))[:, 0]
     fits = _FITS if sign == "both" else 0
     intervals = {
         "sigma_theta_rad": bootstrap(tables, lambda t: circular_std(t["theta"])),
@@ -170,28 +182,47 @@ def _verdict(narrower: Interval) -> str:
     return text + "not enough data to tell from no change"
 
 
-def _figure(
-    ensemble: Ensemble, table: pd.DataFrame, both: dict[str, NDArray], amplitude: float
-) -> Figure:
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    density = both["theta"].sum(axis=0)
-    density = density / np.maximum(density.sum(axis=1, keepdims=True), 1) * BINS / (2 * np.pi)
-    for k in range(0, WINDOWS, 2):
-        low, high = k * amplitude / WINDOWS, (k + 1) * amplitude / WINDOWS
-        left.plot(np.degrees(CENTRES), density[k], label=f"{low:.1f}-{high:.1f} V/nm")
-    left.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")
-    left.legend(frameon=False, fontsize=8)
-    for branch, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
+def _figure(ensemble: Ensemble, table: pd.DataFrame, by_branch: dict[str, NDArray]) -> Figure:
+    figure = Figure(figsize=(11, 7.6), layout="constrained")
+    axes = figure.subplots(2, 2)
+    top = 0.0
+    for axis, (branch, theta) in zip(axes[0], by_branch.items(), strict=True):
         rows = table[(table.branch == branch) & (table.sign == "both")]
-        for axis, name in ((middle, "sigma_theta_rad"), (right, "cos_dipole")):
+        top = max(top, _distributions(axis, rows, theta.sum(axis=0)))
+        axis.set_title(branch, fontsize=10)
+    for axis in axes[0]:
+        axis.set_ylim(0, 1.05 * top or 1.0)
+    for branch, color in _COLORS.items():
+        rows = table[(table.branch == branch) & (table.sign == "both")]
+        for axis, name in zip(axes[1], ("sigma_theta_rad", "cos_dipole"), strict=True):
             error = [rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]]
             axis.errorbar(
                 rows.field_V_per_nm, rows[name], error, color=color, capsize=3, label=branch
             )
-        middle.plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
-    middle.set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
-    right.set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
-    middle.legend(frameon=False)
-    figure.suptitle(f"{ensemble.title}; {len(ensemble.jobs)} seeds, bars 95 %", fontsize=10)
+        axes[1, 0].plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
+    axes[1, 0].set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
+    axes[1, 1].set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
+    axes[1, 0].legend(frameon=False)
+    figure.suptitle(
+        f"{ensemble.title}; {len(ensemble.jobs)} seeds, bars 95 %; widths in rad, model-free "
+        "(of the dashed Gaussian fit)",
+        fontsize=10,
+    )
     return figure
+
+
+def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray) -> float:
+    """P(theta) of every other window with its Gaussian; returns the largest density."""
+    degrees = np.degrees(CENTRES)
+    for k, (_, row) in list(enumerate(rows.iterrows()))[::2]:
+        window = f"{row.window_low_V_per_nm:.1f}-{row.window_high_V_per_nm:.1f} V/nm"
+        label = f"{window}: {row.sigma_theta_rad:.2f} ({row.sigma_fit_rad:.2f})"
+        (line,) = axis.plot(degrees, density(theta[k]), drawstyle="steps-mid", lw=1, label=label)
+        if np.isfinite(row.sigma_fit_rad):
+            # The nearest image of each angle: a fitted peak may lie across +-180 degrees.
+            away = np.mod(CENTRES - row.mu_fit_rad + np.pi, 2 * np.pi) - np.pi
+            fit = gaussian(away, 0.0, row.sigma_fit_rad)
+            axis.plot(degrees, fit, color=line.get_color(), ls="--", lw=1)
+    axis.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")
+    axis.legend(frameon=False, fontsize=8)
+    return float(density(theta[::2]).max())

@@ -44,8 +44,8 @@ def circular_std(counts: NDArray) -> NDArray[np.float64]:
         return np.sqrt(-2.0 * np.log(np.minimum(np.abs(resultant(counts)), 1.0)))
 
 
-def gaussian_std(counts: NDArray) -> NDArray[np.float64]:
-    """Width of the normalised Gaussian fitted to P(theta) as in the paper (Fig. 2B), rad.
+def gaussian_fit(counts: NDArray) -> NDArray[np.float64]:
+    """Normalised Gaussian fitted to P(theta) as in the paper (Fig. 2B).
 
     The fit is centred on the circular mean first, so a peak near +-pi is not cut in two.
 
@@ -53,27 +53,40 @@ def gaussian_std(counts: NDArray) -> NDArray[np.float64]:
         counts: histograms, shape (..., BINS).
 
     Returns:
-        sigma_theta, shape (...); NaN for a histogram that is empty or that no Gaussian fits.
+        mu and sigma_theta in rad, shape (..., 2); NaN for a histogram that is empty or that no
+        Gaussian fits.
     """
     flat = counts.reshape(-1, BINS)
-    return np.array([_fit(row) for row in flat]).reshape(counts.shape[:-1])
+    return np.array([_fit(row) for row in flat]).reshape(*counts.shape[:-1], 2)
 
 
-def _gaussian(theta: NDArray, mu: float, sigma: float) -> NDArray:
+def gaussian_std(counts: NDArray) -> NDArray[np.float64]:
+    """Width of the fitted Gaussian, rad, shape (...); see :func:`gaussian_fit`."""
+    return gaussian_fit(counts)[..., 1]
+
+
+def density(counts: NDArray) -> NDArray[np.float64]:
+    """P(theta) of histograms, 1/rad, shape (..., BINS)."""
+    total = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+    return counts / total * BINS / (2 * np.pi)
+
+
+def gaussian(theta: NDArray, mu: float, sigma: float) -> NDArray:
+    """Normalised Gaussian, 1/rad, shape of `theta`."""
     return np.exp(-0.5 * ((theta - mu) / sigma) ** 2) / (np.sqrt(2 * np.pi) * abs(sigma))
 
 
-def _fit(counts: NDArray) -> float:
-    total = counts.sum()
-    if total < BINS / 4:
-        return float("nan")
+def _fit(counts: NDArray) -> tuple[float, float]:
+    if counts.sum() < BINS / 4:
+        return float("nan"), float("nan")
     shift = BINS // 2 - int(np.round((np.angle(resultant(counts)) + np.pi) / (2 * np.pi) * BINS))
-    density = np.roll(counts, shift) / total * BINS / (2 * np.pi)
+    centred = density(np.roll(counts, shift))
     start = float(np.clip(circular_std(counts), 0.1, 2.0))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
-            (_, sigma), _ = curve_fit(_gaussian, CENTRES, density, p0=(0.0, start), maxfev=400)
+            (mu, sigma), _ = curve_fit(gaussian, CENTRES, centred, p0=(0.0, start), maxfev=400)
     except RuntimeError:
-        return float("nan")
-    return float(abs(sigma))
+        return float("nan"), float("nan")
+    mu -= shift * 2 * np.pi / BINS
+    return float(np.mod(mu + np.pi, 2 * np.pi) - np.pi), float(abs(sigma))

@@ -19,6 +19,12 @@ class Panel:
         fitting = [m for m in made if self.mode in ("", m.protocol.get("mode"))]
         return [m for product in self.products for m in fitting if m.product == product]
 
+    def split(self, made: list[Made]) -> tuple[list[Made], list[Made]]:
+        """Those of the first membrane, and those of all others, which a page may fold away."""
+        found = self.found(made)
+        first = [m for m in found if m.charge_sets == found[0].charge_sets]
+        return first, [m for m in found if m.charge_sets != found[0].charge_sets]
+
 
 PANELS = (
     Panel(

@@ -54,7 +54,7 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
             job_table(project).to_csv(aside, index=False)
     content = {
         "groups": _grouped(comparison(made)),
-        "panels": [(panel, panel.found(made)) for panel in PANELS],
+        "panels": [(panel, *panel.split(made)) for panel in PANELS],
         "progress": progress(project),
         "membranes": _membranes(made),
         "charging": sentences(made),
