@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .analysis import VERSION
-from .dataspace import ensemble_of, parent_in, point_of
+from .dataspace import ensemble_of, parent_in, point_of, protocol_name, snapshots_of
 from .schema import Equilibrate, StatePoint, snapshot_of
 
 #: Protocols that are one field programme, besides `equilibrate`.
@@ -18,17 +18,18 @@ PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train", "barrier")
 
 def relaxes(job: Any) -> bool:
     """Whether a job is an equilibration, which other jobs start from."""
-    return bool(job.cached_statepoint["protocol"]["name"] == "equilibrate")
+    return bool(protocol_name(job) == "equilibrate")
 
 
 def is_driven(job: Any) -> bool:
     """Whether a job is simulated under a field programme."""
-    return job.cached_statepoint["protocol"]["name"] in PROGRAMMES
+    return protocol_name(job) in PROGRAMMES
 
 
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
-    delays = job.cached_statepoint["protocol"].get("delays_ps", ())
+    name = protocol_name(job)  # first, as it says what is wrong with a state point
+    delays = job.cached_statepoint["protocol"]["delays_ps"] if name == "paired_pulse" else ()
     return _is_joined(trajectory(job)) and all(
         _is_joined(branch(job, k)) for k in range(len(delays))
     )
@@ -44,7 +45,7 @@ def is_equilibrated(job: Any) -> bool:
         return False
     protocol = point_of(job).protocol
     assert isinstance(protocol, Equilibrate)
-    steps = snapshot_steps(protocol, job.doc.get("snapshots", 1))
+    steps = snapshot_steps(protocol, snapshots_of(job))
     return all(frame(job, step).exists() for step in steps)
 
 
@@ -126,7 +127,7 @@ def start_frame(job: Any, point: StatePoint) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
     assert not isinstance(point.protocol, Equilibrate)
     seed = point.seed % point.protocol.equilibration.count
-    parent_id, parent = parent_in(ensemble_of(job.cached_statepoint), seed)
+    parent_id, parent = parent_in(ensemble_of(job), seed)
     assert isinstance(parent.protocol, Equilibrate)
     index = snapshot_of(point)
     step = snapshot_steps(parent.protocol, index + 1)[index]

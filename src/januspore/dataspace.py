@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import signac
+from signac.errors import JobsCorruptedError
 from signac.job import calc_id
 
 from .errors import InputError
@@ -18,6 +19,8 @@ from .field import simulated_ps
 from .schema import Equilibrate, StatePoint, parent_of, snapshot_of, state_point, with_seed
 from .study import check_seeds, load_study, parse_charges, parse_seeds
 
+#: What the jobs of one ensemble share.
+_ENSEMBLE = ("charge_set", "protocol")
 _CONFIG = (
     "# signac's project configuration; .signac/config is a link to this file.\nschema_version = 2\n"
 )
@@ -41,19 +44,53 @@ def point_of(job: Any) -> StatePoint:
     Raises:
         InputError: the job's state point is not of this package's schema.
     """
-    data = job.cached_statepoint
+    data = _statepoint(job)
+    if data.keys() == StatePoint.model_fields.keys():
+        return with_seed(_recipe(ensemble_of(job)), data["seed"], f"job {job.id}")
+    return state_point(dict(data), f"job {job.id}")
+
+
+def protocol_name(job: Any) -> str:
+    """Return the name of a job's protocol; the rest of its state point is not looked at.
+
+    Raises:
+        InputError: it has none.
+    """
     try:
-        if data.keys() == StatePoint.model_fields.keys():
-            return with_seed(_recipe(ensemble_of(data)), data["seed"])
-    except (InputError, TypeError):
-        pass
-    return state_point(job.statepoint(), f"job {job.id}")  # says which job and key are wrong
+        return str(_statepoint(job)["protocol"]["name"])
+    except (KeyError, TypeError):
+        return point_of(job).protocol.name
 
 
-def ensemble_of(statepoint: Mapping[str, Any]) -> str:
-    """Everything of a state point but its seed, as one string; equal for one ensemble's jobs."""
-    kept = {key: statepoint[key] for key in ("charge_set", "protocol")}
-    return json.dumps(kept, sort_keys=True, default=_builtin)
+def ensemble_of(job: Any) -> str:
+    """Everything of a state point but its seed, as one string; equal for one ensemble's jobs.
+
+    Raises:
+        InputError: the job's state point is not of this package's schema.
+    """
+    data = _statepoint(job)
+    try:
+        ensemble = as_text(data, *_ENSEMBLE)
+        _recipe(ensemble)
+    except (InputError, KeyError, TypeError):
+        state_point(dict(data), f"job {job.id}")  # says which job and key are wrong
+        raise
+    return ensemble
+
+
+def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
+    """Parts of a state point as one string, equal where they are equal."""
+    return json.dumps({k: statepoint[k] for k in keys}, sort_keys=True, default=_builtin)
+
+
+def _statepoint(job: Any) -> Mapping[str, Any]:
+    try:
+        data = job.cached_statepoint
+    except (JobsCorruptedError, OSError, ValueError, TypeError):
+        data = None
+    if not isinstance(data, Mapping):
+        raise InputError(f"job {job.id}: its {job.FN_STATE_POINT} is damaged")
+    return data
 
 
 def _builtin(value: Any) -> Any:
@@ -82,6 +119,42 @@ def parent_in(ensemble: str, seed: int) -> tuple[str, StatePoint]:
 
 def _job_id(point: StatePoint) -> str:
     return str(calc_id(dump(point)))
+
+
+def snapshots_of(job: Any) -> int:
+    """Return how many snapshots an equilibration keeps, as `init.py` wrote to its document.
+
+    Raises:
+        InputError: the document cannot be read, or says something else.
+    """
+    number = _document(job).get("snapshots", 1)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31:
+        raise InputError(
+            f"job {job.id}: snapshots = {number!r} in its document: must be a whole number from 1"
+        )
+    return number
+
+
+def engine_of(job: Any) -> dict[str, Any]:
+    """Return what a job's document says of its engine, empty before it is begun.
+
+    Raises:
+        InputError: the document cannot be read, or says something else.
+    """
+    engine = _document(job).get("engine", {})
+    if not isinstance(engine, dict) or (engine and not isinstance(engine.get("name"), str)):
+        raise InputError(f"job {job.id}: engine = {engine!r} in its document: no engine's record")
+    return engine
+
+
+def _document(job: Any) -> dict[str, Any]:
+    try:
+        document = job.doc()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT} is damaged: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT} is damaged: not a table")
+    return document
 
 
 def dump(point: StatePoint) -> dict[str, Any]:
@@ -139,19 +212,19 @@ def carry_out(project: signac.Project, todo: Plan) -> None:
             continue
         job = project.open_job(dump(point)).init()
         wanted = todo.snapshots.get(job_id, 1)
-        if relaxes and job.doc.get("snapshots", 0) < wanted:
+        if relaxes and (job_id in todo.new or snapshots_of(job) < wanted):
             job.doc["snapshots"] = wanted
 
 
 def _check_seed_width(project: signac.Project, points: list[StatePoint]) -> None:
     groups: dict[str, list[int]] = {}
     for point in points:
-        groups.setdefault(ensemble_of(dump(point)), []).append(point.seed)
+        groups.setdefault(as_text(dump(point), *_ENSEMBLE), []).append(point.seed)
     if groups:
         for job in project:
-            sweep = ensemble_of(job.cached_statepoint)
+            sweep = ensemble_of(job)
             if sweep in groups:
-                groups[sweep].append(job.cached_statepoint["seed"])
+                groups[sweep].append(point_of(job).seed)
     for seeds in groups.values():
         check_seeds(seeds, "seed")
 

@@ -24,6 +24,12 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def clear_litter(folder: Path) -> None:
+    """Remove what killed writers left aside; only the holder of the folder's lock may."""
+    for aside in folder.rglob(".*.tmp"):
+        aside.unlink(missing_ok=True)
+
+
 _SEAL = b"\njanuspore sha256 "
 
 

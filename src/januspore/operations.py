@@ -19,10 +19,11 @@ from .analysis.free_ions import job_sums
 from .analysis.job import analyse_record
 from .analysis.store import write_arrays, write_json
 from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
-from .dataspace import parent_job, point_of
+from .dataspace import engine_of, parent_job, point_of, snapshots_of
 from .engines import Engine, Resources
-from .errors import InputError, StoppedError
+from .errors import InputError, told_in_one_line
 from .field import branches_of, programme_of, simulated_ps
+from .files import clear_litter
 from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
@@ -49,13 +50,13 @@ def simulate(job: Any, threads: int = 1) -> None:
         InputError: the job was begun with another engine, or its files are damaged.
         StoppedError: the disk is full, or the system blew up.
     """
+    _alone(job, partial(_simulate, job, threads))
+
+
+def _alone(job: Any, work: Callable[[], None]) -> None:
     try:
-        with locked(trajectory(job)):
-            _simulate(job, threads)
-    except (OSError, FloatingPointError) as error:
-        raise StoppedError(
-            f"job {job.id}: {' '.join(str(error).split())}; all up to its last checkpoint is kept"
-        ) from error
+        with told_in_one_line(f"job {job.id}"), locked(trajectory(job)):
+            work()
     except Busy as error:
         print(f"job {job.id[:8]} passed over: {error}", file=sys.stderr)
 
@@ -65,7 +66,7 @@ def _simulate(job: Any, threads: int) -> None:
     model = build_model(point)
     resources, limits = Resources.from_environment(threads), Limits.from_environment()
     _lock_engine(job, engines.choose(resources.engine))
-    snapshots = job.doc.get("snapshots", 1)
+    snapshots = snapshots_of(job)
     run = Run(
         folder=trajectory(job),
         owner=job.id,
@@ -118,11 +119,11 @@ def _drive_branches(
 
 
 def _lock_engine(job: Any, name: str) -> None:
-    locked = job.doc.get("engine", {}).get("name", name)
-    if locked != name:
+    begun = engine_of(job).get("name", name)
+    if begun != name:
         raise InputError(
-            f"job {job.id}: begun with engine {locked!r}, asked to go on with {name!r}; one "
-            f"trajectory never mixes engines (JANUSPORE_ENGINE={locked} goes on)"
+            f"job {job.id}: begun with engine {begun!r}, asked to go on with {name!r}; one "
+            f"trajectory never mixes engines (JANUSPORE_ENGINE={begun} goes on)"
         )
 
 
@@ -175,8 +176,14 @@ def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
 def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
-    A sine's frames give `hydration.h5`, a staircase's `free_ions.h5`.
+    A sine's frames give `hydration.h5`, a staircase's `free_ions.h5`. A job that another process
+    is at is passed over.
     """
+    _alone(job, partial(_analyse, job))
+
+
+def _analyse(job: Any) -> None:
+    clear_litter(Path(job.path))
     point = point_of(job)
     trunk, attributes = read_record(trajectory(job) / "record.h5")
     delays = point.protocol.delays_ps if isinstance(point.protocol, PairedPulse) else []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .dataspace import engine_of
 from .schema import StatePoint
 
 _PACKAGES = ("numpy", "scipy", "signac", "signac-flow", "gsd", "freud-analysis")
@@ -27,7 +28,7 @@ def of_job(job: Any, point: StatePoint) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "state_point": point.model_dump(mode="json"),
-        "engine": job.doc().get("engine", {}),
+        "engine": engine_of(job),
         "code": code(),
     }
 

@@ -1,6 +1,7 @@
 """Results by state point, as pandas tables."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,10 @@ def parse_filter(words: list[str]) -> dict[str, Any]:
 
 
 def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
-    found = list(project.find_jobs(dict(where)))
+    try:
+        found = list(project.find_jobs(dict(where)))
+    except (KeyError, TypeError, ValueError, re.error) as error:  # of an operator, as {"$in": 3}
+        raise InputError(f"{dict(where)}: not a question that signac can answer: {error}") from None
     if where and not found:
         known = {key for job in project for key, _ in _flat(job.cached_statepoint)}
         for key in where:

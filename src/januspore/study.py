@@ -84,13 +84,15 @@ def load_study(name: str, folder: Path = Path("studies")) -> Study:
         InputError: there is no such study, or a key of it is not usable.
     """
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
-    if not path.is_file():
+    if (not name.endswith(".toml") and path.parent != folder) or not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise InputError(f"study = {name!r}: no file {path}; studies here: {known}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
     return _study(path, table)
 
 
@@ -146,7 +148,8 @@ def _with_shared(protocol: dict[str, Any], table: dict[str, Any]) -> dict[str, A
         if key not in table or (key == "equilibration" and merged.get("name") == "equilibrate"):
             continue
         own = merged.get(key, {})
-        merged[key] = {**table[key], **own} if isinstance(own, dict) else own
+        both = isinstance(own, dict) and isinstance(table[key], dict)
+        merged[key] = {**table[key], **own} if both else own or table[key]
     return merged
 
 
@@ -194,7 +197,10 @@ def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
             seeds: list[int] = []
             for part in value.split(","):
                 first, colon, last = part.partition(":")
-                seeds += range(int(first), int(last)) if colon else [int(first)]
+                more = range(int(first), int(last)) if colon else [int(first)]
+                if len(more) > SEED_WIDTH:
+                    raise ValueError
+                seeds += more
         elif isinstance(value, bool):
             raise ValueError
         else:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import provenance
 from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
-from ..dataspace import point_of
+from ..dataspace import engine_of, point_of
 from ..files import written_aside
 from ..model.system import Model, build_model
 from ..paper import in_words
@@ -78,7 +78,6 @@ def write(
         ensembles: what it was made of, of one protocol.
         content: what was computed.
     """
-    files["json"].parent.mkdir(parents=True, exist_ok=True)
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
     with written_aside(files["png"]) as aside:
@@ -111,5 +110,5 @@ def _job(job: Any) -> dict[str, Any]:
         "id": job.id,
         "seed": job.statepoint["seed"],
         "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
-        "engine": job.doc().get("engine", {}),
+        "engine": engine_of(job),
     }

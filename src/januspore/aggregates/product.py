@@ -7,13 +7,18 @@ makes it (see `januspore.aggregates.ensemble`) is only imported to run it.
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..analysis import VERSION
-from ..conditions import is_analysed, read_summary
+from ..conditions import is_analysed, rows_analysed
+from ..dataspace import as_text, ensemble_of, protocol_name
+from ..errors import told_in_one_line
+from ..files import clear_litter
+from ..simulate.lock import Busy, locked
 
 #: Of a product's files; raise it when their form changes, and they are made again.
 FORMAT = 3
@@ -35,12 +40,12 @@ class Product:
 
     def concerns(self, job: Any) -> bool:
         """Whether a job is an input of this product."""
-        return bool(job.cached_statepoint["protocol"]["name"] == self.protocol)
+        return protocol_name(job) == self.protocol
 
     def key(self, job: Any) -> str:
         """What a job shares with the others that go into the same product, as one string."""
-        kept = ("protocol",) if self.across else ("charge_set", "protocol")
-        return _text(job, *kept)
+        ensemble = ensemble_of(job)
+        return as_text(job.cached_statepoint, "protocol") if self.across else ensemble
 
     def is_ready(self, *jobs: Any) -> bool:
         """Whether every input is analysed; across charge sets, those of one set at least."""
@@ -58,7 +63,19 @@ class Product:
         return kept.get("digest") == digest(inputs)
 
     def run(self, *jobs: Any) -> None:
-        """Make `results/<name>/<label>/<name>.csv`, `.png` and `.json`."""
+        """Make `results/<name>/<label>/<name>.csv`, `.png` and `.json`.
+
+        A product that another process is making is passed over.
+        """
+        folder = self.path(jobs[0], "json").parent
+        try:
+            with told_in_one_line(str(folder)), locked(folder):
+                clear_litter(folder)
+                self._make(jobs)
+        except Busy as error:
+            print(f"{folder} passed over: {error}", file=sys.stderr)
+
+    def _make(self, jobs: Sequence[Any]) -> None:
         from .ensemble import Ensemble, write
 
         module = importlib.import_module(f".{self.name}", __package__)
@@ -93,25 +110,15 @@ class Product:
         """Jobs of each charge set whose every seed is analysed."""
         groups: dict[str, list[Any]] = {}
         for job in jobs:
-            groups.setdefault(_text(job, "charge_set"), []).append(job)
+            groups.setdefault(as_text(job.cached_statepoint, "charge_set"), []).append(job)
         return [group for group in groups.values() if _all_analysed(group)]
 
 
 def digest(jobs: Sequence[Any]) -> str:
     """Digest of a product's inputs: job ids, data lengths, versions of analysis and files."""
-    inputs = sorted((job.id, (read_summary(job) or {}).get("rows", 0)) for job in jobs)
+    inputs = sorted((job.id, rows_analysed(job)) for job in jobs)
     return hashlib.sha256(json.dumps([VERSION, FORMAT, inputs]).encode()).hexdigest()
 
 
 def _all_analysed(jobs: Sequence[Any]) -> bool:
     return all(is_analysed(job) for job in jobs)
-
-
-def _text(job: Any, *keys: str) -> str:
-    kept = {key: job.cached_statepoint[key] for key in keys}
-    return json.dumps(kept, sort_keys=True, default=_builtin)
-
-
-def _builtin(value: Any) -> Any:
-    """signac's mappings and lists are not JSON's own."""
-    return dict(value) if isinstance(value, Mapping) else list(value)

@@ -9,23 +9,39 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import written_aside
+from ..errors import InputError
+from ..files import seal, seal_holds, written_aside
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
     """Write named arrays and attributes (JSON values)."""
-    with written_aside(path) as aside, h5py.File(aside, "w") as file:
-        for name, values in arrays.items():
-            # Histograms are mostly zeros.
-            packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
-            file.create_dataset(name, data=values, **packed)
-        file.attrs["attributes"] = json.dumps(_plain(attributes), sort_keys=True)
+    with written_aside(path) as aside:
+        with h5py.File(aside, "w") as file:
+            for name, values in arrays.items():
+                # Histograms are mostly zeros.
+                packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
+                file.create_dataset(name, data=values, **packed)
+            file.attrs["attributes"] = json.dumps(_plain(attributes), sort_keys=True)
+        seal(aside)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray]:
-    """Read all arrays by name."""
-    with h5py.File(path, "r") as file:
-        return {name: file[name][()] for name in file}
+    """Read all arrays by name.
+
+    Raises:
+        InputError: the file is damaged, or not there.
+    """
+    try:
+        # A file of before there were seals has none.
+        if seal_holds(path.read_bytes()) is not False:
+            with h5py.File(path, "r") as file:
+                return {name: file[name][()] for name in file}
+        reason = "its checksum does not match"
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error)
+    raise InputError(
+        f"{path}: damaged: {reason}; remove summary.json beside it, and it is made again"
+    )
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from flow.environment import DefaultSlurmEnvironment, registered_environments
 from flow.scheduling.slurm import SlurmScheduler
 
 from .. import resources
-from ..dataspace import point_of
+from ..dataspace import point_of, snapshots_of
 
 
 class Scheduler(SlurmScheduler):
@@ -76,12 +76,12 @@ def _directives(request: Callable[..., resources.Request]) -> dict[str, Callable
 def simulation_request(job: Any) -> resources.Request:
     """Return what simulating a job asks for, in this environment."""
     settings = resources.Settings.from_environment()
-    return resources.simulation(point_of(job), job.doc.get("snapshots", 1), settings)
+    return resources.simulation(point_of(job), snapshots_of(job), settings)
 
 
 @lru_cache(maxsize=16)
 def _analysis(job: Any) -> resources.Request:
-    return resources.analysis(point_of(job), job.doc.get("snapshots", 1))
+    return resources.analysis(point_of(job), snapshots_of(job))
 
 
 def _jobs_per_gpu(job: Any) -> int:

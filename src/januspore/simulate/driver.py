@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ..engines.base import Engine
 from ..field import Programme, mean
+from ..files import clear_litter
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
 from ..schema import AnyProtocol
@@ -114,8 +115,7 @@ def drive(
         FloatingPointError: the system blew up; the last checkpoint stands.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    for litter in run.folder.rglob(".*.tmp"):  # of writers that were killed
-        litter.unlink()
+    clear_litter(run.folder)
     files, checkpoints = RecordFiles(run.folder), Checkpoints(run.folder)
     state = checkpoints.read(run.owner)
     start = state.step if state is not None else 0

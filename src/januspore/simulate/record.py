@@ -122,7 +122,7 @@ def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
             return Rows(columns), json.loads(file.attrs["attributes"])
     except RecordError:
         raise
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise RecordError(f"{path}: not a readable record ({error})") from None
 
 

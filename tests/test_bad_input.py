@@ -1,0 +1,308 @@
+"""Whatever a user or a disk hands in: one clear line, and nothing lost or written elsewhere."""
+
+import io
+import json
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import raw_point
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_record import rows
+from test_workflow import copy_project, run
+
+from januspore import conditions
+from januspore.__main__ import main
+from januspore.aggregates import PRODUCTS
+from januspore.analysis.store import read_arrays, write_arrays
+from januspore.dataspace import dump, engine_of, init_command, open_project, point_of, snapshots_of
+from januspore.errors import InputError
+from januspore.schema import state_point
+from januspore.simulate.record import RecordError, RecordFiles, read_record, write_record
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDY = (ROOT / "tests" / "studies" / "smallest.toml").read_text()
+
+#: A change to a file: where (as a part of its length), and what is done there.
+damage = st.tuples(
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from(["flip", "cut", "drop", "double", "insert"]),
+    st.integers(0, 255),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+def damaged(content: bytes, changes) -> bytes:
+    for where, how, byte in changes:
+        at = int(where * len(content))
+        before, after = content[:at], content[at:]
+        if how == "flip":
+            content = before + bytes([content[at] ^ (byte or 1)]) + after[1:] if after else before
+        elif how == "cut":
+            content = before
+        elif how == "drop":
+            content = before + after[byte % 40 :]
+        elif how == "double":
+            content = before + after[: byte % 40] + after
+        else:
+            content = before + bytes([byte]) + after
+    return content
+
+
+def refused(act) -> bool:
+    """Whether an act is refused, which must be in one line that says something."""
+    try:
+        act()
+    except InputError as error:
+        told = str(error)
+        assert len(told) > 10 and len(told.splitlines()) == 1, told
+        return True
+    return False
+
+
+def tree(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and not p.is_symlink()}
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    """A data space with two jobs that have files, and one study."""
+    folder = tmp_path_factory.mktemp("space")
+    (folder / "studies").mkdir()
+    (folder / "studies" / "quick.toml").write_text(STUDY)
+    with redirect_stdout(io.StringIO()):
+        init_command([], folder)
+    return folder
+
+
+# --- what init.py reads ------------------------------------------------------------------------
+
+
+def tried(space, *arguments):
+    """Whether `init.py` with these is refused; what a refusal writes is nothing."""
+    before = tree(space)
+    command = lambda *more: init_command([*arguments, *more], space)  # noqa: E731
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        try:
+            answer = refused(lambda: command("--dry-run"))
+            assert answer is False or refused(command)
+        except SystemExit as end:  # of argparse
+            answer = end.code == 2
+    assert tree(space) == before
+    return answer
+
+
+@given(st.lists(damage, min_size=1, max_size=3))
+@settings(max_examples=60)
+def test_a_damaged_study_is_refused_in_one_line_or_is_a_study(space, changes):
+    path = space.parent / "damaged.toml"
+    path.write_bytes(damaged(STUDY.encode(), changes))
+    tried(space, "--study", str(path))
+
+
+@given(st.sampled_from(["cell", "dynamics", "seeds", "charge_sets", "protocols"]), values)
+@settings(max_examples=40)
+def test_a_key_of_a_study_with_any_value_is_refused_or_is_a_study(tmp_path_factory, key, value):
+    from januspore.study import _study
+
+    table = {
+        "charge_sets": [{"Mo": 1.06, "S": -0.61, "Se": -0.45}],
+        "protocols": [{"name": "sine"}],
+    }
+    refused(lambda: _study(Path("any.toml"), table | {key: value}).state_points())
+
+
+options = st.sampled_from(["--study", "--charges", "--protocol", "--seeds", "--nonsense"])
+words = st.text(max_size=12) | st.from_regex(r"[-=:,.0-9MoSe/]{1,16}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(options, words), min_size=1, max_size=3))
+@settings(max_examples=60)
+def test_any_command_line_is_refused_with_status_2_or_understood(space, pairs):
+    tried(space, *(f"{option}={word}" for option, word in pairs))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--study", "../quick"], "no file"),
+        (["--study", "../../x"], "no file"),
+        (["--study", "/etc/passwd"], "no file"),
+        (["--study", "studies/quick"], "no file"),
+        (["--seeds", "0:99999999999"], "0:99999999999"),
+        (["--seeds", "0:70000"], "0:70000"),
+        (["--charges", "../../x=1"], "--charges"),
+        (["--charges", "Mo=0,S=0,../../Se=0"], "../../Se"),
+    ],
+)
+def test_no_name_leads_out_of_the_folders(space, arguments, told):
+    outside = set(space.parent.iterdir())
+    with pytest.raises(InputError) as caught:
+        init_command(arguments, space)
+    assert told in str(caught.value)
+    assert set(space.parent.iterdir()) == outside
+
+
+def test_a_study_that_is_a_folder_or_nested_too_deep_is_refused(space):
+    (space.parent / "folder.toml").mkdir()
+    assert tried(space, "--study", str(space.parent / "folder.toml"))
+    deep = space.parent / "deep.toml"
+    deep.write_text("seeds = " + "[" * 5000 + "]" * 5000)
+    assert tried(space, "--study", str(deep))
+
+
+# --- jobs that something else made or damaged --------------------------------------------------
+
+
+def ask_everything(job):
+    """What `project.py` asks of a job before it runs anything."""
+    for condition in ("relaxes", "is_driven", "is_recorded", "is_equilibrated", "is_ready"):
+        getattr(conditions, condition)(job)
+    conditions.is_analysed(job)
+    for product in PRODUCTS:
+        if product.concerns(job):
+            product.key(job)
+            product.is_made(job)
+    engine_of(job)
+
+
+def planted(folder, protocol):
+    """A job of its own data space, recorded, so that conditions look further."""
+    project = open_project(folder)
+    job = project.open_job(dump(state_point(raw_point(protocol)))).init()
+    Path(job.fn("trajectory")).mkdir()
+    Path(job.fn("trajectory/record.h5")).touch()
+    return job
+
+
+@given(st.sampled_from(["sine", "equilibrate", "barrier"]), st.lists(damage, min_size=1))
+@settings(max_examples=60)
+def test_a_damaged_state_point_file_is_told_of_in_one_line(tmp_path_factory, protocol, changes):
+    folder = tmp_path_factory.mktemp("damaged")
+    job = planted(folder, protocol)
+    path = Path(job.fn("signac_statepoint.json"))
+    path.write_bytes(damaged(path.read_bytes(), changes))
+    before = tree(folder)
+    again = open_project(folder).open_job(id=job.id)
+    refused(lambda: (ask_everything(again), point_of(again)))
+    assert tree(folder) == before
+    shutil.rmtree(folder)
+
+
+@given(values)
+@settings(max_examples=30)
+def test_a_job_of_another_kind_is_named(tmp_path_factory, value):
+    folder = tmp_path_factory.mktemp("foreign")
+    job = open_project(folder).open_job({"protocol": value}).init()
+    with pytest.raises(InputError, match=job.id):
+        ask_everything(job)
+        point_of(job)
+    shutil.rmtree(folder)
+
+
+def test_the_command_line_tells_of_a_stranger_s_job_in_one_line_and_stops(tmp_path):
+    space = copy_project(tmp_path)
+    stranger = open_project(space).open_job({"protocol": {"name": "sine"}, "x": "\n"}).init()
+    before = tree(space / "workspace")
+    for command in ("status", "run"):
+        told = run(space, "python", "project.py", command, status=2).stderr.strip().splitlines()
+        assert len(told) == 1 and stranger.id in told[0] and told[0].startswith("error: ")
+    assert tree(space / "workspace") == before
+
+
+@given(st.sampled_from(["snapshots", "engine"]), values, st.lists(damage, max_size=2))
+@settings(max_examples=60)
+def test_a_damaged_document_is_told_of_in_one_line(tmp_path_factory, key, value, changes):
+    folder = tmp_path_factory.mktemp("document")
+    job = planted(folder, "equilibrate")
+    path = Path(job.fn("signac_job_document.json"))
+    path.write_bytes(damaged(json.dumps({"snapshots": 2, key: value}).encode(), changes))
+    before = tree(folder)
+    again = open_project(folder).open_job(id=job.id)
+    if not refused(lambda: ask_everything(again)):
+        assert snapshots_of(again) >= 1
+    assert tree(folder) == before
+    shutil.rmtree(folder)
+
+
+# --- questions ---------------------------------------------------------------------------------
+
+
+@given(st.lists(words | st.text(max_size=6).map(lambda t: f"charge_set.Se={t}"), max_size=3))
+@settings(max_examples=40)
+def test_any_question_is_answered_or_refused_in_one_line(space, asked):
+    told = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(told):
+        try:
+            status = main(["--project", str(space), "results", *asked])
+        except SystemExit as end:  # of argparse
+            status = end.code
+            told = io.StringIO()
+    assert status in (0, 2)
+    assert len(told.getvalue().strip().splitlines()) == (1 if status and told.getvalue() else 0)
+
+
+@pytest.mark.parametrize("value", ['{"$regex": "("}', '{"$nothing": 1}', '{"$in": 3}', "[1"])
+def test_operators_that_signac_does_not_know_are_refused_in_one_line(space, value, capsys):
+    status = main(["--project", str(space), "results", f"protocol.name={value}"])
+    told = capsys.readouterr().err
+    assert len(told.strip().splitlines()) == (1 if status else 0)
+    assert status == (0 if value == "[1" else 2)
+
+
+# --- files that a disk damaged -----------------------------------------------------------------
+
+
+def test_every_flipped_bit_of_a_record_is_noticed(tmp_path):
+    path = tmp_path / "r.h5"
+    write_record(path, rows(1, 40), {"a": 1})
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    # Beyond the content lies the mark that a checksum follows, without which the file is as old
+    # ones are: only the content is at stake.
+    for at in rng.integers(0, len(whole) - 100, 120):
+        path.write_bytes(damaged(whole, [((at + 0.5) / len(whole), "flip", 1 << rng.integers(8))]))
+        with pytest.raises(RecordError, match=r"r\.h5"):
+            read_record(path)
+    for end in rng.integers(0, len(whole) - 100, 30):
+        path.write_bytes(whole[:end])
+        with pytest.raises(RecordError, match=r"r\.h5"):
+            read_record(path)
+
+
+def test_a_damaged_part_stops_a_run_and_all_others_stay(tmp_path):
+    files = RecordFiles(tmp_path)
+    files.append(rows(1, 4))
+    files.append(rows(5, 8))
+    part = sorted((tmp_path / "parts").iterdir())[0]
+    content = part.read_bytes()
+    part.write_bytes(damaged(content, [(0.5, "flip", 4)]))
+    before = tree(tmp_path)
+    with pytest.raises(RecordError, match=part.name):
+        files.consolidate({})
+    assert tree(tmp_path) == before
+    part.write_bytes(content)
+    files.consolidate({})
+    assert len(read_record(files.path)[0]) == 8
+
+
+@given(st.lists(damage, min_size=1, max_size=2))
+@settings(max_examples=40)
+def test_a_damaged_analysis_says_how_to_make_it_again(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("analysis") / "analysis.h5"
+    arrays = {"theta": np.arange(200.0), "counts": np.eye(5)}
+    write_arrays(path, arrays, {"code": 1})
+    whole = path.read_bytes()
+    body = len(whole) - 100
+    path.write_bytes(damaged(whole[:body], changes) + whole[body:])
+    if path.read_bytes() == whole:
+        return
+    with pytest.raises(InputError, match=r"remove summary\.json"):
+        read_arrays(path)
