@@ -3,6 +3,7 @@
 Run as a script, `python test_driver.py FOLDER` is the process that the kill tests kill.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -389,6 +390,30 @@ def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
     one, other = (read_record(r.folder / "record.h5")[0] for r in (straight, extended))
     for name, column in one.columns.items():
         assert np.array_equal(other[name], column, equal_nan=True), name
+
+
+def test_a_disk_that_fills_up_at_any_write_tears_nothing(tmp_path, uninterrupted):
+    for write in range(1000):
+        folder, left = tmp_path / str(write), [write]
+
+        def full(_handle, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.fsync", full)
+            try:
+                toy_drive(folder)
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+            else:
+                assert write > 20
+                return
+        assert not list(folder.rglob(".*.tmp"))  # the disk has that room again
+        toy_drive(folder)
+        assert_as_if_never_interrupted(folder, uninterrupted)
+    raise AssertionError("never came to an end")
 
 
 def test_a_run_that_blows_up_keeps_its_last_checkpoint(tmp_path):

@@ -13,6 +13,9 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, whole; after an error, such as a full disk, the old
     one stands and nothing is left aside. What a killed process leaves aside ends in ``.tmp``.
+
+    Raises:
+        OSError: the disk is full, or otherwise will not have it.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -20,6 +23,8 @@ def written_aside(path: Path) -> Iterator[Path]:
         sync(aside)
         aside.replace(path)
         sync(path.parent)
+    except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
+        raise OSError(f"{path}: {error}") from error
     finally:
         aside.unlink(missing_ok=True)
 
