@@ -1,0 +1,107 @@
+"""The operations as commands of directories, for row (https://row.readthedocs.io): `workflow.toml`.
+
+`python -m januspore.row simulate DIRECTORY ...` does what `project.py run -o simulate` does with
+these jobs. row judges by names of files in a job's own folder and looks no deeper, so a simulation
+that is whole leaves an empty file there, `MARKS`; signac-flow does not look at it.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from . import conditions
+from .aggregates import PRODUCTS
+from .aggregates.product import Product
+from .errors import InputError
+
+#: Name of an action: whether a job is ready, whether it is done.
+ACTIONS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {
+    "equilibrate": (conditions.relaxes, conditions.is_equilibrated),
+    "simulate": (conditions.is_ready, conditions.is_recorded),
+    "analyse": (conditions.is_recorded, conditions.is_analysed),
+}
+MARKS = {"equilibrate": "equilibrated", "simulate": "simulated"}
+
+
+def act(name: str, job: Any) -> bool:
+    """Carry out an action on a job, if it is not done; returns whether it is done now.
+
+    Raises:
+        InputError: the job is not ready for it.
+    """
+    ready, done = ACTIONS[name]
+    if not done(job):
+        if not ready(job):
+            raise InputError(
+                f"job {job.id}: not ready for action {name!r}; what it needs comes first"
+            )
+        _run(name, job)
+    if not done(job):
+        return False
+    if name in MARKS:
+        Path(job.fn(MARKS[name])).touch()
+    return True
+
+
+def _run(name: str, job: Any) -> None:
+    from . import operations
+    from .cluster import simulation_request
+
+    if name == "analyse":
+        operations.analyse(job)
+    else:
+        operations.simulate(job, simulation_request(job).threads)
+
+
+def make(product: Product, jobs: list[Any]) -> None:
+    """Make a product of each ensemble that these jobs belong to, where its inputs ask for it."""
+    keys = {product.key(job) for job in jobs if product.concerns(job)}
+    ensembles: dict[str, list[Any]] = {key: [] for key in keys}
+    for job in jobs[0].project if jobs else []:
+        if product.concerns(job) and product.key(job) in keys:
+            ensembles[product.key(job)].append(job)
+    for ensemble in ensembles.values():
+        if product.is_ready(*ensemble) and not product.is_made(*ensemble):
+            product.run(*ensemble)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one action on directories; returns the exit status."""
+    products = {product.name: product for product in PRODUCTS}
+    parser = argparse.ArgumentParser(prog="python -m januspore.row", description=__doc__)
+    parser.add_argument("action", choices=[*ACTIONS, *products])
+    parser.add_argument("directories", nargs="+", help="names of job folders in workspace/")
+    options = parser.parse_args(arguments)
+    try:
+        jobs = [_job(name) for name in options.directories]
+        if options.action in products:
+            make(products[options.action], jobs)
+            return 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    # Every one is tried: one that cannot be done yet does not keep the others waiting.
+    return max(_status(options.action, job) for job in jobs)
+
+
+def _status(name: str, job: Any) -> int:
+    try:
+        return 0 if act(name, job) else 1
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _job(directory: str) -> Any:
+    try:
+        return signac.get_project(search=False).open_job(id=Path(directory).name)
+    except LookupError:
+        raise InputError(f"directory {directory!r}: no job of the data space here") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
