@@ -239,12 +239,12 @@ def test_the_figure_is_drawn(two_seeds, tmp_path):
     assert path.stat().st_size > 30_000
 
 
-def made_of(content, state_point, seeds=2):
+def made_of(content, state_point, seeds=2, caution=""):
     return Made(
         product="barrier",
         charge_sets=(state_point.charge_set.model_dump(),),
         protocol=state_point.protocol.model_dump(),
-        findings=content.findings,
+        findings=content.findings | {"caution": caution},
         table=content.table,
         figure=Path("barrier.png"),
         jobs=tuple({"engine": {}, "simulated_ps": 1.0} for _ in range(seeds)),
@@ -273,6 +273,23 @@ def test_the_report_says_where_there_is_no_barrier():
     assert total.value.startswith("no barrier found") and total.verdict == "disagrees"
     part = rows["Cl- barrier at 0.7 V/nm, membrane's part"].reading
     assert part.verdict.startswith("not enough data")
+
+
+def test_short_windows_in_few_seeds_get_no_verdict(two_seeds):
+    caution = two_seeds.findings["caution"]
+    assert "windows of 10 ps do not tell" in caution and "4 seeds" in caution
+    made = made_of(two_seeds, point(), caution=caution)
+    verdicts = [row.reading.verdict for row in comparison([made]) if row.panel == "Table 1"]
+    assert len(verdicts) == 14
+    assert not any(v.startswith(("agrees", "disagrees")) for v in verdicts)
+    assert any(caution in v for v in verdicts)
+
+
+def test_long_windows_or_several_seeds_need_no_caution():
+    long = point(window_ps=160.0, positions_nm=POSITIONS[::12])
+    assert make(ensemble_of(long, 1, NOTHING)).findings["caution"] == ""
+    short = point(positions_nm=POSITIONS[::12])
+    assert make(ensemble_of(short, 4, NOTHING)).findings["caution"] == ""
 
 
 def test_table_1_is_of_one_membrane_and_one_ion(two_seeds):

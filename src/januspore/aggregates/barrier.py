@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..analysis.barrier import Estimate, Means, over_seeds, way_of
+from ..analysis.barrier import (
+    LONG_WINDOW_PS,
+    MANY_SEEDS,
+    Estimate,
+    Means,
+    over_seeds,
+    way_of,
+)
 from ..analysis.orientation import circular_std
 from ..analysis.pmf import (
     Barrier,
@@ -278,6 +285,7 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
         name = "barrier" if row["profile"] == "whole" else "barrier without the field's share"
         found[f"E = {row['field_V_per_nm']:g} V/nm, {name}"] = row["statement"]
     found["intervals"] = total.interval_from
+    found["caution"] = _caution(profiles)
     found["within-run errors widened by"] = total.factor
     found["tether less sum of parts, root mean square in standard errors"] = _gap(profiles)
     found["cubic spline less trapezoid, largest in the PMF (kJ/mol)"] = max(
@@ -291,6 +299,17 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
         found[key] = [row["value"], row["low"], row["high"]]
     found["verdict"] = _verdict(slopes)
     return found
+
+
+def _caution(profiles: Profiles) -> str:
+    """Why the intervals may be too narrow, empty if nothing says so."""
+    window, seeds = profiles.protocol.window_ps, len(profiles.sums["samples"])
+    if seeds >= MANY_SEEDS or window >= LONG_WINDOW_PS:
+        return ""
+    return (
+        f"windows of {window:g} ps do not tell their own error, and intervals are too narrow: "
+        f"{MANY_SEEDS} seeds or windows of {LONG_WINDOW_PS:g} ps would tell"
+    )
 
 
 def _gap(profiles: Profiles) -> float:

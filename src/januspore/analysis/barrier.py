@@ -33,6 +33,10 @@ from .statistics import LEVEL, Interval, mean_of_batches
 
 #: Seeds from which on an interval is that of their spread.
 MANY_SEEDS = 4
+#: Windows from which on a run tells its own error, ps: five batches cover what they claim from 20
+#: correlation times on (tests/test_barrier_analysis.py), and the pore's water forgets within 8 ps
+#: (paper, Fig. 5A). With shorter ones only `MANY_SEEDS` seeds do.
+LONG_WINDOW_PS = 160.0
 #: Sums of parts, with errors of their own: parts of one force are strongly anticorrelated.
 TOGETHER = {
     "water": ("water_vdw", "water_electrostatic"),

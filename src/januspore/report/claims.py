@@ -216,6 +216,18 @@ def _rises(part: str) -> Callable[[Made], Reading]:
     return read
 
 
+def _cautious(read: Callable[[Made], Reading]) -> Callable[[Made], Reading]:
+    """Withhold a verdict from intervals that the product itself calls too narrow."""
+
+    def withheld(made: Made) -> Reading:
+        reading, caution = read(made), made.findings.get("caution")
+        if caution and not reading.verdict.startswith(("not enough", "missing")):
+            return Reading(reading.value, f"not enough data: {caution}")
+        return reading
+
+    return withheld
+
+
 CLAIMS = (
     Claim("NDR onset, E > 0", "Fig. 1B", "+0.5 V/nm", "ndr", _onset("+", 0.5)),
     Claim("NDR onset, E < 0", "Fig. 1B", "-1.0 V/nm", "ndr", _onset("-", 1.0)),
@@ -263,7 +275,7 @@ CLAIMS = (
             "Table 1",
             f"{value:g} kJ/mol",
             "barrier",
-            _barrier(field, part, value),
+            _cautious(_barrier(field, part, value)),
             mode="Cl",
             membrane="MoSSe",
         )
@@ -276,7 +288,7 @@ CLAIMS = (
             "Table 1",
             "rises",
             "barrier",
-            _rises(part),
+            _cautious(_rises(part)),
             mode="Cl",
         )
         for part in ("water_electrostatic", "water_vdw")
