@@ -21,6 +21,9 @@ from ..model.system import Model, build_model
 from ..paper import in_words
 from ..schema import StatePoint
 
+#: Resolution of figures, pixels an inch.
+DPI = 160
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -81,7 +84,7 @@ def write(
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
     with written_aside(files["png"]) as aside:
-        content.figure.savefig(aside, dpi=160, format="png")
+        content.figure.savefig(aside, dpi=DPI, format="png")
     # The JSON carries the digest that says the product is made, so it comes last.
     write_json(files["json"], dict(head) | _record(ensembles, content))
 

@@ -10,6 +10,7 @@ import jinja2
 import signac
 
 from .. import provenance
+from ..aggregates.ensemble import DPI
 from ..files import written_aside
 from ..paper import MEMBRANES, in_words
 from ..paper import PANELS as PANELS_BY_MEMBRANE
@@ -68,6 +69,7 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["embedded"] = _embedded
+    environment.filters["css_width"] = _css_width
     environment.filters["beside"] = lambda path: Path(path).relative_to(results).as_posix()
     # A bar in a cell's text would end the cell.
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
@@ -118,6 +120,12 @@ def _membranes(made: list[Made]) -> list[tuple[str, str, str]]:
         words = in_words(charges)
         verdicts.append((f"{name}: {words}", PANELS_BY_MEMBRANE[name], found.pop(words, "missing")))
     return verdicts + [(words, "-", verdict) for words, verdict in found.items()]
+
+
+def _css_width(path: Path) -> int:
+    """Width on the page, px, at which the text of all figures is of one size."""
+    pixels = int.from_bytes(path.read_bytes()[16:20], "big")  # PNG's header
+    return round(pixels / DPI * 96)
 
 
 def _embedded(path: Path) -> str:
