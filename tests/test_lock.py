@@ -53,7 +53,17 @@ def test_another_host_is_judged_by_its_silence(tmp_path):
     silent = time.time() - lock.STALE_S - 1
     os.utime(path, (silent, silent))
     with locked(tmp_path):
-        assert socket.gethostname() in path.read_text()
+        assert lock.here() in path.read_text()
+
+
+def test_before_a_restart_of_the_host_numbers_were_others(tmp_path):
+    """A lock of this host's name, but of before, is not taken for that of a process of now."""
+    path = tmp_path / "lock"
+    path.write_text(f"{socket.gethostname()}/before/1 {os.getpid()} abc")
+    silent = time.time() - lock.STALE_S - 1
+    os.utime(path, (silent, silent))
+    with locked(tmp_path):
+        assert path.read_text().startswith(lock.here())
 
 
 def contend(folder, wins, start):
@@ -70,7 +80,7 @@ def contend(folder, wins, start):
 @pytest.mark.parametrize("stale", [False, True])
 def test_of_many_that_come_at_once_one_gets_it(tmp_path, stale):
     if stale:
-        (tmp_path / "lock").write_text(f"{socket.gethostname()} 999999999 abc")
+        (tmp_path / "lock").write_text(f"{lock.here()} 999999999 abc")
     wins, start = multiprocessing.Value("i", 0), multiprocessing.Event()
     crowd = [
         multiprocessing.Process(target=contend, args=(tmp_path, wins, start)) for _ in range(8)

@@ -1,8 +1,8 @@
 """One process at a time on one job: an advisory lock that works on a shared file system.
 
 The lock is a file made with O_EXCL, which is atomic across hosts, and touched as long as its owner
-lives. It is stale when its owner is a dead process of this host, or when nobody has touched it for
-`STALE_S`.
+lives. It is stale when its owner is a dead process of this host (since its start, see `here`), or
+when nobody has touched it for `STALE_S`.
 """
 
 import os
@@ -33,7 +33,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lock"
-    mine = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
+    mine = f"{here()} {os.getpid()} {uuid.uuid4().hex}"
     _take(path, mine)
     done = threading.Event()
     beat = threading.Thread(target=_beat, args=(path, mine, done), daemon=True)
@@ -45,6 +45,18 @@ def locked(folder: Path) -> Iterator[None]:
         beat.join()
         if _content(path) == mine:
             path.unlink(missing_ok=True)
+
+
+def here() -> str:
+    """Name where a process number means something: this host, since its start, in its container.
+
+    Numbers are given again after a restart, and two containers may have one host name.
+    """
+    marks = [socket.gethostname()]
+    with suppress(OSError):  # Linux only
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
+        marks.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return "/".join(marks)
 
 
 def _take(path: Path, mine: str) -> None:
@@ -94,7 +106,7 @@ def _remove_stale(path: Path, theirs: str) -> None:
 def _is_stale(path: Path, theirs: str) -> bool:
     host, _, rest = theirs.partition(" ")
     pid = rest.split(" ")[0]
-    if host == socket.gethostname() and pid.isdigit():
+    if host == here() and pid.isdigit():
         return not _lives(int(pid))
     try:
         return time.time() - path.stat().st_mtime > STALE_S
