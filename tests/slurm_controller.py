@@ -110,6 +110,10 @@ class Slurm:
         fields = self.query("scontrol", "show", "job", job).split()
         return next(field for field in fields if field.startswith("JobState=")).split("=")[1]
 
+    def wait_for(self, job, state):
+        """Wait until a job is in a state."""
+        self._wait(lambda: self.state(job) == state)
+
     def drain(self, seconds=300):
         """Wait until the queue is empty."""
         self._wait(lambda: not self.queue(), seconds)
