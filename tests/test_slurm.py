@@ -142,4 +142,4 @@ def test_walltime_cancellation_and_a_lost_node_cost_no_row(slurm, space):
     slurm.drain()
     check_record(simulation.job)
     status = run(space, "python", "project.py", "status")
-    assert re.search(r"analyse +1 ", status.stdout) and "simulate" not in status.stdout
+    assert re.search(r"analyse +2 ", status.stdout) and "simulate" not in status.stdout
