@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from .analysis import VERSION
-from .dataspace import ensemble_of, parent_in, point_of, protocol_name, snapshots_of
-from .schema import Equilibrate, StatePoint, snapshot_of
+from .dataspace import (
+    ensemble_of,
+    equilibrations,
+    parent_in,
+    point_of,
+    protocol_name,
+    seed_of,
+    snapshots_of,
+)
+from .schema import Equilibrate
 
 #: Protocols that are one field programme, besides `equilibrate`.
 PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train", "barrier")
@@ -51,7 +59,7 @@ def is_equilibrated(job: Any) -> bool:
 
 def is_ready(job: Any) -> bool:
     """Whether the snapshot that a driven job starts from is there."""
-    return is_driven(job) and start_frame(job, point_of(job)).exists()
+    return is_driven(job) and start_frame(job).exists()
 
 
 def is_analysed(job: Any) -> bool:
@@ -123,12 +131,16 @@ def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
     return [round((protocol.relax_ps + k * every) / dt) for k in range(snapshots)]
 
 
-def start_frame(job: Any, point: StatePoint) -> Path:
+def start_frame(job: Any) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
-    assert not isinstance(point.protocol, Equilibrate)
-    seed = point.seed % point.protocol.equilibration.count
-    parent_id, parent = parent_in(ensemble_of(job), seed)
-    assert isinstance(parent.protocol, Equilibrate)
-    index = snapshot_of(point)
-    step = snapshot_steps(parent.protocol, index + 1)[index]
+    parent_id, step = _start(ensemble_of(job), seed_of(job))
     return _frame(Path(job.project.workspace, parent_id), step)
+
+
+def _start(ensemble: str, seed: int) -> tuple[str, int]:
+    """Job id of a driven job's equilibration, and the step of the snapshot there."""
+    count = equilibrations(ensemble)
+    parent_id, parent = parent_in(ensemble, seed % count)
+    assert isinstance(parent.protocol, Equilibrate)
+    index = seed // count
+    return parent_id, snapshot_steps(parent.protocol, index + 1)[index]

@@ -78,6 +78,18 @@ def ensemble_of(job: Any) -> str:
     return ensemble
 
 
+def seed_of(job: Any) -> int:
+    """Return a job's seed.
+
+    Raises:
+        InputError: it has none, or none that is a seed.
+    """
+    seed = _statepoint(job).get("seed")
+    if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**31:
+        return seed
+    return point_of(job).seed
+
+
 def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
     """Parts of a state point as one string, equal where they are equal."""
     return json.dumps({k: statepoint[k] for k in keys}, sort_keys=True, default=_builtin)
@@ -104,6 +116,13 @@ def _recipe(ensemble: str) -> StatePoint:
     return state_point(json.loads(ensemble) | {"seed": 0})
 
 
+def equilibrations(ensemble: str) -> int:
+    """Return how many equilibrations the driven jobs of an ensemble start from."""
+    protocol = _recipe(ensemble).protocol
+    assert not isinstance(protocol, Equilibrate)
+    return protocol.equilibration.count
+
+
 @cache
 def parent_in(ensemble: str, seed: int) -> tuple[str, StatePoint]:
     """Return job id and state point of the equilibration that a driven job starts from.
@@ -114,11 +133,7 @@ def parent_in(ensemble: str, seed: int) -> tuple[str, StatePoint]:
     """
     parent = parent_of(with_seed(_recipe(ensemble), seed))
     assert parent is not None
-    return _job_id(parent), parent
-
-
-def _job_id(point: StatePoint) -> str:
-    return str(calc_id(dump(point)))
+    return str(calc_id(dump(parent))), parent
 
 
 def snapshots_of(job: Any) -> int:
@@ -192,12 +207,13 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
     by_id: dict[str, StatePoint] = {}
     snapshots: Counter[str] = Counter()
     for point in points:
-        parent = parent_of(point)
-        if parent is not None:
-            start = _job_id(parent)
+        data = dump(point)
+        if not isinstance(point.protocol, Equilibrate):
+            seed = point.seed % point.protocol.equilibration.count
+            start, parent = parent_in(as_text(data, *_ENSEMBLE), seed)
             by_id.setdefault(start, parent)
             snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
-        by_id[_job_id(point)] = point
+        by_id[str(calc_id(data))] = point
     there = {job.id for job in project}
     new = frozenset(by_id.keys() - there)
     _check_seed_width(project, [by_id[i] for i in new])

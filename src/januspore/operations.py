@@ -130,7 +130,7 @@ def _lock_engine(job: Any, name: str) -> None:
 def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) -> State:
     if isinstance(point.protocol, Equilibrate):
         return _relaxed_build(point, model, resources)
-    path = start_frame(job, point)
+    path = start_frame(job)
     parent = parent_job(job, point)
     try:
         state = read_state(path, parent.id)
