@@ -97,11 +97,9 @@ def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
 
 def _statepoint(job: Any) -> Mapping[str, Any]:
     try:
-        data = job.cached_statepoint
+        data: Mapping[str, Any] = job.cached_statepoint
     except (JobsCorruptedError, OSError, ValueError, TypeError):
-        data = None
-    if not isinstance(data, Mapping):
-        raise InputError(f"job {job.id}: its {job.FN_STATE_POINT} is damaged")
+        raise InputError(f"job {job.id}: its {job.FN_STATE_POINT} is damaged") from None
     return data
 
 
