@@ -36,7 +36,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
-SlurmdTimeout=30
+SlurmdTimeout=10
 OverTimeLimit=0
 KillWait=20
 NodeName=localhost NodeAddr=127.0.0.1 CPUs=4 RealMemory={memory_MB} State=UNKNOWN
@@ -88,11 +88,12 @@ class Slurm:
         self._wait(lambda: self.query("sinfo", "-h", "-o", "%t") in ("idle", "mix", "alloc"))
 
     def kill_node(self):
-        """The machine is gone: SIGKILL to its daemon and to every process of its jobs."""
+        """The machine is gone: SIGKILL to its daemon and all its jobs; wait until SLURM notices."""
         for pid in self._processes() - {self._controller.pid, self._munged.pid}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.node.wait()
+        self._wait(lambda: self.query("sinfo", "-h", "-o", "%t").startswith("down"), 120)
 
     def query(self, *command):
         """Return what a client program prints, '' if it fails."""
@@ -110,9 +111,9 @@ class Slurm:
         fields = self.query("scontrol", "show", "job", job).split()
         return next(field for field in fields if field.startswith("JobState=")).split("=")[1]
 
-    def wait_for(self, job, state):
+    def wait_for(self, job, state, seconds=240):
         """Wait until a job is in a state."""
-        self._wait(lambda: self.state(job) == state)
+        self._wait(lambda: self.state(job) == state, seconds)
 
     def drain(self, seconds=300):
         """Wait until the queue is empty."""
