@@ -7,9 +7,9 @@ submission, no data; one that is too long waits in the queue. Hence the cap.
 
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .environment import number, threads_set
 from .errors import InputError
 from .field import simulated_ps
 from .schema import Cell, StatePoint
@@ -63,19 +63,17 @@ class Settings:
         Raises:
             InputError: one of them is not usable.
         """
-        env = os.environ
-        on_gpu = _number(env, "JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
-        threads = _number(env, "JANUSPORE_THREADS", least=1, most=1024, whole=True)
-        engine = env.get("JANUSPORE_ENGINE") or "openmm"
+        on_gpu = number("JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
+        engine = os.environ.get("JANUSPORE_ENGINE") or "openmm"
         if engine not in CPU_RATE:
             allowed = ", ".join(CPU_RATE)
             raise InputError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")
         return cls(
             engine=engine,
             jobs_per_gpu=int(on_gpu or 0),
-            threads=None if threads is None else int(threads),
-            atom_steps_per_s=_number(env, "JANUSPORE_ATOM_STEPS_PER_S", least=1.0, most=1e12),
-            most_hours=_number(env, "JANUSPORE_MAX_HOURS", least=0.1, most=8760) or cls.most_hours,
+            threads=threads_set(),
+            atom_steps_per_s=number("JANUSPORE_ATOM_STEPS_PER_S", least=1.0, most=1e12),
+            most_hours=number("JANUSPORE_MAX_HOURS", least=0.1, most=8760) or cls.most_hours,
         )
 
 
@@ -165,19 +163,3 @@ def atoms(point: StatePoint) -> int:
 
 def _whole_minutes(hours: float) -> float:
     return math.ceil(round(hours * 60, 6)) / 60
-
-
-def _number(
-    env: Mapping[str, str], key: str, least: float, most: float, whole: bool = False
-) -> float | None:
-    text = env.get(key, "")
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
-        raise InputError(f"{key} = {text!r}: must be {kind} from {least:g} to {most:g}")
-    return value

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..environment import threads_set
 from ..model.state import State
 from ..model.system import Model
 
@@ -132,18 +132,15 @@ class Resources:
         Threads default to what the operation asks for, bounded by the CPUs this process may use.
 
         Raises:
-            InputError: JANUSPORE_THREADS is not a positive whole number.
+            InputError: JANUSPORE_THREADS is not usable.
         """
         env = os.environ
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        given = env.get("JANUSPORE_THREADS", "")
-        if given and not (given.isdigit() and int(given) > 0):
-            raise InputError(f"JANUSPORE_THREADS = {given!r}: must be a positive whole number")
         return cls(
             engine=env.get("JANUSPORE_ENGINE") or None,
             platform=env.get("JANUSPORE_PLATFORM") or None,
             precision=env.get("JANUSPORE_PRECISION") or None,
-            threads=int(given) if given else max(1, min(threads or 1, cpus or 1)),
+            threads=threads_set() or max(1, min(threads or 1, cpus or 1)),
         )
 
 

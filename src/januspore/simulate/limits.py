@@ -1,11 +1,10 @@
 """When a run saves itself, and when it has to stop: wall times, from the environment."""
 
 import math
-import os
 import time
 from dataclasses import dataclass
 
-from ..errors import InputError
+from ..environment import number
 
 #: Exit status of a process that stopped for want of time (EX_TEMPFAIL: run it again).
 OUT_OF_TIME = 75
@@ -37,10 +36,12 @@ class Limits:
         Raises:
             InputError: one of them is not a number, or is negative.
         """
-        walltime = _number("JANUSPORE_WALLTIME_MINUTES")
-        end = _number("SLURM_JOB_END_TIME") if walltime is None else _STARTED + 60 * walltime
-        checkpoint = _number("JANUSPORE_CHECKPOINT_SECONDS")
-        margin = _number("JANUSPORE_MARGIN_SECONDS")
+        walltime = number("JANUSPORE_WALLTIME_MINUTES", least=0)
+        end = (
+            number("SLURM_JOB_END_TIME", least=0) if walltime is None else _STARTED + 60 * walltime
+        )
+        checkpoint = number("JANUSPORE_CHECKPOINT_SECONDS", least=0)
+        margin = number("JANUSPORE_MARGIN_SECONDS", least=0)
         return cls(
             checkpoint_s=cls.checkpoint_s if checkpoint is None else checkpoint,
             end=cls.end if end is None else end,
@@ -50,16 +51,3 @@ class Limits:
     def near_end(self) -> bool:
         """Whether it is time for the last checkpoint."""
         return time.time() >= self.end - self.margin_s
-
-
-def _number(name: str) -> float | None:
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise InputError(f"{name} = {text!r}: must be a number, zero or more")
-    return value
