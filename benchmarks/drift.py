@@ -5,6 +5,9 @@
 Constant energy is a thermostat of 1e6 ps: the total energy's slope, in kT per ns and degree of
 freedom at 300 K, with the standard error of the fit over blocks. Temperatures are averages with the
 production thermostat (0.1 ps), after a fifth of the run, with the standard error over blocks.
+
+With --instants instead: temperatures of one OpenMM trajectory at the step over those half a step
+earlier, which is where OpenMM has its velocities and HOOMD-blue does not.
 """
 
 import argparse
@@ -14,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import machine, relaxed
+from engines import Case, machine, relaxed
 
 from januspore.engines import Engine, Resources, available, create
 from januspore.model.system import Model
@@ -35,8 +38,13 @@ def main() -> int:
     parser.add_argument("--ps", type=float, default=20.0, help="length of every run")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output")
+    parser.add_argument("--instants", action="store_true", help="only ratios of temperatures")
     options = parser.parse_args()
     case = relaxed("tiny")
+    if options.instants:
+        for timestep in options.timesteps:
+            print(f"{timestep:g} fs ", _instants(case, timestep, options.ps), flush=True)
+        return 0
     rows = []
     for name in options.engines:
         for timestep in options.timesteps:
@@ -78,6 +86,24 @@ def _watch(purpose: str, engine: Engine, model: Model, timestep: float, ps: floa
         "T_trans_K": _mean(translation[settled]),
         "T_rot_K": _mean(rotation[settled]),
     }
+
+
+def _instants(case: Case, timestep: float, ps: float) -> str:
+    """Temperatures from the mean of two successive velocities over those from the first."""
+    dynamics = Dynamics(timestep_fs=timestep, cutoff_nm=case.model.cutoff_nm)
+    engine = create(case.model, case.state, dynamics, Resources("openmm", threads=1))
+    ratios = []
+    for _ in range(round(ps / EVERY_PS)):
+        engine.advance(round(EVERY_PS / (timestep * 1e-3)) - 1)
+        positions, before = engine.positions(), engine.velocities()
+        engine.advance(1)
+        at_step = temperatures(case.model, positions, 0.5 * (before + engine.velocities()))
+        ratios.append(np.divide(at_step, temperatures(case.model, positions, before)))
+    mean, error = np.mean(ratios, axis=0), np.std(ratios, axis=0) / np.sqrt(len(ratios))
+    return "  ".join(
+        f"{name} {m:.4f} +- {e:.4f}"
+        for name, m, e in zip(("T_trans", "T_rot"), mean, error, strict=True)
+    )
 
 
 def _slope(energy: np.ndarray) -> tuple[float, float]:
