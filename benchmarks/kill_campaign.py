@@ -47,8 +47,6 @@ EVENTS = (
     "workspace/*/summary.json",
     "results/*/*/*.json",
 )
-#: Longest wait for such a file, s.
-PATIENCE_S = 60.0
 
 
 @dataclass
@@ -206,7 +204,8 @@ def _to_the_end(space: Path, options: argparse.Namespace, tally: Tally, dice: An
 def _wait(space: Path, longest: float, runners: list[Runner], dice: Any) -> None:
     """Wait for the moment of a kill: by the clock, or a moment after some stage's end."""
     pattern = dice.choice((None, None, None, *EVENTS))
-    end = time.monotonic() + (dice.uniform(0.0, longest) if pattern is None else PATIENCE_S)
+    # A stage that does not end soon is killed in its midst.
+    end = time.monotonic() + (dice.uniform(0.0, longest) if pattern is None else longest)
     before = _stamps(space, pattern)
     while time.monotonic() < end and all(runner.lives() for runner in runners):
         if pattern and _stamps(space, pattern) != before:
