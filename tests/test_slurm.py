@@ -133,12 +133,13 @@ def test_walltime_cancellation_and_a_lost_node_cost_no_row(slurm, space):
     slurm.drain()
     assert slurm.state(job_id) == "CANCELLED" and not simulation.recorded()
 
-    job_id = simulation.submit()
+    # Queued again by SLURM it would wait two minutes.
+    job_id = simulation.submit("--no-requeue")
     slurm.kill_node()
+    slurm.wait_for(job_id, "NODE_FAIL")
     assert not simulation.recorded()
     slurm.boot_node()
-    slurm.wait_for(job_id, "PENDING")  # SLURM queues it again, to begin in two minutes
-    slurm.query("scontrol", "update", f"JobId={job_id}", "StartTime=now")
+    run(space, "python", "project.py", "submit", "-o", "simulate")
     slurm.drain()
     check_record(simulation.job)
     status = run(space, "python", "project.py", "status")
