@@ -1,9 +1,11 @@
 """What is done and what can be done, judged by a job's files; imports nothing heavy.
 
-`project.py status` asks these for every job, so they look at names and small files only.
+`project.py status` asks these for every job, so they look at names and small files only, and by
+`os.path`: of thousands of jobs, most of the time would go into making `Path` objects.
 """
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,13 +40,14 @@ def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
     name = protocol_name(job)  # first, as it says what is wrong with a state point
     delays = job.cached_statepoint["protocol"]["delays_ps"] if name == "paired_pulse" else ()
-    return _is_joined(trajectory(job)) and all(
-        _is_joined(branch(job, k)) for k in range(len(delays))
+    folder = f"{job.path}/trajectory"
+    return _is_joined(folder) and all(
+        _is_joined(f"{folder}/{_branch(k)}") for k in range(len(delays))
     )
 
 
-def _is_joined(folder: Path) -> bool:
-    return (folder / "record.h5").exists() and not (folder / "parts").exists()
+def _is_joined(folder: str) -> bool:
+    return os.path.exists(f"{folder}/record.h5") and not os.path.exists(f"{folder}/parts")
 
 
 def is_equilibrated(job: Any) -> bool:
@@ -54,36 +57,35 @@ def is_equilibrated(job: Any) -> bool:
     protocol = point_of(job).protocol
     assert isinstance(protocol, Equilibrate)
     steps = snapshot_steps(protocol, snapshots_of(job))
-    return all(frame(job, step).exists() for step in steps)
+    return all(os.path.exists(f"{job.path}/{_frame(step)}") for step in steps)
 
 
 def is_ready(job: Any) -> bool:
     """Whether the snapshot that a driven job starts from is there."""
-    return is_driven(job) and start_frame(job).exists()
+    return is_driven(job) and os.path.exists(_start_frame(job))
 
 
 def is_analysed(job: Any) -> bool:
     """Whether a summary is there, of this version of the analysis and not older than the record."""
     try:
-        record = (trajectory(job) / "record.h5").stat()
-        summary = Path(job.fn("summary.json")).stat()
+        record = os.stat(f"{job.path}/trajectory/record.h5")
+        summary = os.stat(f"{job.path}/summary.json")
     except FileNotFoundError:
         return False
-    return summary.st_mtime >= record.st_mtime and _head(job)[0] == VERSION
+    return summary.st_mtime >= record.st_mtime and _head(job, summary)[0] == VERSION
 
 
 def rows_analysed(job: Any) -> int:
     """Rows of the record that a job's summary is made of, 0 where there is none."""
-    return int(_head(job)[1] or 0)
-
-
-def _head(job: Any) -> tuple[Any, Any]:
-    """What `project.py status` wants of every summary; read again only when the file changes."""
     try:
-        stamp = Path(job.fn("summary.json")).stat()
+        return int(_head(job, os.stat(f"{job.path}/summary.json"))[1] or 0)
     except FileNotFoundError:
-        return None, None
-    return _read_head(job.fn("summary.json"), stamp.st_mtime_ns, stamp.st_size)
+        return 0
+
+
+def _head(job: Any, stamp: os.stat_result) -> tuple[Any, Any]:
+    """What `project.py status` wants of every summary; read again only when the file changes."""
+    return _read_head(f"{job.path}/summary.json", stamp.st_mtime_ns, stamp.st_size)
 
 
 @cache
@@ -112,16 +114,20 @@ def trajectory(job: Any) -> Path:
 
 def frame(job: Any, step: int) -> Path:
     """Path of the frame kept at a step."""
-    return _frame(Path(job.path), step)
+    return Path(job.path, _frame(step))
 
 
-def _frame(folder: Path, step: int) -> Path:
-    return folder / "trajectory" / "frames" / f"{step:015d}.gsd"
+def _frame(step: int) -> str:
+    return f"trajectory/frames/{step:015d}.gsd"
 
 
 def branch(job: Any, index: int) -> Path:
     """Folder of a branch's checkpoints and record, by the index of its delay."""
-    return trajectory(job) / "branches" / f"{index:03d}"
+    return trajectory(job) / _branch(index)
+
+
+def _branch(index: int) -> str:
+    return f"branches/{index:03d}"
 
 
 def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
@@ -133,8 +139,12 @@ def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
 
 def start_frame(job: Any) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
+    return Path(_start_frame(job))
+
+
+def _start_frame(job: Any) -> str:
     parent_id, step = _start(ensemble_of(job), seed_of(job))
-    return _frame(Path(job.project.workspace, parent_id), step)
+    return f"{job.project.workspace}/{parent_id}/{_frame(step)}"
 
 
 def _start(ensemble: str, seed: int) -> tuple[str, int]:
