@@ -117,10 +117,8 @@ def _timed(folder: Path, command: list[str]) -> tuple[float, float]:
 
 
 def _run(folder: Path, command: list[str]) -> None:
-    # No scheduler is asked: that is flow's own time, and one that is installed may not answer.
-    set_up = environment(SIGNAC_FLOW_ENVIRONMENT="StandardEnvironment")
     done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env=set_up, capture_output=True, text=True
+        [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"{command[:3]}: status {done.returncode}\n{done.stderr[-2000:]}")
