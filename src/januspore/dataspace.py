@@ -62,12 +62,18 @@ def protocol_name(job: Any) -> str:
         return point_of(job).protocol.name
 
 
+#: By job id, the state point's own digest: every condition asks, and writing it out is slow.
+_ensembles: dict[str, str] = {}
+
+
 def ensemble_of(job: Any) -> str:
     """Everything of a state point but its seed, as one string; equal for one ensemble's jobs.
 
     Raises:
         InputError: the job's state point is not of this package's schema.
     """
+    if job.id in _ensembles:
+        return _ensembles[job.id]
     data = _statepoint(job)
     try:
         ensemble = as_text(data, *_ENSEMBLE)
@@ -75,6 +81,7 @@ def ensemble_of(job: Any) -> str:
     except (InputError, KeyError, TypeError):
         state_point(dict(data), f"job {job.id}")  # says which job and key are wrong
         raise
+    _ensembles[job.id] = ensemble
     return ensemble
 
 
