@@ -29,6 +29,9 @@ SHORT = {
     "delays_ps": "[0.1, 0.2]",
     "delay_ps": "0.1",
     "pulses": "2",
+    "approach_ps": "0.2",
+    "settle_ps": "0.1",
+    "window_ps": "0.5",
     "seeds": '{ MoSSe = "0:2" }',
 }
 
