@@ -115,7 +115,7 @@ class Slurm:
         """Wait until a job is in a state."""
         self._wait(lambda: self.state(job) == state, seconds)
 
-    def drain(self, seconds=300):
+    def drain(self, seconds=600):
         """Wait until the queue is empty."""
         self._wait(lambda: not self.queue(), seconds)
 
