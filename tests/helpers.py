@@ -17,7 +17,15 @@ from januspore.model.pore import Pore
 from januspore.model.state import State
 from januspore.model.system import Model, atoms
 from januspore.model.velocities import thermal_velocities
-from januspore.schema import ForceField, MoSSe, StatePoint, state_point
+from januspore.schema import (
+    Dynamics,
+    Equilibrate,
+    ForceField,
+    MoSSe,
+    Recording,
+    StatePoint,
+    state_point,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Studies of the tests' own: `quick` is one sine of one charge set.
@@ -164,3 +172,15 @@ class Guillotine:
             return operation(*args, **kwargs)
 
         return guarded
+
+
+def short_protocol(samples_per_ps=50, **dynamics):
+    """Any protocol will do: the driver reads its dynamics and its recording only."""
+    sample = 1 / samples_per_ps
+    recording = Recording(
+        sample_interval_ps=sample, energy_interval_ps=5 * sample, frame_interval_ps=sample
+    )
+    keys = {"timestep_fs": 2.0, "cutoff_nm": 0.6} | dynamics
+    return Equilibrate(
+        dynamics=Dynamics(**keys), recording=recording, relax_ps=1.0, snapshot_interval_ps=1.0
+    )
