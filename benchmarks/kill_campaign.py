@@ -139,7 +139,7 @@ def main() -> int:
     if options.output:
         report = {
             "machine": machine(),
-            "study": options.study,
+            "study": Path(options.study).stem,
             "runners": options.runners,
             "checkpoint_s": options.checkpoint_seconds,
             "hours": (time.monotonic() - begun) / 3600,
