@@ -78,7 +78,7 @@ def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, 
     alike = 0.0 if resources is REFERENCE else 1e-6
     before = free.forces()
     # Not yet set, it does nothing.
-    # Single precision adds in the order that threads come in: alike to what the largest force allows.
+    # Threads add in any order, in single precision: alike to what the largest force allows.
     spread = alike * np.abs(before).max()
     assert np.allclose(tethered.forces(), before, rtol=0.0, atol=max(alike, spread))
     tethered.set_tether(0.35, radius)
