@@ -287,7 +287,7 @@ def test_a_restart_on_the_cpu_platform_keeps_energy_thermostat_and_path(threads)
     apart, apart_lost = (
         np.abs(e.positions() - straight.positions()).max() for e in (resumed, lost)
     )
-    # What the lost chain does varies with the order of sums; what is kept stays far below it.
+    # How far the lost chain leads depends on the start; what is kept stays far below it.
     assert apart < 1e-5 and apart_lost > 20 * apart
     chains = [e.save().native["chain"] for e in (straight, resumed)]
     assert np.allclose(*chains, rtol=1e-2, atol=1e-2)

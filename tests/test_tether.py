@@ -78,9 +78,11 @@ def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, 
     alike = 0.0 if resources is REFERENCE else 1e-6
     before = free.forces()
     # Not yet set, it does nothing.
-    # Threads add in any order, in single precision: alike to what the largest force allows.
-    spread = alike * np.abs(before).max()
-    assert np.allclose(tethered.forces(), before, rtol=0.0, atol=max(alike, spread))
+    unset = np.abs(tethered.forces() - before)
+    assert unset[ION].max() <= alike * max(np.abs(before[ION]).max(), 1e3)
+    # Threads add in any order, in single precision: measured, 2e-6 of an atom's own force.
+    own = np.abs(before).max(axis=1, keepdims=True)
+    assert (unset <= 10 * alike * np.maximum(own, 1.0)).all()
     tethered.set_tether(0.35, radius)
     added = tethered.forces() - before
     expected = np.zeros_like(added)
