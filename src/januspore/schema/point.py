@@ -1,10 +1,8 @@
 """The state point itself, and the equilibration that a driven job starts from."""
 
-import math
-
 from pydantic import Field, model_validator
 
-from ..model.lattice import LATTICE_NM
+from ..model.lattice import unit_cell
 from .charges import ChargeSet
 from .protocols import Barrier, Equilibrate, Protocol
 from .sections import Recording
@@ -18,13 +16,18 @@ class StatePoint(Section):
     protocol: Protocol
     seed: Whole = Field(ge=0, lt=2**31)
 
+    def _membrane_edges(self) -> tuple[float, float]:
+        """Edges of the membrane along y and z, nm."""
+        cell, (y, z) = self.protocol.cell, unit_cell(self.charge_set.material).tolist()
+        return cell.repeats_y * y, cell.repeats_z * z
+
     @model_validator(mode="after")
     def _cell_holds_cutoff(self) -> "StatePoint":
         cell, cutoff = self.protocol.cell, self.protocol.dynamics.cutoff_nm
-        a = LATTICE_NM[self.charge_set.material]
+        edge_y, edge_z = self._membrane_edges()
         edges = {
-            "cell.repeats_y": cell.repeats_y * a,
-            "cell.repeats_z": cell.repeats_z * a * math.sqrt(3),
+            "cell.repeats_y": edge_y,
+            "cell.repeats_z": edge_z,
             "cell.reservoir_nm": 2 * cell.reservoir_nm,
         }
         for key, edge in edges.items():
@@ -33,7 +36,7 @@ class StatePoint(Section):
                     f"protocol.{key} gives an edge of {edge:.3f} nm; it must be above twice "
                     f"dynamics.cutoff_nm, {2 * cutoff:.3f} nm"
                 )
-        if min(list(edges.values())[:2]) < cell.pore_diameter_nm + 0.6:
+        if min(edge_y, edge_z) < cell.pore_diameter_nm + 0.6:
             raise ValueError(
                 f"protocol.cell.pore_diameter_nm = {cell.pore_diameter_nm} leaves less than "
                 "0.6 nm of membrane between the pore and its periodic image"
@@ -43,8 +46,7 @@ class StatePoint(Section):
     @model_validator(mode="after")
     def _cylinder_fits(self) -> "StatePoint":
         if isinstance(self.protocol, Barrier):
-            cell, a = self.protocol.cell, LATTICE_NM[self.charge_set.material]
-            edge = min(cell.repeats_y * a, cell.repeats_z * a * math.sqrt(3))
+            edge = min(self._membrane_edges())
             if self.protocol.radius_nm >= edge / 2:
                 raise ValueError(
                     f"protocol.radius_nm = {self.protocol.radius_nm:g} must be below half the "
