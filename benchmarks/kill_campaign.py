@@ -243,11 +243,7 @@ def _is_done(space: Path) -> bool:
 def _not_made(project: signac.Project) -> list[str]:
     missing = []
     for product in PRODUCTS:
-        groups: dict[str, list[Any]] = {}
-        for job in project:
-            if product.concerns(job):
-                groups.setdefault(product.key(job), []).append(job)
-        for jobs in groups.values():
+        for jobs in product.groups(project):
             if not product.is_made(*jobs):
                 missing.append(str(product.path(jobs[0], "json")))
     return missing
@@ -275,7 +271,7 @@ def _verify_job(job: Any, tally: Tally) -> None:
     point = point_of(job)
     protocol = point.protocol
     every = round(protocol.recording.sample_interval_ps / protocol.dynamics.timestep_fs * 1e3)
-    dt = protocol.dynamics.timestep_fs * 1e-3
+    dt = protocol.dynamics.timestep_ps
     whole = programme_of(protocol, job.doc.get("snapshots", 1)).duration_ps
     rows, _ = read_record(trajectory(job) / "record.h5")
     _count(rows, 0, round(whole / dt), every, tally)

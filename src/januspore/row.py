@@ -59,12 +59,10 @@ def _run(name: str, job: Any) -> None:
 
 def make(product: Product, jobs: list[Any]) -> None:
     """Make a product of each ensemble that these jobs belong to, where its inputs ask for it."""
-    keys = {product.key(job) for job in jobs if product.concerns(job)}
-    ensembles: dict[str, list[Any]] = {key: [] for key in keys}
-    for job in jobs[0].project if jobs else []:
-        if product.concerns(job) and product.key(job) in keys:
-            ensembles[product.key(job)].append(job)
-    for ensemble in ensembles.values():
+    asked = {job.id for job in jobs}
+    for ensemble in product.groups(jobs[0].project if jobs else []):
+        if asked.isdisjoint(job.id for job in ensemble):
+            continue
         if product.is_ready(*ensemble) and not product.is_made(*ensemble):
             product.run(*ensemble)
 

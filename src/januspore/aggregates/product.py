@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,14 @@ class Product:
         """What a job shares with the others that go into the same product, as one string."""
         ensemble = ensemble_of(job)
         return as_text(job.cached_statepoint, "protocol") if self.across else ensemble
+
+    def groups(self, jobs: Iterable[Any]) -> list[list[Any]]:
+        """Those of some jobs that it concerns, by what goes into one product."""
+        found: dict[str, list[Any]] = {}
+        for job in jobs:
+            if self.concerns(job):
+                found.setdefault(self.key(job), []).append(job)
+        return list(found.values())
 
     def is_ready(self, *jobs: Any) -> bool:
         """Whether every input is analysed; across charge sets, those of one set at least."""
