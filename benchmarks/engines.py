@@ -111,8 +111,8 @@ def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict
     engine.set_field(FIELD_V_PER_NM)
     engine.advance(1)
     start_s = time.perf_counter() - began
-    steps = round(SAMPLE_PS / (dynamics.timestep_fs * 1e-3))
-    recorder = Recorder(case.model, Recording(), dynamics.timestep_fs * 1e-3)
+    steps = round(SAMPLE_PS / dynamics.timestep_ps)
+    recorder = Recorder(case.model, Recording(), dynamics.timestep_ps)
     recorder.begin(engine.save())
     engine.advance(2 * steps)
     cpu_began = time.process_time()

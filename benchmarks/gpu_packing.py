@@ -110,7 +110,7 @@ def _simulate(case: Case, seconds: float, start: Any, answers: Any) -> None:
     dynamics = case.point.protocol.dynamics
     engine = create(case.model, case.state, dynamics, Resources.from_environment(1))
     engine.set_field(FIELD_V_PER_NM)
-    timestep_ps = dynamics.timestep_fs * 1e-3
+    timestep_ps = dynamics.timestep_ps
     steps = round(SAMPLE_PS / timestep_ps)
     recorder = Recorder(case.model, Recording(), timestep_ps)
     recorder.begin(engine.save())

@@ -132,7 +132,7 @@ def _branch(index: int) -> str:
 
 def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
     """Steps of an equilibration's snapshots: at the end of relaxation, then at intervals."""
-    dt = protocol.dynamics.timestep_fs * 1e-3
+    dt = protocol.dynamics.timestep_ps
     every = protocol.snapshot_interval_ps
     return [round((protocol.relax_ps + k * every) / dt) for k in range(snapshots)]
 

@@ -40,7 +40,7 @@ class Rate:
         """Time of jobs, each with the snapshots that it keeps, one after the other."""
         total = 0.0
         for point, snapshots in jobs:
-            timestep_ps = point.protocol.dynamics.timestep_fs * 1e-3
+            timestep_ps = point.protocol.dynamics.timestep_ps
             total += atoms(point) * simulated_ps(point.protocol, snapshots) / timestep_ps
         return total / self.atom_steps_per_s / 3600
 

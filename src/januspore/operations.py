@@ -165,7 +165,7 @@ def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
     if isinstance(protocol, Equilibrate):
         # Step 0 is the system as built and minimised.
         return frozenset([0, *snapshot_steps(protocol, snapshots)])
-    dt = protocol.dynamics.timestep_fs * 1e-3
+    dt = protocol.dynamics.timestep_ps
     if isinstance(protocol, PairedPulse):
         ends = [p.duration_ps - protocol.pulse_ps for p in branches_of(protocol).values()]
         return frozenset(round(end / dt) for end in ends)

@@ -98,7 +98,7 @@ def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request
     n_atoms = atoms(point)
     threads = simulation_threads(point, settings)
     dynamics = point.protocol.dynamics
-    steps = simulated_ps(point.protocol, snapshots) / (dynamics.timestep_fs * 1e-3)
+    steps = simulated_ps(point.protocol, snapshots) / dynamics.timestep_ps
     hours = MARGIN * steps * _step_s(n_atoms, threads, settings) / 3600 + START_HOURS
     gpu = bool(settings.jobs_per_gpu)
     return Request(

@@ -47,7 +47,7 @@ def make(ensemble: Ensemble) -> Content:
     """Draw the frames with least and most |field| among those kept of the first seed."""
     job, point, model = ensemble.jobs[0], ensemble.point, ensemble.model
     frames = list(kept_frames(job, ensemble.point))
-    dt = point.protocol.dynamics.timestep_fs * 1e-3
+    dt = point.protocol.dynamics.timestep_ps
     shots = [
         snapshot(name, *frames[k], dt, model, point.protocol.recording)
         for name, k in chosen([field for field, _ in frames]).items()

@@ -21,7 +21,7 @@ def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
             state = read_state(path, job.id)
         except StateFileError:
             continue
-        time_ps = state.step * point.protocol.dynamics.timestep_fs * 1e-3
+        time_ps = state.step * point.protocol.dynamics.timestep_ps
         yield programme.value(time_ps), state
 
 

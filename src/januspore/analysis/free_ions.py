@@ -62,7 +62,7 @@ def held_frames(job: Any, point: StatePoint, settle_ps: float) -> Iterator[tuple
     """
     programme = programme_of(point.protocol)
     for _, state in kept_frames(job, point):
-        time_ps = state.step * point.protocol.dynamics.timestep_fs * 1e-3
+        time_ps = state.step * point.protocol.dynamics.timestep_ps
         field = held_field(programme, time_ps, settle_ps)
         if field is not None:
             yield field, state.positions

@@ -113,7 +113,7 @@ class HoomdEngine:
         self._thermostat, self._forces = thermostat, self._make_forces()
         self._pull = self._make_tether()
         integrator = self._hoomd.md.Integrator(
-            dt=self._dynamics.timestep_fs * 1e-3,
+            dt=self._dynamics.timestep_ps,
             integrate_rotational_dof=True,
             forces=[*self._forces.everything(), *self._pull],
             methods=[method],

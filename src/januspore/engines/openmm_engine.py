@@ -52,7 +52,7 @@ class OpenMMEngine:
         self._mobile = ~model.frozen
         # tau is the chain's own time: Q = g k T tau^2, as in HOOMD-blue.
         self._integrator = mm.NoseHooverIntegrator(
-            dynamics.temperature_K, 1.0 / dynamics.thermostat_tau_ps, dynamics.timestep_fs * 1e-3
+            dynamics.temperature_K, 1.0 / dynamics.thermostat_tau_ps, dynamics.timestep_ps
         )
         self._integrator.setConstraintTolerance(1e-7)
         system = make_system(model)

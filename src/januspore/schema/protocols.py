@@ -17,7 +17,7 @@ class _Protocol(Section):
 
     @model_validator(mode="after")
     def _whole_steps(self) -> "_Protocol":
-        dt = self.dynamics.timestep_fs * 1e-3
+        dt = self.dynamics.timestep_ps
         sample = self.recording.sample_interval_ps
         _check_multiple("recording.sample_interval_ps", sample, dt, "dynamics.timestep_fs")
         for key in ("energy_interval_ps", "frame_interval_ps"):

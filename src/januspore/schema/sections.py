@@ -34,6 +34,11 @@ class Dynamics(Section):
     cutoff_nm: Annotated[Real, Field(ge=0.6, le=3)] = 1.2
     ewald_tolerance: Annotated[Real, Field(ge=1e-8, le=1e-2)] = 5e-5
 
+    @property
+    def timestep_ps(self) -> float:
+        """Time step."""
+        return self.timestep_fs * 1e-3
+
 
 class Recording(Section):
     """What is recorded, how often, and the regions that the record counts in."""

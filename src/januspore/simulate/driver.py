@@ -48,7 +48,7 @@ class Run:
     @property
     def timestep_ps(self) -> float:
         """Time step."""
-        return self.protocol.dynamics.timestep_fs * 1e-3
+        return self.protocol.dynamics.timestep_ps
 
     @property
     def total_steps(self) -> int:
