@@ -36,8 +36,18 @@ def is_driven(job: Any) -> bool:
     return protocol_name(job) in PROGRAMMES
 
 
+#: Jobs seen recorded: a joined record is never taken apart, and two operations ask for every one.
+_recorded: set[str] = set()
+
+
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
+    if job.path not in _recorded and _is_whole(job):
+        _recorded.add(job.path)
+    return job.path in _recorded
+
+
+def _is_whole(job: Any) -> bool:
     name = protocol_name(job)  # first, as it says what is wrong with a state point
     delays = job.cached_statepoint["protocol"]["delays_ps"] if name == "paired_pulse" else ()
     folder = f"{job.path}/trajectory"
@@ -90,18 +100,19 @@ def _head(job: Any, stamp: os.stat_result) -> tuple[Any, Any]:
 
 @cache
 def _read_head(path: str, _modified: int, _size: int) -> tuple[Any, Any]:
-    summary = _read(Path(path)) or {}
+    summary = _read(path) or {}
     return summary.get("analysis_version"), summary.get("rows")
 
 
 def read_summary(job: Any) -> dict[str, Any] | None:
     """Return a job's summary, None where there is none that can be read."""
-    return _read(Path(job.fn("summary.json")))
+    return _read(job.fn("summary.json"))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: str) -> dict[str, Any] | None:
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb", buffering=0) as file:
+            summary = json.loads(file.read())
     except (OSError, ValueError):
         return None
     return summary if isinstance(summary, dict) else None
