@@ -6,9 +6,9 @@ from helpers import raw_point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from januspore.field import programme_of
+from januspore.field import programme_of, simulated_ps
 from januspore.schema import Barrier, state_point
-from januspore.windows import Path, windows
+from januspore.windows import Path, separate_ps, windows
 
 
 def barrier(**keys) -> Barrier:
@@ -44,6 +44,12 @@ def intervals(protocol):
 def test_each_window_starts_from_its_neighbour_s_end():
     order = [(w.field, w.position) for w in windows(barrier(fields_V_per_nm=[0.3, 0.5, 0.7]))]
     assert order == [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1), (1, 0), (2, 0), (2, 1), (2, 2)]
+
+
+def test_a_neighbour_s_end_saves_an_approach_for_every_window_but_the_first():
+    protocol = barrier(positions_nm=[-0.3, 0.0, 0.3], fields_V_per_nm=[0.3, 0.7])
+    assert simulated_ps(protocol) == pytest.approx(2.0 + 6 * (1.0 + 3.0))
+    assert separate_ps(protocol) == pytest.approx(6 * (2.0 + 0.5 + 3.0))
 
 
 @given(barriers)

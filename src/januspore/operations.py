@@ -28,12 +28,22 @@ from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import Barrier, Equilibrate, PairedPulse, Sine, Staircase, StatePoint, snapshot_of
+from .schema import (
+    AnyProtocol,
+    Barrier,
+    Equilibrate,
+    PairedPulse,
+    Sine,
+    Staircase,
+    StatePoint,
+    snapshot_of,
+)
 from .simulate.driver import Run, drive
 from .simulate.held import HeldIon, exchange
 from .simulate.limits import Limits
 from .simulate.lock import Busy, locked
 from .simulate.record import read_record
+from .windows import separate_ps
 
 
 def simulate(job: Any, threads: int = 1) -> None:
@@ -87,6 +97,7 @@ def _simulate(job: Any, threads: int) -> None:
     drive(run, lambda: _initial(job, point, model, resources), make_engine, limits)
     if isinstance(point.protocol, PairedPulse):
         _drive_branches(job, point.protocol, run, make_engine, limits)
+    _print_saved(job, point.protocol)
 
 
 def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon | None:
@@ -113,9 +124,18 @@ def _drive_branches(
             trunk, folder=branch(job, k), programme=programme, frame_steps=frozenset[int]()
         )
         drive(run, partial(read_state, frame(job, leaves), job.id), make_engine, limits)
-    separate = sum(p.duration_ps for p in programmes.values())
+
+
+def _print_saved(job: Any, protocol: AnyProtocol) -> None:
+    """Say what was saved against separate runs, where a job holds what could be many."""
+    if isinstance(protocol, PairedPulse):
+        separate, how = sum(p.duration_ps for p in branches_of(protocol).values()), "branching"
+    elif isinstance(protocol, Barrier):
+        separate, how = separate_ps(protocol), "windows that begin where their neighbour ended"
+    else:
+        return
     done = simulated_ps(protocol)
-    print(f"{job.id[:8]}: {done:g} ps simulated, {separate - done:g} ps saved by branching")
+    print(f"{job.id[:8]}: {done:g} ps simulated, {separate - done:g} ps saved by {how}")
 
 
 def _lock_engine(job: Any, name: str) -> None:

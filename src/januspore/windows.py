@@ -39,6 +39,16 @@ def windows(protocol: Barrier) -> list[Window]:
     ]
 
 
+def separate_ps(protocol: Barrier) -> float:
+    """Simulated time, ps, if every window were begun from the snapshot instead of its neighbour.
+
+    Each would need an approach of its own; the half of `settle_ps` in which the tether moves from
+    the neighbour would fall away.
+    """
+    one = protocol.approach_ps + 0.5 * protocol.settle_ps + protocol.window_ps
+    return one * len(protocol.positions_nm) * len(protocol.fields_V_per_nm)
+
+
 @dataclass(frozen=True)
 class Path:
     """Where the tether stands: x, nm, and the radius of the cylinder, nm, at any time.
