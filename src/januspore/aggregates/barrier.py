@@ -140,7 +140,7 @@ def make(ensemble: Ensemble) -> Content:
     table["interval"] = profiles.means["total"].interval_from
     table["seeds"] = len(ensemble.jobs)
     findings = _findings(profiles, table)
-    title = f"{protocol.ion} in {ensemble.title}; {len(ensemble.jobs)} seeds; bands 95 %, "
+    title = f"{protocol.ion} in {ensemble.title}; {ensemble.seeds}; bands 95 %, "
     title += f"{profiles.means['total'].interval_from}"
     return Content(table, draw(title, table), findings)
 

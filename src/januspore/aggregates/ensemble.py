@@ -47,6 +47,11 @@ class Ensemble:
         """The charge set, for a figure's title."""
         return in_words(self.point.charge_set.model_dump())
 
+    @property
+    def seeds(self) -> str:
+        """How many seeds, for a figure's title."""
+        return f"{len(self.jobs)} seed" + "s" * (len(self.jobs) != 1)
+
     def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
         """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
         each = [read_arrays(Path(job.fn(file))) for job in self.jobs]

@@ -139,6 +139,8 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
         else:
             middle = {"ha": "center", "transform": column[0].transAxes}
             column[0].text(0.5, 0.5, "no bin visited often enough", **middle)
-    seeds = f"{len(ensemble.jobs)} seeds"
-    figure.suptitle(f"{ensemble.title}; {seeds}; bars 95 %, frames as independent", fontsize=10)
+
+    figure.suptitle(
+        f"{ensemble.title}; {ensemble.seeds}; bars 95 %, frames as independent", fontsize=10
+    )
     return figure

@@ -276,7 +276,7 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: Tables) -> Figure:
     bottom[0].legend(frameon=False, fontsize=8)
     frames = float(sums["frames"].sum())
     figure.suptitle(
-        f"{ensemble.title}; {len(ensemble.jobs)} seeds, {frames:.0f} frames, bars and bands 95 %",
+        f"{ensemble.title}; {ensemble.seeds}, {frames:.0f} frames, bars and bands 95 %",
         fontsize=10,
     )
     return figure

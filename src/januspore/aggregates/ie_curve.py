@@ -148,7 +148,7 @@ def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
     ways = [f"{ion}_{way}" for ion in _CHARGE for way in ("forward", "backward")]
     crossings = sum(sums[name].sum() for name in ways)
     return (
-        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz; {len(ensemble.jobs)} seeds, "
+        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz; {ensemble.seeds}, "
         f"{time:.0f} ps, {crossings:.0f} completed crossings; bands 95 %"
     )
 

@@ -248,7 +248,7 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
     protocol = ensemble.point.protocol
     assert isinstance(protocol, Sine)
     figure.suptitle(
-        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz, {len(ensemble.jobs)} seeds, bands "
+        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz, {ensemble.seeds}, bands "
         "95 %; areas in nA V/nm; triangles: peak (up) and valley (down) where NDR is found",
         fontsize=10,
     )

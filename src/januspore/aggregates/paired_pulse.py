@@ -116,6 +116,6 @@ def _figure(
             axis.plot(t, curve, label=f"tau = {tau:.3g} ps")
             axis.legend(frameon=False)
         axis.set(xlabel="delay (ps)", ylabel="I1 / I0", title=estimator)
-    title = f"{ensemble.title}; {protocol.mode}; {len(ensemble.jobs)} seeds, bars 95 %"
+    title = f"{ensemble.title}; {protocol.mode}; {ensemble.seeds}, bars 95 %"
     figure.suptitle(title, fontsize=10)
     return figure

@@ -106,6 +106,6 @@ def _figure(
     right.plot(middle[pulse], order.value[pulse], "o", ms=3, label="in pulses")
     right.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
     right.legend(frameon=False)
-    title = f"{ensemble.title}; {protocol.mode}; {len(ensemble.jobs)} seeds, bars 95 %"
+    title = f"{ensemble.title}; {protocol.mode}; {ensemble.seeds}, bars 95 %"
     figure.suptitle(title, fontsize=10)
     return figure

@@ -130,7 +130,7 @@ def _figure(
     times.set(xlabel="E (V/nm)", ylabel="tau (ps)", yscale="log")
     times.set_title(f"{unresolved} of {len(table)} steps not resolved", fontsize=10)
     times.legend(frameon=False)
-    figure.suptitle(f"{ensemble.title}; {len(ensemble.jobs)} seeds, bars 95 %", fontsize=10)
+    figure.suptitle(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", fontsize=10)
     return figure
 
 

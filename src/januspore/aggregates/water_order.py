@@ -204,7 +204,7 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, by_branch: dict[str, NDArra
     axes[1, 1].set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
     axes[1, 0].legend(frameon=False)
     figure.suptitle(
-        f"{ensemble.title}; {len(ensemble.jobs)} seeds, bars 95 %; widths in rad, model-free "
+        f"{ensemble.title}; {ensemble.seeds}, bars 95 %; widths in rad, model-free "
         "(of the dashed Gaussian fit)",
         fontsize=10,
     )
