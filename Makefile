@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 
 run: $(STAMP)
 	$(BIN)/python init.py --study quick
-	$(BIN)/python project.py run
+	JANUSPORE_THREADS=$${JANUSPORE_THREADS:-1} $(BIN)/python project.py run --parallel
 	$(BIN)/python -m januspore summary
 
 test: $(STAMP)-dev

@@ -24,6 +24,7 @@ from januspore.cluster import (
 )
 from januspore.dataspace import open_project
 from januspore.errors import InputError
+from januspore.workers import Stopped, cause_of, comes_back, end_workers_when_told
 
 ROOT = Path(__file__).resolve().parent
 
@@ -38,6 +39,7 @@ class Project(FlowProject):
 @Project.pre(conditions.relaxes)
 @Project.post(conditions.is_equilibrated)
 @Project.operation(directives=simulation_directives())
+@comes_back
 def equilibrate(job: Any) -> None:
     """Build, minimise and relax; keep the snapshots that other jobs start from."""
     from januspore import operations
@@ -48,6 +50,7 @@ def equilibrate(job: Any) -> None:
 @Project.pre(conditions.is_ready)
 @Project.post(conditions.is_recorded)
 @Project.operation(directives=simulation_directives())
+@comes_back
 def simulate(job: Any) -> None:
     """Drive a relaxed system by the protocol's field programme."""
     from januspore import operations
@@ -58,6 +61,7 @@ def simulate(job: Any) -> None:
 @Project.pre(conditions.is_recorded)
 @Project.post(conditions.is_analysed)
 @Project.operation(directives=analysis_directives())
+@comes_back
 def analyse(job: Any) -> None:
     """Reduce the record to sums and a summary."""
     from januspore import operations
@@ -68,10 +72,13 @@ def analyse(job: Any) -> None:
 def add_product(product: Product) -> None:
     """Make an aggregate operation of a product: one run for each charge set and protocol."""
     # flow marks the functions that it is given, which bound methods do not allow.
-    run, is_ready, is_made = map(partial, (product.run, product.is_ready, product.is_made))
+    is_ready, is_made = map(partial, (product.is_ready, product.is_made))
     ensemble = aggregator.groupby(product.key, select=product.concerns)
     operation = Project.operation(
-        run, name=product.name, aggregator=ensemble, directives=product_directives()
+        comes_back(product.run),
+        name=product.name,
+        aggregator=ensemble,
+        directives=product_directives(),
     )
     Project.pre(is_ready, tag=f"{product.name} is ready")(operation)
     Project.post(is_made, tag=f"{product.name} is made")(operation)
@@ -101,6 +108,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run signac-flow's command line; errors that a user can mend are one line, status 2."""
+    end_workers_when_told()
     try:
         Project.get_project(str(open_project(ROOT).path)).main(command_line())
     except NoSchedulerError:
@@ -110,9 +118,12 @@ def main() -> int:
     except InputError as error:
         told = error
     except (UserOperationError, UserConditionError) as error:
-        if not isinstance(error.__cause__, InputError):
+        cause = cause_of(error)
+        if cause is None:
             raise
-        told = error.__cause__
+        if isinstance(cause, Stopped):  # it has said so itself
+            return cause.status
+        told = cause
     else:
         return 0
     print(f"error: {told}", file=sys.stderr)

@@ -24,6 +24,7 @@ from ..files import clear_litter
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
 from ..schema import AnyProtocol
+from ..workers import line_of_progress
 from .held import HeldIon
 from .limits import OUT_OF_TIME, Limits
 from .record import RecordFiles
@@ -218,6 +219,7 @@ def _progress(run: Run, start: int) -> "tqdm[Any]":
         mininterval=15.0 if log else 0.5,
         ascii=log,
         ncols=100,
+        position=line_of_progress(),
         disable=bool(os.environ.get("JANUSPORE_QUIET")),
     )
 
