@@ -111,6 +111,8 @@ def main() -> int:
     end_workers_when_told()
     try:
         Project.get_project(str(open_project(ROOT).path)).main(command_line())
+    except KeyboardInterrupt:
+        return 130  # what was running has said that its checkpoint is written
     except NoSchedulerError:
         told: Any = "no scheduler found here; python project.py run works anywhere"
     except SubmitError as error:

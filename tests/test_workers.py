@@ -68,7 +68,14 @@ def test_bad_input_that_a_worker_meets_is_one_line(space):
     assert "begun with engine 'hoomd'" in ended(start(space, *COMMAND[:2], *command), 2)
 
 
-def test_told_to_end_it_lets_its_workers_save_and_leaves_none(tmp_path):
+@pytest.mark.parametrize(
+    ("tell", "status"),
+    [
+        (lambda process: process.send_signal(signal.SIGTERM), 143),
+        (lambda process: os.killpg(process.pid, signal.SIGINT), 130),  # Ctrl-C reaches them all
+    ],
+)
+def test_told_to_end_it_lets_its_workers_save_and_leaves_none(tmp_path, tell, status):
     copy_project(tmp_path)
     study = tmp_path / "studies" / "quick.toml"
     study.write_text(re.sub(r"relax_ps = .*", "relax_ps = 4000.0", study.read_text()))
@@ -78,8 +85,8 @@ def test_told_to_end_it_lets_its_workers_save_and_leaves_none(tmp_path):
     while len(list(tmp_path.glob("workspace/*/trajectory/checkpoint.gsd"))) < 2:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    ended(process, 143)
+    tell(process)
+    ended(process, status)
 
 
 def test_without_a_pool_an_operation_ends_its_process_as_before():
