@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,15 @@ from signac.job import calc_id
 
 from .errors import InputError
 from .field import simulated_ps
-from .schema import Equilibrate, StatePoint, parent_of, snapshot_of, state_point, with_seed
+from .schema import (
+    SEED_END,
+    Equilibrate,
+    StatePoint,
+    parent_of,
+    snapshot_of,
+    state_point,
+    with_seed,
+)
 from .study import check_seeds, load_study, parse_charges, parse_seeds
 
 #: What the jobs of one ensemble share.
@@ -92,7 +100,7 @@ def seed_of(job: Any) -> int:
         InputError: it has none, or none that is a seed.
     """
     seed = _statepoint(job).get("seed")
-    if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**31:
+    if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < SEED_END:
         return seed
     return point_of(job).seed
 
@@ -190,9 +198,17 @@ def parent_job(job: Any, point: StatePoint) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an initialisation would do: state points by job id, and snapshots asked of parents."""
+    """What an initialisation would do.
+
+    Attributes:
+        points: state points by job id.
+        data: the same as signac keeps them.
+        snapshots: asked of equilibrations, by job id.
+        new: ids of the jobs that are not there yet.
+    """
 
     points: dict[str, StatePoint]
+    data: dict[str, dict[str, Any]]
     snapshots: dict[str, int]
     new: frozenset[str]
 
@@ -210,19 +226,40 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
         InputError: with the jobs already there, two seeds of one sweep would be one to an engine.
     """
     by_id: dict[str, StatePoint] = {}
+    kept: dict[str, dict[str, Any]] = {}
+    seeds: dict[str, dict[str, int]] = {}
     snapshots: Counter[str] = Counter()
-    for point in points:
-        data = dump(point)
+    for point, data, ensemble in _dumped(points):
         if not isinstance(point.protocol, Equilibrate):
             seed = point.seed % point.protocol.equilibration.count
-            start, parent = parent_in(as_text(data, *_ENSEMBLE), seed)
-            by_id.setdefault(start, parent)
+            start, parent = parent_in(ensemble, seed)
+            if start not in by_id:
+                by_id[start], kept[start] = parent, dump(parent)
+                seeds.setdefault(as_text(kept[start], *_ENSEMBLE), {})[start] = parent.seed
             snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
-        by_id[str(calc_id(data))] = point
-    there = {job.id for job in project}
-    new = frozenset(by_id.keys() - there)
-    _check_seed_width(project, [by_id[i] for i in new])
-    return Plan(by_id, dict(snapshots), new)
+        own = str(calc_id(data))
+        by_id[own], kept[own] = point, data
+        seeds.setdefault(ensemble, {})[own] = point.seed
+    new = frozenset(by_id.keys() - {job.id for job in project})
+    if new:
+        _check_seed_width(project, seeds)
+    return Plan(by_id, kept, dict(snapshots), new)
+
+
+def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str]]:
+    """State points, the same as signac keeps them, and what they share but for the seed.
+
+    Thousands of seeds share a few charge sets and protocols, which are written out once.
+    """
+    shared: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
+    for point in points:
+        # By identity, as the points keep both alive; equal ones that are not shared only cost time.
+        parts = (id(point.charge_set), id(point.protocol))
+        if parts not in shared:
+            data = dump(point)
+            shared[parts] = data, as_text(data, *_ENSEMBLE)
+        data, ensemble = shared[parts]
+        yield point, {**data, "seed": point.seed}, ensemble
 
 
 def carry_out(project: signac.Project, todo: Plan) -> None:
@@ -231,23 +268,20 @@ def carry_out(project: signac.Project, todo: Plan) -> None:
         relaxes = isinstance(point.protocol, Equilibrate)
         if job_id not in todo.new and not relaxes:
             continue
-        job = project.open_job(dump(point)).init()
+        job = project.open_job(todo.data[job_id]).init()
         wanted = todo.snapshots.get(job_id, 1)
         if relaxes and (job_id in todo.new or snapshots_of(job) < wanted):
             job.doc["snapshots"] = wanted
 
 
-def _check_seed_width(project: signac.Project, points: list[StatePoint]) -> None:
-    groups: dict[str, list[int]] = {}
-    for point in points:
-        groups.setdefault(as_text(dump(point), *_ENSEMBLE), []).append(point.seed)
-    if groups:
-        for job in project:
-            sweep = ensemble_of(job)
-            if sweep in groups:
-                groups[sweep].append(point_of(job).seed)
-    for seeds in groups.values():
-        check_seeds(seeds, "seed")
+def _check_seed_width(project: signac.Project, planned: dict[str, dict[str, int]]) -> None:
+    """Check the seeds of each sweep, by job id, with those of the jobs that are there."""
+    for job in project:
+        sweep = planned.get(ensemble_of(job))
+        if sweep is not None:
+            sweep[job.id] = seed_of(job)
+    for seeds in planned.values():
+        check_seeds(list(seeds.values()), "seed")
 
 
 def init_command(arguments: list[str] | None, root: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .errors import InputError
 from .schema import (
+    SEED_END,
     SEED_WIDTH,
     ChargeSet,
     MoS2,
@@ -210,7 +211,7 @@ def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
             seeds = list(items)
     except ValueError:
         seeds = []
-    if not seeds or min(seeds) < 0 or max(seeds) >= 2**31:
+    if not seeds or min(seeds) < 0 or max(seeds) >= SEED_END:
         raise InputError(f"{where} = {value!r}: must be like 0:10, 0,3,7 or [0, 3], from 0 to 2^31")
     check_seeds(seeds, where)
     return tuple(seeds)

@@ -19,10 +19,11 @@ from .protocols import (
     Staircase,
 )
 from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
-from .values import MAX_FIELD_V_PER_NM, SEED_WIDTH
+from .values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
 
 __all__ = [
     "MAX_FIELD_V_PER_NM",
+    "SEED_END",
     "SEED_WIDTH",
     "AnyProtocol",
     "Barrier",

@@ -8,6 +8,7 @@ from ..errors import InputError
 from .charges import MoS2, MoSSe
 from .point import StatePoint
 from .protocols import AnyProtocol
+from .values import SEED_END
 
 _TAGS = {kind.model_fields["material"].default for kind in (MoSSe, MoS2)} | {
     kind.model_fields["name"].default for kind in get_args(AnyProtocol)
@@ -51,6 +52,8 @@ def state_point(data: Any, where: str = "state point") -> StatePoint:
 
 
 def with_seed(point: StatePoint, seed: Any, where: str = "state point") -> StatePoint:
-    """Return a state point with another seed, checked; the rest of it is not checked again."""
+    """Return a state point with another seed, checked; the rest is shared, not checked again."""
+    if type(seed) is int and 0 <= seed < SEED_END:
+        return point.model_copy(update={"seed": seed})
     parts = {"charge_set": point.charge_set, "protocol": point.protocol, "seed": seed}
-    return state_point(parts, where)
+    return state_point(parts, where)  # says what is wrong with it

@@ -6,7 +6,7 @@ from ..model.lattice import unit_cell
 from .charges import ChargeSet
 from .protocols import Barrier, Equilibrate, Protocol
 from .sections import Recording
-from .values import Section, Whole
+from .values import SEED_END, Section, Whole
 
 
 class StatePoint(Section):
@@ -14,7 +14,7 @@ class StatePoint(Section):
 
     charge_set: ChargeSet
     protocol: Protocol
-    seed: Whole = Field(ge=0, lt=2**31)
+    seed: Whole = Field(ge=0, lt=SEED_END)
 
     def _membrane_edges(self) -> tuple[float, float]:
         """Edges of the membrane along y and z, nm."""

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 MAX_FIELD_V_PER_NM = 5.0
 #: HOOMD-blue keeps 16 bits of a seed; two seeds equal modulo this are one seed to it.
 SEED_WIDTH = 1 << 16
+#: Seeds are below this.
+SEED_END = 1 << 31
 #: Decimals kept of every float in a state point.
 DECIMALS = 9
 
