@@ -49,11 +49,14 @@ def is_recorded(job: Any) -> bool:
 
 def _is_whole(job: Any) -> bool:
     name = protocol_name(job)  # first, as it says what is wrong with a state point
-    delays = job.cached_statepoint["protocol"]["delays_ps"] if name == "paired_pulse" else ()
     folder = f"{job.path}/trajectory"
-    return _is_joined(folder) and all(
-        _is_joined(f"{folder}/{_branch(k)}") for k in range(len(delays))
-    )
+    if not _is_joined(folder):
+        return False
+    # What is analysed was whole, and is not looked at again, branch by branch.
+    if name != "paired_pulse" or is_analysed(job):
+        return True
+    delays = job.cached_statepoint["protocol"]["delays_ps"]
+    return all(_is_joined(f"{folder}/{_branch(k)}") for k in range(len(delays)))
 
 
 def _is_joined(folder: str) -> bool:
