@@ -36,18 +36,8 @@ def is_driven(job: Any) -> bool:
     return protocol_name(job) in PROGRAMMES
 
 
-#: Jobs seen recorded: a joined record is never taken apart, and two operations ask for every one.
-_recorded: set[str] = set()
-
-
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
-    if job.path not in _recorded and _is_whole(job):
-        _recorded.add(job.path)
-    return job.path in _recorded
-
-
-def _is_whole(job: Any) -> bool:
     name = protocol_name(job)  # first, as it says what is wrong with a state point
     folder = f"{job.path}/trajectory"
     if not _is_joined(folder):

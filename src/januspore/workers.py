@@ -35,8 +35,15 @@ def in_worker() -> bool:
 def end_workers_when_told() -> None:
     """Let SIGTERM end this process by SystemExit: a pool then ends its workers, and they save."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    # Not so in a worker: between two operations an exception may be raised where nobody sees it.
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    os.register_at_fork(after_in_child=_as_a_worker)
+
+
+def _as_a_worker() -> None:
+    # Between two operations an exception may be raised where nobody sees it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Ctrl-C reaches workers, too, and a pool puts new ones in the place of those that leave before
+    # it is ended: they wait for the pool, whose SIGTERM is the only one they hear.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def line_of_progress() -> int | None:
@@ -60,10 +67,6 @@ def comes_back(operation: Callable[..., None]) -> Callable[..., None]:
         except SystemExit as end:
             if in_worker() and end.code == OUT_OF_TIME:
                 raise Stopped(OUT_OF_TIME) from None
-            raise
-        except KeyboardInterrupt:
-            if in_worker():
-                sys.exit(128 + signal.SIGINT)  # the pool's own process shows the traceback
             raise
 
     return called

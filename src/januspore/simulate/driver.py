@@ -181,14 +181,19 @@ def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT instead of dying of them; a worker thread cannot, and need not."""
+    """Collect SIGTERM and SIGINT instead of dying of them; what is ignored stays ignored.
+
+    A worker thread cannot, and need not.
+    """
     caught: list[int] = []
 
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
 
+    both = (signal.SIGTERM, signal.SIGINT)
     try:
-        previous = {s: signal.signal(s, catch) for s in (signal.SIGTERM, signal.SIGINT)}
+        heard = [s for s in both if signal.getsignal(s) is not signal.SIG_IGN]
+        previous = {s: signal.signal(s, catch) for s in heard}
     except ValueError:
         previous = {}
     try:
