@@ -278,6 +278,7 @@ def test_the_report_says_where_there_is_no_barrier():
 def test_short_windows_in_few_seeds_get_no_verdict(two_seeds):
     caution = two_seeds.findings["caution"]
     assert "windows of 10 ps do not tell" in caution and "4 seeds" in caution
+    assert two_seeds.findings["verdict"].endswith(f"; but {caution}")
     made = made_of(two_seeds, point(), caution=caution)
     verdicts = [row.reading.verdict for row in comparison([made]) if row.panel == "Table 1"]
     assert len(verdicts) == 14

@@ -297,7 +297,8 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
     for row in slopes.to_dict("records"):
         key = f"{row['profile']}, {row['part']} with |E| (kJ/mol per V/nm)"
         found[key] = [row["value"], row["low"], row["high"]]
-    found["verdict"] = _verdict(slopes)
+    # The one sentence that a figure's caption gives must not leave the caution behind.
+    found["verdict"] = "; but ".join(filter(None, [_verdict(slopes), found["caution"]]))
     return found
 
 
