@@ -11,6 +11,7 @@ the machine disturbs less. Prints medians and ratios.
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -110,6 +111,7 @@ def _pair(
 
 
 def _timed(folder: Path, command: list[str]) -> tuple[float, float]:
+    os.sync()  # or this command waits for what the one before it wrote or removed
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     _run(folder, command)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
