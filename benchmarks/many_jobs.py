@@ -65,7 +65,6 @@ def _measure(ours: Path, bare: Path, charge_sets: int, repeats: int) -> list[dic
     _run(apart, init)
     points = [dict(job.statepoint()) for job in signac.get_project(str(apart), search=False)]
     (bare / "points.json").write_text(json.dumps(points))
-    shutil.rmtree(apart)
     rows = [_pair("init.py, first", (ours, init), (bare, ["project.py", "init"]), 1)]
     rows.append(_pair("init.py, again", (ours, init), (bare, ["project.py", "init"]), repeats))
     for state in ("new", "recorded and analysed"):
