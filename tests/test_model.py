@@ -14,7 +14,7 @@ from scipy.stats import chi2
 
 from januspore import units
 from januspore.model.builder import _CLEARANCE_NM, build_state
-from januspore.model.forcefield import SPECIES
+from januspore.model.forcefield import SPECIES, species
 from januspore.model.state import State, StateFileError, read_state, write_state
 from januspore.model.system import (
     BULK_WATER_PER_NM3,
@@ -52,6 +52,36 @@ def test_constants_are_those_of_the_si():
     assert pytest.approx(n * 1e3 * 1e-27, rel=1e-9) == units.MOL_PER_LITRE
     coulomb = n * e**2 / (4 * np.pi * constants.epsilon_0) * 1e9 * 1e-3
     assert pytest.approx(coulomb, rel=1e-7) == units.COULOMB
+
+
+# --- the force field against its sources, in their own units -----------------------------------
+
+EV, KCAL = units.VOLT_PER_NM, 4.184  # kJ/mol
+RMIN_HALF = 2 / 2 ** (1 / 6) / 10  # AMBER's and CHARMM's Rmin/2 in A to sigma in nm
+
+#: Species: sigma (nm), epsilon (kJ/mol) from the source's numbers; relative rounding of the table.
+SOURCES = {
+    # Liang, Phillpot, Sinnott, Phys. Rev. B 79, 245110 (2009): sigma in A, epsilon in eV.
+    "Mo": (4.20 / 10, 0.00058595 * EV, 1e-4),
+    "S": (3.13 / 10, 0.02 * EV, 1e-5),
+    # CGenFF 4.6, SEGD1: Rmin/2 in A, epsilon in kcal/mol.
+    "Se": (2.175 * RMIN_HALF, 0.623 * KCAL, 1e-6),
+    # Joung, Cheatham, J. Phys. Chem. B 112, 9020 (2008), SPC/E: Rmin/2 in A, epsilon in kcal/mol.
+    "K": (1.593 * RMIN_HALF, 0.4297054 * KCAL, 2e-6),
+    "Cl": (2.711 * RMIN_HALF, 0.0127850 * KCAL, 1e-5),
+    # Berendsen, Grigera, Straatsma, J. Phys. Chem. 91, 6269 (1987): A = 0.37122 nm
+    # (kJ/mol)^(1/6), B = 0.3428 nm (kJ/mol)^(1/12), V = -(A/r)^6 + (B/r)^12.
+    "O": (0.3428**2 / 0.37122, (0.37122 / 0.3428) ** 12 / 4, 5e-5),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_lennard_jones_numbers_are_those_of_their_sources(name):
+    point = tiny_point()
+    found = species(point.protocol.force_field, point.charge_set)[name]
+    sigma, epsilon, rounding = SOURCES[name]
+    assert found.sigma == pytest.approx(sigma, rel=rounding)
+    assert found.epsilon == pytest.approx(epsilon, rel=rounding)
 
 
 # --- the membrane and the counts -------------------------------------------------------------

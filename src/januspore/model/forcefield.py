@@ -29,6 +29,7 @@ class Species:
 
 
 _FIXED = {
+    # Liang et al. give 0.00058595 eV for Mo and 0.02 eV for S; times 96.48533 kJ/mol per eV.
     "Mo": Species(95.95, 0.420, 0.05654, None, "Liang, Phillpot, Sinnott 2009"),
     "S": Species(32.06, 0.313, 1.9297, None, "Liang, Phillpot, Sinnott 2009"),
     "K": Species(39.0983, 0.283840, 1.797887, +1.0, "Joung, Cheatham 2008 (SPC/E)"),
