@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from januspore.dataspace import init_command
 from januspore.errors import InputError
+from januspore.initialise import init_command
 
 if __name__ == "__main__":
     try:

@@ -18,8 +18,9 @@ from januspore import conditions
 from januspore.__main__ import main
 from januspore.aggregates import PRODUCTS
 from januspore.analysis.store import read_arrays, write_arrays
-from januspore.dataspace import dump, engine_of, init_command, open_project, point_of, snapshots_of
+from januspore.dataspace import dump, engine_of, open_project, point_of, snapshots_of
 from januspore.errors import InputError
+from januspore.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import RecordError, RecordFiles, read_record, write_record
 

@@ -7,8 +7,9 @@ import pytest
 
 from januspore import operations
 from januspore.conditions import branch, frame, is_equilibrated, is_recorded, trajectory
-from januspore.dataspace import dump, init_command, open_project, parent_job, point_of
+from januspore.dataspace import dump, open_project, parent_job, point_of
 from januspore.field import branches_of
+from januspore.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import read_record
 

@@ -5,8 +5,9 @@ from helpers import copy_studies, raw_point, tiny_point
 from test_study import tree
 
 from januspore import estimate
-from januspore.dataspace import init_command, open_project
+from januspore.dataspace import open_project
 from januspore.estimate import Rate, calibrate
+from januspore.initialise import init_command
 from januspore.resources import atoms
 from januspore.schema import state_point
 

@@ -27,7 +27,8 @@ from januspore.analysis.hydration import (
 )
 from januspore.analysis.store import write_arrays
 from januspore.conditions import trajectory
-from januspore.dataspace import init_command, open_project, point_of
+from januspore.dataspace import open_project, point_of
+from januspore.initialise import init_command
 from januspore.model.builder import build_state
 from januspore.model.state import write_state
 from januspore.model.system import build_model, water_geometry

@@ -24,7 +24,8 @@ from januspore.analysis.loop import (
 )
 from januspore.analysis.sine import PHASES, branch_of_phase
 from januspore.analysis.statistics import bootstrap
-from januspore.dataspace import init_command, open_project, point_of
+from januspore.dataspace import open_project, point_of
+from januspore.initialise import init_command
 from januspore.results import findings, product_table
 
 AMPLITUDE, BIN_PS = 1.2, 1250.0

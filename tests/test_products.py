@@ -22,8 +22,9 @@ from januspore.analysis.orientation import (
     turned,
 )
 from januspore.conditions import is_analysed
-from januspore.dataspace import init_command, open_project, point_of
+from januspore.dataspace import open_project, point_of
 from januspore.errors import InputError
+from januspore.initialise import init_command
 from januspore.results import findings, product_table, results
 
 

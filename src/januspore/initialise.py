@@ -1,0 +1,84 @@
+"""The command `init.py`: reads its options, checks everything, then makes the jobs."""
+
+import argparse
+import os
+from collections import Counter
+from pathlib import Path
+
+from .dataspace import Plan, carry_out, open_project, plan
+from .study import load_study, parse_charges, parse_seeds
+
+
+def init_command(arguments: list[str] | None, root: Path) -> None:
+    """Carry out `init.py`: read options, validate everything, then make the jobs.
+
+    Raises:
+        InputError: a key, a value or a combination of them is not usable; nothing was written.
+    """
+    options = _parser().parse_args(arguments)
+    project = open_project(root)
+    name = options.study or project.doc.get("study") or "quick"
+    study = load_study(name, root / "studies")
+    charges = [parse_charges(text) for text in options.charges or []]
+    seeds = parse_seeds(options.seeds) if options.seeds else None
+    points = study.state_points(charges or None, options.protocol, seeds)
+    todo = plan(project, points)
+    if not options.dry_run:
+        carry_out(project, todo)
+        project.doc["study"] = name if options.study is None else _relative(options.study, root)
+    _print(study.name, todo)
+    if options.calibrate and todo.new:
+        _print_time(todo)
+    if options.dry_run:
+        print("dry run: nothing was written")
+
+
+def _relative(study: str, root: Path) -> str:
+    return os.path.relpath(Path(study).resolve(), root) if study.endswith(".toml") else study
+
+
+def _print(study: str, todo: Plan) -> None:
+    kinds = Counter(todo.points[i].protocol.name for i in todo.new)
+    kept = Counter(point.protocol.name for i, point in todo.points.items() if i not in todo.new)
+    print(f"study {study}: {len(todo.new)} new, {len(todo.points) - len(todo.new)} existing jobs")
+    for name in sorted(kinds | kept):
+        print(f"  {name:<12} {kinds[name]:>6} new {kept[name]:>6} existing")
+    print(f"  {todo.simulated_ps() / 1000:.3f} ns to simulate in the new jobs")
+
+
+def _print_time(todo: Plan) -> None:
+    from .estimate import calibrate  # an engine: only where it is asked for
+
+    new = [(todo.points[i], todo.snapshots.get(i, 1)) for i in sorted(todo.new)]
+    rate = calibrate(new[0][0])
+    hours = rate.hours(new)
+    scales = ((2.0, 60.0, "min"), (72.0, 1.0, "h"), (float("inf"), 1 / 24, "days"))
+    shown = next(f"{hours * by:,.1f} {unit}" for below, by, unit in scales if hours < below)
+    print(f"  {shown} for them, one after the other: measured now, {rate.measured}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="init.py", description="Initialise the data space, or extend it; existing jobs stay."
+    )
+    parser.add_argument(
+        "--study",
+        help="name in studies/ or path of a TOML file (default: the data space's own, else quick)",
+    )
+    parser.add_argument(
+        "--charges",
+        action="append",
+        metavar="Mo=Q,S=Q[,Se=Q]",
+        help="a charge set in e instead of the study's; may be repeated",
+    )
+    parser.add_argument(
+        "--protocol", action="append", help="only this protocol of the study; may be repeated"
+    )
+    parser.add_argument("--seeds", help="instead of the study's: 0:10 (10 excluded) or 0,3,7")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="measure this machine's engine for some seconds, and say how long the new jobs take",
+    )
+    return parser
