@@ -1,26 +1,14 @@
-"""The paper's statements (design, section 5), and how this data space's numbers are judged.
-
-A verdict follows from an interval alone: "agrees" if the paper's value (or sign) lies within it or
-it lies beyond zero on the paper's side, "disagrees" if it excludes that, else "not enough data",
-with the number of seeds that would tell at the present spread.
-"""
+"""The paper's statements (design, section 5), and which number here judges each."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from ..paper import name_of
 from .collect import Made
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one ensemble says of a claim: its value in words, and the verdict."""
-
-    value: str
-    verdict: str
+from .judging import Reading, Triple, Verdict, judge_sign, judge_value, more_seeds
 
 
 @dataclass(frozen=True)
@@ -28,7 +16,8 @@ class Claim:
     """A statement of the paper: where it is made, what it says, and who can judge it here.
 
     `mode` is a pulse protocol's mode or a barrier's ion; `membrane` the paper's name of the only
-    charge set that it is said of. Empty: any.
+    charge set that it is said of. Empty: any. `assumes` is what the verdict takes for granted, in
+    one line of the report.
     """
 
     quantity: str
@@ -38,55 +27,13 @@ class Claim:
     read: Callable[[Made], Reading]
     mode: str = ""
     membrane: str = ""
+    assumes: str = ""
 
     def concerns(self, made: Made) -> bool:
         """Whether a product can judge this claim."""
         modes = ("", made.protocol.get("mode"), made.protocol.get("ion"))
         membranes = ("", name_of(made.charge_sets[0]))
         return made.product == self.product and self.mode in modes and self.membrane in membranes
-
-
-Triple = list[float | None]
-
-
-def judge_sign(triple: Triple, unit: str, seeds: int) -> Reading:
-    """Judge a difference that the paper says is positive."""
-    value, low, high = triple
-    if value is None:
-        return Reading("no value", "not enough data: nothing was measured")
-    if low is None or high is None:
-        return Reading(f"{value:.3g} {unit}", "not enough data: one seed gives no interval")
-    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
-    if low > 0:
-        return Reading(shown, "agrees")
-    if high < 0:
-        return Reading(shown, "disagrees")
-    more = more_seeds(seeds, (high - low) / 2, abs(value))
-    return Reading(shown, f"not enough data: {more}")
-
-
-def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
-    """Judge a value against the paper's; an interval wider than half of it is not enough data."""
-    value, low, high = triple
-    if value is None or low is None or high is None:
-        return Reading("no value", "not enough data: no interval")
-    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
-    if not low <= paper <= high:
-        return Reading(shown, "disagrees")
-    half = (high - low) / 2
-    if half > abs(paper) / 2:
-        return Reading(shown, f"not enough data: {more_seeds(seeds, half, abs(paper) / 4)}")
-    return Reading(shown, "agrees")
-
-
-def more_seeds(seeds: int, half_width: float, wanted: float) -> str:
-    """Say how many more seeds narrow an interval to `wanted`, at the present spread."""
-    if wanted <= 0 or half_width <= 0:
-        return "no estimate of how much more"
-    more = math.ceil(seeds * (half_width / wanted) ** 2) - seeds
-    if more > 10_000:
-        return "more than 10,000 more seeds at the present spread"
-    return f"about {max(more, 1)} more seeds at the present spread"
 
 
 def _difference(key: str, unit: str) -> Callable[[Made], Reading]:
@@ -105,7 +52,7 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
         ]
         row = rows.iloc[0]
         if row.isna()["value"]:
-            return Reading("none found", f"not enough data: {row.statement}")
+            return Reading("none found", Verdict.OPEN, row.statement)
         return judge_value([row.value, row.low, row.high], paper, "V/nm", made.seeds)
 
     return read
@@ -122,29 +69,30 @@ def _loop(sign: str) -> Callable[[Made], Reading]:
 def _pinched(made: Made) -> Reading:
     says = str(made.findings["pore slab, at E = 0"])
     if says.startswith("pinched"):
-        return Reading(says, "agrees")
-    return Reading(says, "disagrees" if says.startswith("not pinched") else "not enough data")
+        return Reading(says, Verdict.AGREES)
+    return Reading(says, Verdict.DISAGREES if says.startswith("not pinched") else Verdict.OPEN)
 
 
 def _slower(made: Made) -> Reading:
     triple = made.findings.get("tau_reverse_over_forward")
     if triple is None:
         resolved, steps = made.findings["steps_resolved"], made.findings["steps"]
-        return Reading(f"{resolved} of {steps} steps resolved", "not enough data: more seeds")
+        return Reading(f"{resolved} of {steps} steps resolved", Verdict.OPEN, "more seeds")
     value, low, high = triple
     shown = f"tau reverse / forward = {value:.3g} [{low:.3g}, {high:.3g}]"
     if low > 1:
-        return Reading(shown, "agrees")
+        return Reading(shown, Verdict.AGREES)
+    if high < 1:
+        return Reading(shown, Verdict.DISAGREES)
     half = (math.log(high) - math.log(low)) / 2
-    more = more_seeds(made.seeds, half, abs(math.log(value)))
-    return Reading(shown, "disagrees" if high < 1 else f"not enough data: {more}")
+    return Reading(shown, Verdict.OPEN, more_seeds(made.seeds, half, abs(math.log(value))))
 
 
 def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
         triple = made.findings.get("pore slab tau_ps")
         if triple is None:
-            return Reading("no fit", f"not enough data: {made.findings['pore slab']}")
+            return Reading("no fit", Verdict.OPEN, str(made.findings["pore slab"]))
         return judge_value(triple, paper, "ps", made.seeds)
 
     return read
@@ -154,9 +102,9 @@ def _train(word: str) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
         says = str(made.findings["pore slab"])
         if word in says:
-            return Reading(says, "agrees")
+            return Reading(says, Verdict.AGREES)
         other = {"facilitation": "depression", "depression": "facilitation"}[word]
-        return Reading(says, "disagrees" if other in says else "not enough data")
+        return Reading(says, Verdict.DISAGREES if other in says else Verdict.OPEN)
 
     return read
 
@@ -185,17 +133,17 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
         rows = table[(table.quantity == "barrier") & (table.profile == "whole")]
         rows = rows[(rows.field_V_per_nm - field).abs() < 1e-6]
         if rows.empty:
-            return Reading("-", "missing: this field was not held")
+            return Reading("-", Verdict.MISSING, "this field was not held")
         own = rows[(rows.part == part) & rows.value.notna()]
         if len(own):
             return judge_value(_triple(own.iloc[0]), paper, "kJ/mol", made.seeds)
         total = rows[rows.part == "total"].iloc[0]
         if pd.isna(total.high):
-            return Reading("no value", f"not enough data: {total.statement}")
+            return Reading("no value", Verdict.OPEN, total.statement)
         # A bound on the whole says nothing of one part.
-        excluded = part == "total" and total.high < paper
-        verdict = "disagrees" if excluded else "not enough data: no barrier to take apart"
-        return Reading(total.statement, verdict)
+        if part == "total" and total.high < paper:
+            return Reading(total.statement, Verdict.DISAGREES)
+        return Reading(total.statement, Verdict.OPEN, "no barrier to take apart")
 
     return read
 
@@ -210,8 +158,8 @@ def _rises(part: str) -> Callable[[Made], Reading]:
             if len(rows):
                 triple = _triple(rows.iloc[0])
                 found = judge_sign(triple, "kJ/mol per V/nm", made.seeds)
-                return Reading(f"{found.value}, {way}", found.verdict)
-        return Reading("no value", "not enough data: fewer than two fields of E > 0")
+                return replace(found, value=f"{found.value}, {way}")
+        return Reading("no value", Verdict.OPEN, "fewer than two fields of E > 0")
 
     return read
 
@@ -221,9 +169,11 @@ def _cautious(read: Callable[[Made], Reading]) -> Callable[[Made], Reading]:
 
     def withheld(made: Made) -> Reading:
         reading, caution = read(made), made.findings.get("caution")
-        if caution and not reading.verdict.startswith(("not enough", "missing")):
-            return Reading(reading.value, f"not enough data: {caution}")
-        return reading
+        return (
+            Reading(reading.value, Verdict.OPEN, caution)
+            if caution and reading.decides
+            else reading
+        )
 
     return withheld
 

@@ -16,8 +16,9 @@ from ..paper import MEMBRANES, in_words
 from ..paper import PANELS as PANELS_BY_MEMBRANE
 from ..results import results as job_table
 from .charging import sentences
-from .claims import CLAIMS, Reading
+from .claims import CLAIMS
 from .collect import Made, products_made, progress
+from .judging import Reading, Verdict
 from .panels import PANELS
 
 
@@ -28,6 +29,7 @@ class Row:
     quantity: str
     panel: str
     paper: str
+    assumes: str
     membrane: str
     reading: Reading
     source: str
@@ -102,13 +104,14 @@ def comparison(made: list[Made]) -> list[Row]:
     """Judge every claim by every ensemble that can, and say where none can."""
     rows = []
     for claim in CLAIMS:
+        head = claim.quantity, claim.panel, claim.paper, claim.assumes
         judges = [m for m in made if claim.concerns(m)]
-        for m in judges:
-            reading, source = claim.read(m), f"{m.provenance}; {m.conditions}"
-            rows.append(Row(claim.quantity, claim.panel, claim.paper, m.charges, reading, source))
+        rows += [
+            Row(*head, m.charges, claim.read(m), f"{m.provenance}; {m.conditions}") for m in judges
+        ]
         if not judges:
-            nothing = Reading("-", f"missing: no {claim.product} made yet")
-            rows.append(Row(claim.quantity, claim.panel, claim.paper, "-", nothing, "-"))
+            nothing = Reading("-", Verdict.MISSING, f"no {claim.product} made yet")
+            rows.append(Row(*head, "-", nothing, "-"))
     return rows
 
 
