@@ -20,6 +20,7 @@ from januspore.simulate.observables import (
     slab_displacement,
     wrap,
 )
+from januspore.simulate.record import HELD
 from januspore.simulate.recorder import Recorder
 from januspore.units import E_PER_PS
 
@@ -197,21 +198,21 @@ class Player:
         return -float(self.step)
 
 
-def record(model, frames, recording=None, restart_at=()):
+def record(model, frames, recording=None, restart_at=(), held=None):
     """Rows of a played trajectory; `restart_at`: frames where recording stops and goes on."""
     recording = recording or Recording(
         sample_interval_ps=0.1, energy_interval_ps=0.3, slab_half_width_nm=HALF
     )
     player = Player(frames)
     zero = np.zeros_like(frames[0])
-    recorder, rows = Recorder(model, recording, 0.002), []
+    recorder, rows = Recorder(model, recording, 0.002, held), []
     recorder.begin(State(frames[0], zero, model.box))
     for player.at in range(1, len(frames)):
         recorder.sample(player, 0.5)
         if player.at in restart_at:
             rows.append(recorder.drain())
             state = State(frames[player.at], zero, model.box, player.step, carry=recorder.carry())
-            recorder = Recorder(model, recording, 0.002)
+            recorder = Recorder(model, recording, 0.002, held)
             recorder.begin(state)
     rows.append(recorder.drain())
     names = rows[0].columns
@@ -322,6 +323,39 @@ def test_ions_in_the_pore_are_counted_where_they_are():
     )
     rows = record(model, [places.astype(float)] * 2)
     assert (rows["K_in_pore"].tolist(), rows["Cl_in_pore"].tolist()) == ([2], [1])
+
+
+class Steered:
+    """A held ion as the recorder knows it."""
+
+    def __init__(self, model):
+        self.atom = int(model.indices("Cl")[0])
+
+    def begin(self, state):
+        pass
+
+    def carry(self):
+        return {}
+
+    def columns(self, positions, *_):
+        return dict.fromkeys(HELD, 0)
+
+
+def test_a_held_ion_carries_nothing_crosses_nothing_and_fills_no_pore():
+    frames = drifting(IONS, 0.02, -0.02, 0.03, 600)
+    held = Steered(IONS)
+    # The tether takes its ion through the pore and back four times.
+    there = np.interp(np.arange(601) % 150, [0, 75, 150], [-0.7, 0.7, -0.7])
+    for frame, x in zip(frames, there, strict=True):
+        frame[held.atom] = [x, 0.0, 0.0]
+    steered = record(IONS, frames, held=held)
+    away = [frame.copy() for frame in frames]
+    for frame in away:
+        frame[held.atom] = [EDGE / 2, 0.0, 0.0]
+    alone = record(IONS, away)
+    assert record(IONS, frames)["Cl_forward"].sum() == alone["Cl_forward"].sum() + 4
+    for name, column in alone.items():
+        assert np.array_equal(steered[name], column, equal_nan=True), name
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -103,7 +103,7 @@ def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811
     [
         ([0.5, 0.2, 0.8], "agrees"),
         ([-0.5, -0.8, -0.2], "disagrees"),
-        ([0.2, -0.2, 0.6], "not enough data: about 12 more seeds at the present spread"),
+        ([0.2, -0.2, 0.6], "not enough data: about 5 more seeds at the present spread"),
         ([0.5, None, None], "not enough data: one seed gives no interval"),
         ([None, None, None], "not enough data: nothing was measured"),
     ],
@@ -120,6 +120,13 @@ def test_values_are_judged_by_their_interval(triple, verdict):
     assert judge_value(triple, 8.0, "ps", 10).verdict.startswith(verdict)
 
 
-def test_seeds_that_would_tell_grow_with_the_square():
-    assert more_seeds(10, 2.0, 1.0) == "about 30 more seeds at the present spread"
+@pytest.mark.parametrize(
+    ("seeds", "factor", "more"), [(2, 12.706, 16), (3, 4.303, 15), (4, 3.182, 14)]
+)
+def test_seeds_that_would_tell_are_counted_with_students_factor(seeds, factor, more):
+    half = factor * 2.0 / seeds**0.5
+    assert more_seeds(seeds, half, 1.0) == f"about {more} more seeds at the present spread"
+
+
+def test_very_many_seeds_are_not_counted():
     assert "more than 10,000" in more_seeds(10, 1000.0, 1.0)

@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
-from januspore.analysis.statistics import bootstrap, integrated_time, poisson, run_mean
+from januspore.analysis.statistics import (
+    bootstrap,
+    integrated_time,
+    poisson,
+    run_mean,
+    seeds_needed,
+)
 
 
 @pytest.mark.parametrize("seeds", [3, 4, 10])
@@ -71,3 +78,17 @@ def test_a_zero_count_gets_a_bound():
     assert interval.low[0] == 0 and interval.high[0] == pytest.approx(3.689, abs=1e-3)
     assert interval.low[1] == pytest.approx(1.090, abs=1e-3)
     assert interval.high[1] == pytest.approx(10.242, abs=1e-3)
+
+
+@pytest.mark.parametrize(("seeds", "needed"), [(2, 18), (3, 18), (4, 18), (10, 18), (18, 18)])
+def test_seeds_needed_follow_from_the_spread_and_not_from_students_factor_of_few(seeds, needed):
+    """Of a spread of 2, the interval of 18 seeds is the first below 1, however many there are."""
+    half = t.ppf(0.975, seeds - 1) * 2.0 / np.sqrt(seeds)
+    assert seeds_needed(seeds, half, 1.0) == needed
+    assert t.ppf(0.975, 17) * 2.0 / np.sqrt(18) < 1.0 < t.ppf(0.975, 16) * 2.0 / np.sqrt(17)
+
+
+def test_seeds_needed_of_nothing_known():
+    assert seeds_needed(1, 1.0, 1.0) is None
+    assert seeds_needed(4, np.nan, 1.0) is None
+    assert seeds_needed(4, 1.0, 0.0) is None

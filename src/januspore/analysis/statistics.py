@@ -64,6 +64,30 @@ def bootstrap(
     return Interval(value, value - half, value + half)
 
 
+def seeds_needed(seeds: int, half_width: float, wanted: float) -> int | None:
+    """Seeds whose interval would be of half width `wanted`, at the present spread.
+
+    Student's factor falls with the seeds, as well as the standard error: with two seeds it is 12.7.
+
+    Args:
+        seeds: that the present interval is of, at least 2.
+        half_width: of the present interval, by Student's factor.
+        wanted: half width.
+
+    Returns:
+        None where an interval of no width, or one that nothing is known of, gives no answer.
+    """
+    if seeds < 2 or not (wanted > 0 and 0 < half_width < np.inf):
+        return None
+    tail = 0.5 + LEVEL / 2
+    ratio = half_width / wanted * np.sqrt(seeds) / stats.t.ppf(tail, seeds - 1)
+    # From the normal's number, which is never too many.
+    found = max(2, int(np.ceil((ratio * stats.norm.ppf(tail)) ** 2)))
+    while stats.t.ppf(tail, found - 1) * ratio > np.sqrt(found):
+        found += 1
+    return found
+
+
 def resampled(
     tables: Mapping[str, NDArray], repeats: int = 1000, seed: int = 0
 ) -> dict[str, NDArray]:

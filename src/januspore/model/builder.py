@@ -10,6 +10,8 @@ from .system import Model, water_geometry
 
 #: Nearest that a water's oxygen or an ion may start to a membrane atom, nm.
 _CLEARANCE_NM = 0.29
+#: Ways tried of giving the ions' sites to K and Cl.
+_DEALS = 1000
 
 
 def build_state(model: Model, rng: np.random.Generator) -> State:
@@ -29,12 +31,32 @@ def build_state(model: Model, rng: np.random.Generator) -> State:
     chosen = _spread(sites, len(ions), model.box, rng)
     rest = np.setdiff1d(np.arange(len(sites)), chosen)
     rest = rng.choice(rest, len(waters), replace=False)
-    positions[ions] = sites[rng.permutation(chosen)]
+    positions[ions] = sites[_unpolarised(sites, chosen, model, rng)]
     turns = Rotation.random(len(waters), rng=rng)
     shape = water_geometry()
     for k in range(3):
         positions[waters[:, k]] = sites[rest] + turns.apply(shape[k])
     return State(positions=positions, velocities=np.zeros_like(positions), box=model.box.copy())
+
+
+def polarisation(model: Model, positions: NDArray) -> float:
+    """Charge that the ions hold apart across the membrane, sum of q x / Lx, e.
+
+    Ions at random hold about sqrt(number of ions / 12) e, and the reservoirs take tens of ps to
+    forget it: longer than a short equilibration lasts, and seeds that share one share it.
+    """
+    ions, edge = model.ions, model.box[0]
+    x = positions[ions, 0]
+    return float((model.charge[ions] * (x / edge - np.round(x / edge))).sum())
+
+
+def _unpolarised(
+    sites: NDArray, chosen: NDArray, model: Model, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Deal the ions' sites at random, many times; the deal that holds least charge apart."""
+    deals = rng.permuted(np.tile(chosen, (_DEALS, 1)), axis=1)
+    apart = np.abs((sites[deals, 0] / model.box[0]) @ model.charge[model.ions])
+    return np.asarray(deals[np.argmin(apart)])
 
 
 def _sites(model: Model, needed: int, rng: np.random.Generator) -> NDArray:

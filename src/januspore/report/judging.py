@@ -5,9 +5,10 @@ it lies beyond zero on the paper's side, disagrees if it excludes that, else the
 data, and the number of seeds is given that would tell at the present spread.
 """
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+from ..analysis.statistics import seeds_needed
 
 
 class Verdict(StrEnum):
@@ -73,9 +74,10 @@ def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
 
 def more_seeds(seeds: int, half_width: float, wanted: float) -> str:
     """Say how many more seeds narrow an interval to `wanted`, at the present spread."""
-    if wanted <= 0 or half_width <= 0:
+    needed = seeds_needed(seeds, half_width, wanted)
+    if needed is None:
         return "no estimate of how much more"
-    more = math.ceil(seeds * (half_width / wanted) ** 2) - seeds
+    more = needed - seeds
     if more > 10_000:
         return "more than 10,000 more seeds at the present spread"
     return f"about {max(more, 1)} more seeds at the present spread"

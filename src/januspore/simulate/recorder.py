@@ -93,16 +93,18 @@ class Recorder:
     def _ion_columns(self, name: str, positions: NDArray) -> dict[str, float]:
         indices, recording, box = self.model.indices(name), self.recording, self.model.box
         where = positions[indices]
+        # The held ion goes where its tether pulls it: it carries no current and fills no pore.
+        free = indices != self.held.atom if self.held else np.ones(len(indices), dtype=bool)
         x, before = where[:, 0], self._x[name]
         sign = 1.0 if name == "K" else -1.0
         slab = slab_displacement(before, x - before, box[0], recording.slab_half_width_nm)
         reservoir = reservoir_index(x, box[0], recording.gate_nm, self._reservoir[name])
-        forward, backward = crossings(self._reservoir[name], reservoir)
-        inside = in_pore(where, box, recording.pore_half_length_nm, recording.pore_radius_nm)
+        forward, backward = crossings(self._reservoir[name][free], reservoir[free])
+        inside = in_pore(where[free], box, recording.pore_half_length_nm, recording.pore_radius_nm)
         self._x[name], self._reservoir[name] = x, reservoir
         return {
-            f"{name}_cell_e_nm": sign * float((x - before).sum()),
-            f"{name}_slab_e_nm": sign * float(slab.sum()),
+            f"{name}_cell_e_nm": sign * float((x - before)[free].sum()),
+            f"{name}_slab_e_nm": sign * float(slab[free].sum()),
             f"{name}_forward": forward,
             f"{name}_backward": backward,
             f"{name}_in_pore": int(inside.sum()),
