@@ -203,7 +203,10 @@ def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
     _, _, bins = shape = sums["time_ps"].shape
     for name in _AVERAGED:
         each = [read_record(conditions.trajectory(job) / "record.h5")[0] for job in ensemble.jobs]
-        sums[name] = sample_ps * np.stack([r[name] for r in each]).reshape(*shape, -1).sum(axis=3)
+        values = np.stack([r[name] for r in each]).reshape(*shape, -1)
+        taken = np.isfinite(values)  # temperatures are not taken in every row
+        sums[name] = sample_ps * values.sum(axis=3, where=taken)
+        sums[f"{name}_taken_ps"] = sample_ps * taken.sum(axis=3)
     changes = [True, *(a != b for a, b in pairwise(holds))]
     begins_ps = np.arange(bins) * sums["time_ps"][0, 0, 0]
     kept = np.array([(begins_ps >= settle_ps - 1e-9) | (not change) for change in changes])
@@ -235,7 +238,7 @@ def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
     """In the order of `QUANTITIES`, shape (b, quantities, groups)."""
     recording, box, time = ensemble.point.protocol.recording, ensemble.model.box, sums["time_ps"]
     slab, cell = (sums[f"K_{where}_e_nm"] + sums[f"Cl_{where}_e_nm"] for where in ("slab", "cell"))
-    mean = {name: sums[name] / time for name in _AVERAGED}
+    mean = {name: sums[name] / sums[f"{name}_taken_ps"] for name in _AVERAGED}
     values = [
         current(slab, 2 * recording.slab_half_width_nm, time),
         current(cell, float(box[0]), time),

@@ -14,6 +14,7 @@ from helpers import Guillotine, Killed, free_model, short_protocol, thermal_stat
 from scipy.integrate import quad
 
 from januspore.engines import Resources, create
+from januspore.engines.base import Observed
 from januspore.field import Constant, Sequence, SineWave, mean
 from januspore.model.state import State, StateFileError, read_state
 from januspore.simulate.driver import Run, drive
@@ -118,14 +119,10 @@ class ToyEngine:
         if self.at_step:
             self.at_step(self)
 
-    def positions(self):
-        return self.x
-
-    def velocities(self):
-        return self.v
-
-    def potential_energy(self):
-        return float(self.memory[0])
+    def observe(self, energies):
+        if not energies:
+            return Observed(self.x.copy())
+        return Observed(self.x.copy(), self.v.copy(), float(self.memory[0]))
 
 
 def toy_start():

@@ -22,7 +22,7 @@ from januspore.model.system import (
     build_model,
     water_geometry,
 )
-from januspore.model.velocities import temperatures, thermal_velocities
+from januspore.model.velocities import inertia, rigid_frame, temperatures, thermal_velocities
 from januspore.schema import state_point
 from januspore.units import BOLTZMANN, MOL_PER_LITRE
 
@@ -339,6 +339,25 @@ def test_temperature_of_known_motions():
     moment = (mass * np.square(positions - centre).sum(axis=1)).sum()
     assert translation == pytest.approx(0.0, abs=1e-9)
     assert rotation == pytest.approx(moment * 49.0 / (3 * BOLTZMANN))
+
+
+def test_rotational_temperature_is_that_of_the_inertia_tensor_s_inverse():
+    """For any velocities, also such as stretch the bonds, which rotation has no part in."""
+    rng = np.random.default_rng(3)
+    positions, (velocities,) = drawn(300.0, 1)
+    velocities += rng.normal(0.0, 0.5, velocities.shape)
+    mass, relative, _ = rigid_frame(TINY_MODEL, positions)
+    atoms = velocities[TINY_MODEL.waters]
+    momentum = np.einsum("i,nij->nj", mass, np.cross(relative, atoms))
+    spin = np.linalg.solve(inertia(mass, relative), momentum[..., None])[..., 0]
+    expected = (spin * momentum).sum() / (3 * len(TINY_MODEL.waters) * BOLTZMANN)
+    centres = np.einsum("i,nij->nj", mass, atoms) / mass.sum()
+    ions = TINY_MODEL.ions
+    translation = mass.sum() * (centres**2).sum()
+    translation += (TINY_MODEL.mass[ions, None] * velocities[ions] ** 2).sum()
+    freedom = 3 * (len(TINY_MODEL.waters) + len(ions))
+    measured = temperatures(TINY_MODEL, positions, velocities)
+    assert measured == pytest.approx((translation / (freedom * BOLTZMANN), expected), rel=1e-9)
 
 
 # --- state files -----------------------------------------------------------------------------

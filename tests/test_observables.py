@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import i0, i1
 
+from januspore.engines.base import Observed
 from januspore.model.state import State
 from januspore.model.system import water_geometry
 from januspore.schema import Recording
@@ -22,7 +23,7 @@ from januspore.simulate.observables import (
 )
 from januspore.simulate.record import HELD
 from januspore.simulate.recorder import Recorder
-from januspore.units import E_PER_PS
+from januspore.units import BOLTZMANN, E_PER_PS
 
 EDGE, GATE, HALF = 4.0, 0.3, 0.35
 coordinates = st.floats(-40, 40)
@@ -188,14 +189,12 @@ class Player:
     def step(self):
         return self.at * self.steps_per_frame
 
-    def positions(self):
-        return self.frames[self.at]
-
-    def velocities(self):
-        return np.zeros_like(self.frames[self.at])
-
-    def potential_energy(self):
-        return -float(self.step)
+    def observe(self, energies):
+        now = self.frames[self.at]
+        if not energies:
+            return Observed(now)
+        self.energies.append(self.step)
+        return Observed(now, np.full_like(now, 0.1), -float(self.step))
 
 
 def record(model, frames, recording=None, restart_at=(), held=None):
@@ -291,6 +290,20 @@ def test_rows_have_steps_times_fields_and_energies_at_their_intervals():
     taken = np.isfinite(rows["potential_kJ_per_mol"])
     assert rows["step"][taken].tolist() == [150, 300, 450, 600]
     assert (rows["potential_kJ_per_mol"][taken] == -rows["step"][taken]).all()
+    for name in ("T_trans_K", "T_rot_K"):
+        assert np.isfinite(rows[name]).tolist() == taken.tolist()
+    heat = (IONS.mass[IONS.ions] * 3 * 0.1**2).mean() / (3 * BOLTZMANN)
+    assert rows["T_trans_K"][taken] == pytest.approx(heat)
+
+
+def test_velocities_and_energies_are_fetched_at_their_interval_alone():
+    """On a GPU a fetch, and a force evaluation, cost more than the rest of a sample."""
+    player = Player(drifting(IONS, 0, 0, 0.01, 12))
+    recorder = Recorder(IONS, Recording(sample_interval_ps=0.1, energy_interval_ps=0.3), 0.002)
+    recorder.begin(State(player.frames[0], np.zeros_like(player.frames[0]), IONS.box))
+    for player.at in range(1, 13):
+        recorder.sample(player, 0.5)
+    assert player.energies == [150, 300, 450, 600]
 
 
 def test_waters_in_the_pore_give_one_angle_each_in_order():

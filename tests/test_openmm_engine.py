@@ -300,9 +300,24 @@ def test_looking_at_an_engine_does_not_disturb_it():
     for _ in range(4):
         watched.advance(3)
         watched.positions(), watched.velocities(), watched.forces()
-        watched.potential_energy()
+        watched.potential_energy(), watched.observe(energies=True)
         watched.save()
     assert_identical(quiet.save(), watched.save())
+
+
+def test_what_is_observed_is_what_each_reading_gives_and_no_later_step_changes_it():
+    engine = create(SMALL, small_state(), DYNAMICS, REFERENCE)
+    engine.advance(3)
+    seen = engine.observe(energies=True)
+    assert np.array_equal(seen.positions, engine.positions())
+    assert np.array_equal(seen.velocities, engine.velocities())
+    assert seen.potential_energy == engine.potential_energy()
+    kept = seen.positions.copy(), seen.velocities.copy()
+    engine.advance(3)
+    assert np.array_equal(seen.positions, kept[0]) and np.array_equal(seen.velocities, kept[1])
+    assert not np.array_equal(engine.positions(), kept[0])
+    plain = engine.observe(energies=False)
+    assert plain.velocities is None and plain.potential_energy is None
 
 
 def test_loading_a_fresh_state_forgets_the_thermostat():

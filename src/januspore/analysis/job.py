@@ -37,8 +37,8 @@ def analyse_record(
         "analysis_version": VERSION,
         "rows": len(trunk) + sum(len(rows) for rows in branches),
         "simulated_ps": float(trunk["time_ps"][-1]) + sum(_length(rows) for rows in branches),
-        **_named("T_trans_K", run_mean(trunk["T_trans_K"][late])),
-        **_named("T_rot_K", run_mean(trunk["T_rot_K"][late])),
+        **_named("T_trans_K", run_mean(recorded(trunk["T_trans_K"][late]))),
+        **_named("T_rot_K", run_mean(recorded(trunk["T_rot_K"][late]))),
         **_named("bulk_water_per_nm3", bulk_density(trunk, late, point, model)),
         **_named("waters_in_pore", run_mean(trunk["water_in_pore"][late])),
         "K_in_pore": float(trunk["K_in_pore"].mean()),
@@ -78,6 +78,11 @@ def bulk_density(rows: Rows, late: Any, point: StatePoint, model: Model) -> Inte
     """Water molecules per nm^3 in the middle of the reservoirs (design, section 1)."""
     volume = 2 * point.protocol.recording.bulk_width_nm * float(np.prod(model.box[1:]))
     return run_mean(rows["water_in_bulk"][late]).scaled(1 / volume)
+
+
+def recorded(series: NDArray) -> NDArray:
+    """Leave out rows in which a column was not taken, NaN (see `simulate.record.COLUMNS`)."""
+    return series[np.isfinite(series)]
 
 
 def _named(name: str, interval: Interval) -> dict[str, float]:

@@ -112,8 +112,14 @@ def integrated_time(series: NDArray) -> float:
 
 
 def run_mean(series: NDArray) -> Interval:
-    """Mean of a stationary series of one run, its interval from the autocorrelation."""
+    """Mean of a stationary series of one run, its interval from the autocorrelation.
+
+    NaN for an empty series.
+    """
     x = np.asarray(series, dtype=float)
+    if len(x) == 0:
+        nothing = np.asarray(np.nan)
+        return Interval(nothing, nothing, nothing)
     value = np.asarray(x.mean())
     independent = len(x) / integrated_time(x)
     if independent < 2:

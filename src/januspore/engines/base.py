@@ -23,6 +23,21 @@ PARTS = (
 )
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What one sample reads of an engine, all of one instant.
+
+    Attributes:
+        positions: unwrapped, nm, shape (N, 3).
+        velocities: nm/ps, shape (N, 3); None if they were not asked for.
+        potential_energy: kJ/mol, as `Engine.potential_energy`; None if it was not asked for.
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64] | None = None
+    potential_energy: float | None = None
+
+
 class Engine(Protocol):
     """Molecular dynamics of one model: NVT with rigid waters, frozen membrane, a field along x.
 
@@ -63,6 +78,13 @@ class Engine(Protocol):
 
     def advance(self, steps: int) -> None:
         """Integrate; raises FloatingPointError if the system blew up."""
+        ...
+
+    def observe(self, energies: bool) -> Observed:
+        """Read positions and, with `energies`, velocities and the potential energy, in one fetch.
+
+        The arrays are the caller's own: no later step changes them.
+        """
         ...
 
     def positions(self) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
 from ..units import BOLTZMANN, VOLT_PER_NM
-from .base import Resources, Tether, tether_force
+from .base import Observed, Resources, Tether, tether_force
 from .hoomd_bodies import Bodies, WaterFrame, atom_velocities, bodies_from_atoms
 from .hoomd_forces import (
     CENTRE,
@@ -189,6 +189,12 @@ class HoomdEngine:
         self._start()
         self._run(steps)
         self._acting = self._field, self._target
+
+    def observe(self, energies: bool) -> Observed:
+        """Read positions and, with `energies`, velocities and the potential energy."""
+        if not energies:
+            return Observed(self.positions())
+        return Observed(self.positions(), self.velocities(), self.potential_energy())
 
     def positions(self) -> NDArray[np.float64]:
         """Unwrapped positions, nm, shape (N, 3)."""

@@ -19,7 +19,7 @@ from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
 from ..units import VOLT_PER_NM
-from .base import Resources, Tether, ewald_parameters
+from .base import Observed, Resources, Tether, ewald_parameters
 
 #: Force groups of their own: their energies are no part of the potential energy, group 0.
 _FIELD_GROUP, _TETHER_GROUP = 1, 2
@@ -95,8 +95,8 @@ class OpenMMEngine:
         """Return the present state with the thermostat's chain."""
         now = self._context.getState(positions=True, velocities=True)
         return State(
-            positions=np.array(now.getPositions(asNumpy=True)._value),
-            velocities=np.array(now.getVelocities(asNumpy=True)._value),
+            positions=_values(now.getPositions(asNumpy=True)),
+            velocities=_values(now.getVelocities(asNumpy=True)),
             box=self._model.box.copy(),
             step=self.step,
             engine=self.name,
@@ -129,17 +129,27 @@ class OpenMMEngine:
                 raise FloatingPointError(f"the system blew up: {error}") from None
             raise
 
+    def observe(self, energies: bool) -> Observed:
+        """Read positions and, with `energies`, velocities and the potential energy, at once."""
+        now = self._context.getState(positions=True, velocities=energies)
+        positions = _values(now.getPositions(asNumpy=True))
+        if not energies:
+            return Observed(positions)
+        return Observed(
+            positions, _values(now.getVelocities(asNumpy=True)), self.potential_energy()
+        )
+
     def positions(self) -> NDArray[np.float64]:
         """Unwrapped positions, nm, shape (N, 3)."""
-        return np.array(self._context.getState(positions=True).getPositions(asNumpy=True)._value)
+        return self.observe(energies=False).positions
 
     def velocities(self) -> NDArray[np.float64]:
         """Velocities, nm/ps, shape (N, 3)."""
-        return np.array(self._context.getState(velocities=True).getVelocities(asNumpy=True)._value)
+        return _values(self._context.getState(velocities=True).getVelocities(asNumpy=True))
 
     def forces(self) -> NDArray[np.float64]:
         """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included."""
-        return np.array(self._context.getState(forces=True).getForces(asNumpy=True)._value)
+        return _values(self._context.getState(forces=True).getForces(asNumpy=True))
 
     def potential_energy(self) -> float:
         """Potential energy without the applied field and the tether, kJ/mol."""
@@ -156,6 +166,12 @@ class OpenMMEngine:
         chain = f'<IntegratorParameters version="1"><Chain>{rows}</Chain></IntegratorParameters>'
         xml = mm.XmlSerializer.serialize(self._context.getState(integratorParameters=True))
         self._context.setState(mm.XmlSerializer.deserialize(_CHAIN.sub(chain, xml)))
+
+
+def _values(quantity: Any) -> NDArray[np.float64]:
+    """Return the array of a State, which it made for this call, in nm, ps and kJ/mol."""
+    array: NDArray[np.float64] = quantity._value
+    return array
 
 
 def make_system(model: Model) -> mm.System:

@@ -66,7 +66,11 @@ class Model:
 
     def indices(self, name: str) -> NDArray[np.int64]:
         """Indices of all atoms of a species, such as "K"."""
-        return np.flatnonzero(self.type_id == SPECIES.index(name))
+        return self._indices[name]
+
+    @cached_property
+    def _indices(self) -> dict[str, NDArray[np.int64]]:
+        return {name: np.flatnonzero(self.type_id == i) for i, name in enumerate(SPECIES)}
 
     @property
     def ions(self) -> NDArray[np.int64]:

@@ -23,6 +23,8 @@ from ..files import seal, seal_holds, written_aside
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
 #: A barrier's held ion counts in none of the ions' columns.
+#: Temperatures and the potential energy are taken every `recording.energy_interval_ps`, and NaN in
+#: the rows between. Older records have temperatures in every row.
 COLUMNS: dict[str, type] = {
     "step": np.int64,
     "time_ps": np.float64,

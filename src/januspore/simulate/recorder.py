@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Engine
+from ..engines.base import Engine, Observed
 from ..model.state import State
 from ..model.system import Model
 from ..model.velocities import temperatures
@@ -59,8 +59,10 @@ class Recorder:
         Raises:
             FloatingPointError: a position is no number (an engine may notice only much later).
         """
-        positions = engine.positions()
         step = engine.step
+        every = round(self.recording.energy_interval_ps / self.timestep_ps)
+        now = engine.observe(energies=step % every == 0)
+        positions = now.positions
         if not np.isfinite(positions).all():
             raise FloatingPointError(f"the system blew up: a position is not finite at step {step}")
         row: dict[str, float] = {
@@ -74,9 +76,7 @@ class Recorder:
         if self.held:
             begin = step * self.timestep_ps - self.recording.sample_interval_ps
             row |= self.held.columns(positions, field_V_per_nm, begin, row["time_ps"])
-        row["T_trans_K"], row["T_rot_K"] = temperatures(self.model, positions, engine.velocities())
-        every = round(self.recording.energy_interval_ps / self.timestep_ps)
-        row["potential_kJ_per_mol"] = engine.potential_energy() if step % every == 0 else np.nan
+        row |= self._energy_columns(now)
         self._rows.append(row)
 
     def drain(self) -> Rows:
@@ -89,6 +89,17 @@ class Recorder:
             columns[name] = np.concatenate([np.zeros(0), *self._ragged[name]]).astype(np.float32)
         self._rows, self._ragged = [], {name: [] for name in RAGGED}
         return Rows(columns)
+
+    def _energy_columns(self, now: Observed) -> dict[str, float]:
+        translation = rotation = np.nan
+        if now.velocities is not None:
+            translation, rotation = temperatures(self.model, now.positions, now.velocities)
+        potential = np.nan if now.potential_energy is None else now.potential_energy
+        return {
+            "T_trans_K": translation,
+            "T_rot_K": rotation,
+            "potential_kJ_per_mol": potential,
+        }
 
     def _ion_columns(self, name: str, positions: NDArray) -> dict[str, float]:
         indices, recording, box = self.model.indices(name), self.recording, self.model.box
@@ -112,10 +123,14 @@ class Recorder:
 
     def _water_columns(self, positions: NDArray) -> dict[str, float]:
         recording, waters, box = self.recording, self.model.waters, self.model.box
-        oxygen = positions[waters[:, 0]]
-        inside = in_pore(oxygen, box, recording.pore_half_length_nm, recording.pore_radius_nm)
-        theta, cosine = dipole_orientation(oxygen[inside], positions[waters[inside, 1:]])
+        x = np.abs(wrap(positions[waters[:, 0], 0], box[0]))
+        # Few waters are near: only they are looked at further.
+        near = positions[waters[x < recording.pore_half_length_nm]]
+        inside = near[
+            in_pore(near[:, 0], box, recording.pore_half_length_nm, recording.pore_radius_nm)
+        ]
+        theta, cosine = dipole_orientation(inside[:, 0], inside[:, 1:])
         self._ragged["theta_rad"].append(theta)
         self._ragged["cos_dipole"].append(cosine)
-        middle = np.abs(wrap(oxygen[:, 0], box[0])) > box[0] / 2 - recording.bulk_width_nm
-        return {"water_in_pore": int(inside.sum()), "water_in_bulk": int(middle.sum())}
+        middle = x > box[0] / 2 - recording.bulk_width_nm
+        return {"water_in_pore": len(inside), "water_in_bulk": int(middle.sum())}
