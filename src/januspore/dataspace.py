@@ -127,6 +127,11 @@ def _recipe(ensemble: str) -> StatePoint:
     return state_point(json.loads(ensemble) | {"seed": 0})
 
 
+def recipes_of(project: signac.Project) -> list[StatePoint]:
+    """Return one state point, of seed 0, of each ensemble of a data space."""
+    return [_recipe(ensemble) for ensemble in sorted({ensemble_of(job) for job in project})]
+
+
 def equilibrations(ensemble: str) -> int:
     """Return how many equilibrations the driven jobs of an ensemble start from."""
     protocol = _recipe(ensemble).protocol

@@ -5,7 +5,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from .dataspace import Plan, carry_out, open_project, plan
+from .dataspace import Plan, carry_out, open_project, plan, recipes_of
+from .feasible import check_buildable, check_memory, largest, same_pores
 from .study import load_study, parse_charges, parse_seeds
 
 
@@ -23,10 +24,16 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
     seeds = parse_seeds(options.seeds) if options.seeds else None
     points = study.state_points(charges or None, options.protocol, seeds)
     todo = plan(project, points)
+    new = [todo.points[i] for i in todo.new]
+    check_buildable(new)
+    if new and not options.force:
+        check_memory(new)
     if not options.dry_run:
         carry_out(project, todo)
         project.doc["study"] = name if options.study is None else _relative(options.study, root)
     _print(study.name, todo)
+    for note in same_pores([*recipes_of(project), *new]) if new else ():
+        print(f"  note: {note}")
     if options.calibrate and todo.new:
         _print_time(todo)
     if options.dry_run:
@@ -44,6 +51,9 @@ def _print(study: str, todo: Plan) -> None:
     for name in sorted(kinds | kept):
         print(f"  {name:<12} {kinds[name]:>6} new {kept[name]:>6} existing")
     print(f"  {todo.simulated_ps() / 1000:.3f} ns to simulate in the new jobs")
+    if todo.new:
+        most, memory = largest(todo.points[i] for i in todo.new)
+        print(f"  {most:,} atoms in the largest of them, about {memory:.0f} GB of memory")
 
 
 def _print_time(todo: Plan) -> None:
@@ -75,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", action="append", help="only this protocol of the study; may be repeated"
     )
     parser.add_argument("--seeds", help="instead of the study's: 0:10 (10 excluded) or 0,3,7")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="make jobs that need more memory than this machine has",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
     parser.add_argument(
         "--calibrate",

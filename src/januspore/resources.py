@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .environment import number, threads_set
 from .errors import InputError
 from .field import simulated_ps
-from .schema import Cell, StatePoint
+from .schema import StatePoint
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
 #: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default.
@@ -28,9 +28,10 @@ GPU_RATE = 5_000_000.0
 GPU_STEP_S = 0.5e-3
 #: Walltime over the estimate, and what building, minimising and starting take.
 MARGIN, START_HOURS = 1.5, 0.25
-#: Memory in GB of a process on a CPU (the paper's cell was measured at 0.15) and, assumed, beside a
-#: GPU; of an analysis, and of each of its record's rows; of a product, and of each of its jobs.
-CPU_GB, GPU_GB = 1.0, 4.0
+#: Memory in GB of a process on a CPU, and of each of its atoms (the paper's cell was measured at
+#: 0.23 in all); assumed, beside a GPU; of an analysis, and of each of its record's rows; of a
+#: product, and of each of its jobs.
+CPU_GB, ATOM_GB, GPU_GB = 1.0, 2e-5, 4.0
 ANALYSIS_GB, ROW_GB = 1.0, 4e-6
 PRODUCT_GB, JOB_GB = 2.0, 0.02
 #: Walltime of an analysis, of each million rows; of a product, and of each of its jobs.
@@ -104,7 +105,7 @@ def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request
     return Request(
         threads=threads,
         gpus=int(gpu),
-        memory_GB=GPU_GB if gpu else math.ceil(CPU_GB + n_atoms * 2e-5),
+        memory_GB=GPU_GB if gpu else memory_GB(n_atoms),
         walltime_hours=_whole_minutes(min(hours, settings.most_hours)),
     )
 
@@ -147,18 +148,17 @@ def product(jobs: int) -> Request:
     )
 
 
-_ATOMS: dict[tuple[str, Cell], int] = {}
+def memory_GB(n_atoms: int) -> int:
+    """Return the memory of a simulation on a CPU."""
+    return math.ceil(CPU_GB + n_atoms * ATOM_GB)
 
 
 def atoms(point: StatePoint) -> int:
-    """Return a job's number of atoms; one model is built for each material and cell."""
-    key = (point.charge_set.material, point.protocol.cell)
-    if key not in _ATOMS:
-        # Imported here: `project.py status` needs neither it nor scipy behind it.
-        from .model.system import build_model
+    """Return a job's number of atoms."""
+    # Imported here: `project.py status` does not need it.
+    from .model.system import count
 
-        _ATOMS[key] = build_model(point).n_atoms
-    return _ATOMS[key]
+    return count(point).atoms
 
 
 def _whole_minutes(hours: float) -> float:

@@ -105,7 +105,7 @@ class OpenMMEngine:
 
     def minimise(self) -> None:
         """Move to a nearby energy minimum and set velocities to zero; waters stay rigid."""
-        mm.LocalEnergyMinimizer.minimize(self._context, 50.0, 500)
+        mm.LocalEnergyMinimizer.minimize(self._context, 50.0, 500, _Interruptible())
         self._context.applyConstraints(1e-7)
         self._context.setVelocities(np.zeros((self._model.n_atoms, 3)))
 
@@ -232,6 +232,14 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
     force.addParticle(tether.atom, [])
     force.setForceGroup(_TETHER_GROUP)
     return force
+
+
+class _Interruptible(mm.MinimizationReporter):
+    """Lets signals be heard between iterations: Python handles them in Python code only."""
+
+    def report(self, *_about: Any) -> bool:
+        """Go on; what a signal's handler raises here ends the minimisation."""
+        return False
 
 
 def make_context(system: mm.System, integrator: mm.Integrator, resources: Resources) -> mm.Context:

@@ -83,16 +83,19 @@ def _spread(sites: NDArray, count: int, box: NDArray, rng: np.random.Generator) 
     """Choose sites for ions at random, at least 0.5 nm apart and outside the pore where room is."""
     outside = np.flatnonzero(np.abs(sites[:, 0]) > min(0.7, 0.3 * box[0]))
     order = rng.permutation(outside)
+    tree = cKDTree(_inside(sites, box), boxsize=box)
     for apart in (0.5, 0.4, 0.3, 0.0):
         chosen: list[int] = []
+        taken = np.zeros(len(sites), dtype=bool)
         for site in order:
             if len(chosen) == count:
                 break
-            delta = sites[chosen] - sites[site] if chosen else np.full((1, 3), np.inf)
-            if chosen:
-                delta -= box * np.round(delta / box)
+            near = np.array(tree.query_ball_point(_inside(sites[site], box), 1.001 * apart))
+            delta = sites[near[taken[near]]] - sites[site]
+            delta -= box * np.round(delta / box)
             if (np.square(delta).sum(1) >= apart**2).all():
                 chosen.append(int(site))
+                taken[site] = True
         if len(chosen) == count:
             break
     return np.array(chosen, dtype=int)

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schema import StatePoint
+from ..errors import InputError
+from ..schema import Barrier, StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
 from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, Species, species
@@ -83,19 +84,54 @@ class Model:
         return 3 * len(self.ions) + 6 * len(self.waters)
 
 
+@dataclass(frozen=True)
+class Count:
+    """How many atoms a model has: formula units of the membrane, ion pairs, water molecules."""
+
+    pore: Pore
+    units: int
+    pairs: int
+    waters: int
+
+    @property
+    def atoms(self) -> int:
+        """Number of atoms, frozen ones included."""
+        return 3 * self.units + 2 * self.pairs + 3 * self.waters
+
+
+def count(point: StatePoint) -> Count:
+    """Count what a model would hold without making it: a cell of any size costs the same.
+
+    Raises:
+        InputError: no model can be built: no neutral cut is near the pore's target diameter, or
+            there is no ion for a barrier to hold.
+    """
+    cell, material = point.protocol.cell, point.charge_set.material
+    pore = find_pore(material, cell.pore_diameter_nm, cell.pore_cut)
+    box_yz = lattice.unit_cell(material) * [cell.repeats_y, cell.repeats_z]
+    reservoir_nm3 = float(np.prod(box_yz)) * 2 * cell.reservoir_nm
+    pairs = round(cell.salt_mol_per_L * MOL_PER_LITRE * reservoir_nm3)
+    if isinstance(point.protocol, Barrier) and not pairs:
+        raise InputError(
+            f"salt_mol_per_L = {cell.salt_mol_per_L:g}: leaves no ion in this cell for the barrier "
+            "to hold; one pair takes 1 / (0.602 x reservoir volume in nm^3)"
+        )
+    pore_nm3 = np.pi * (pore.diameter_nm / 2 - _PORE_EDGE_NM) ** 2 * MEMBRANE_LENGTH_NM
+    waters = round(bulk_water_density(cell.salt_mol_per_L) * (reservoir_nm3 + pore_nm3))
+    units = 2 * cell.repeats_y * cell.repeats_z - pore.formula_units
+    return Count(pore, units, pairs, waters)
+
+
 def build_model(point: StatePoint) -> Model:
     """Return the model of a state point; a pure function of it, so it is never stored.
 
     Raises:
-        InputError: no neutral cut is near the pore's target diameter.
+        InputError: see `count`.
     """
     protocol, charge_set = point.protocol, point.charge_set
     membrane_type, membrane_positions, box_yz, pore = build_membrane(point)
-    cell = protocol.cell
-    reservoir_nm3 = float(np.prod(box_yz)) * 2 * cell.reservoir_nm
-    pairs = round(cell.salt_mol_per_L * MOL_PER_LITRE * reservoir_nm3)
-    pore_nm3 = np.pi * (pore.diameter_nm / 2 - _PORE_EDGE_NM) ** 2 * MEMBRANE_LENGTH_NM
-    waters = round(bulk_water_density(cell.salt_mol_per_L) * (reservoir_nm3 + pore_nm3))
+    cell, inside = protocol.cell, count(point)
+    pairs, waters = inside.pairs, inside.waters
     ids = {name: i for i, name in enumerate(SPECIES)}
     type_id = np.concatenate(
         [
