@@ -1,6 +1,7 @@
 """Records with a known answer, as a simulation would have left them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from januspore.field import mean, programme_of
 from januspore.model.system import build_model
 from januspore.simulate.record import COLUMNS, RAGGED, Rows, write_record
 from januspore.units import E_PER_PS
+
+
+def jobs_of(seeds):
+    """What an ensemble asks of its jobs, for that many seeds from 0 on."""
+    return tuple(SimpleNamespace(id=f"job{k}", statepoint={"seed": k}) for k in range(seeds))
 
 
 def planted_rows(

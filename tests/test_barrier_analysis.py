@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import tiny_point
+from planted import jobs_of
 from planted_barrier import held_rows
 
 from januspore.aggregates.barrier import Profiles, make
@@ -70,10 +71,10 @@ def ensemble_of(state_point, seeds, forces=FORCES, edit=None, **options):
         edit(sums)
 
     class Planted(Ensemble):
-        def sums(self, file="analysis.h5"):
+        def each_seed(self, file="analysis.h5"):
             return sums
 
-    return Planted((None,) * seeds, state_point, build_model(state_point))
+    return Planted(jobs_of(seeds), state_point, build_model(state_point))
 
 
 def rows_of(table, quantity, part, field, profile=None):
@@ -194,7 +195,7 @@ def test_seeds_that_differ_more_than_their_runs_say_widen_the_intervals():
 
 def test_many_seeds_give_intervals_of_their_own_spread():
     made = ensemble_of(point(fields_V_per_nm=[0.3]), 4)
-    profiles = Profiles(made.point.protocol, made.sums())
+    profiles = Profiles(made.point.protocol, made.each_seed())
     found = profiles.means["total"].estimate(profiles.weights(0))
     assert profiles.means["total"].interval_from == "over seeds"
     assert found.high - found.value == pytest.approx(3.1824 * found.se_seeds, rel=1e-3)
@@ -247,7 +248,7 @@ def made_of(content, state_point, seeds=2, caution=""):
         findings=content.findings | {"caution": caution},
         table=content.table,
         figure=Path("barrier.png"),
-        jobs=tuple({"engine": {}, "simulated_ps": 1.0} for _ in range(seeds)),
+        jobs=tuple({"seed": k, "engine": {}, "simulated_ps": 1.0} for k in range(seeds)),
     )
 
 

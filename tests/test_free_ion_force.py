@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import tiny_point
+from planted import jobs_of
 
 from januspore.aggregates.ensemble import Ensemble
 from januspore.aggregates.free_ion_force import LEAST_VISITS, make
@@ -47,11 +48,11 @@ def made():
     every = [planted(point, model, seed) for seed in range(2)]
 
     class Stacked(Ensemble):
-        def sums(self, file="analysis.h5"):
+        def each_seed(self, file="analysis.h5"):
             assert file == "free_ions.h5"
             return {name: np.stack([one[name] for one in every]) for name in every[0]}
 
-    return make(Stacked((None, None), point, model))
+    return make(Stacked(jobs_of(2), point, model))
 
 
 def test_planted_forces_come_back_and_empty_bins_stay_empty(made):

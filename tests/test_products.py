@@ -12,6 +12,7 @@ from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
+from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.orientation import (
     CENTRES,
     circular_std,
@@ -25,6 +26,7 @@ from januspore.conditions import is_analysed
 from januspore.dataspace import open_project, point_of
 from januspore.errors import InputError
 from januspore.initialise import init_command
+from januspore.report.collect import products_made
 from januspore.results import findings, product_table, results
 
 
@@ -99,6 +101,32 @@ def test_a_pore_that_no_ion_entered_gets_a_bound_not_a_zero(space):
     # 3.689 elementary charges could have passed in the time of each bin, either way.
     assert slab.high_nA.to_numpy() == pytest.approx(3.689 * 160.2177 / slab.time_ps, rel=1e-3)
     assert (slab.low_nA == -slab.high_nA).all()
+
+
+def test_seeds_of_one_equilibration_stand_for_one_in_every_product(space):
+    """Sixteen seeds of four equilibrations that differ: intervals are those of the four."""
+    init_command(["--seeds", "0:16"], space)
+    project = open_project(space)
+    for job in project.find_jobs({"protocol.name": "sine"}):
+        seed = job.statepoint["seed"]
+        rng = np.random.default_rng(seed)
+        own = 1.0 + 0.3 * (seed % 4)  # of its equilibration
+        plant(
+            job, planted_rows(point_of(job), lambda e, r, own=own: own * loop(e, r), narrowing, rng)
+        )
+    ensemble = Ensemble.of(project.find_jobs({"protocol.name": "sine"}))
+    assert ensemble.seeds == "16 seeds of 4 equilibrations"
+    sums = ensemble.sums()
+    assert all(len(values) == 4 for values in sums.values())
+    whole = {name: values.sum(axis=0) for name, values in ensemble.each_seed().items()}
+    assert all(sums[name].sum(axis=0) == pytest.approx(whole[name]) for name in sums)
+    make_all(project, ("ndr",))
+    (made,) = products_made(project)
+    assert made.equilibrations == 4 and "16 seeds of 4 equilibrations" in made.provenance
+    value, low, high = made.findings["pore slab, E > 0, loop area (nA V/nm)"]
+    # Areas go with 1, 1.3, 1.6 and 1.9: Student's factor for four, at their spread.
+    spread = np.std([1.0, 1.3, 1.6, 1.9], ddof=1) / 1.45 / 2
+    assert (high - low) / 2 / value == pytest.approx(3.182 * spread, rel=0.15)
 
 
 def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(space):

@@ -6,6 +6,7 @@ from scipy.stats import t
 
 from januspore.analysis.statistics import (
     bootstrap,
+    by_cluster,
     integrated_time,
     poisson,
     run_mean,
@@ -92,3 +93,22 @@ def test_seeds_needed_of_nothing_known():
     assert seeds_needed(1, 1.0, 1.0) is None
     assert seeds_needed(4, np.nan, 1.0) is None
     assert seeds_needed(4, 1.0, 0.0) is None
+
+
+def test_seeds_of_one_equilibration_count_as_one():
+    """A shift that seeds of one equilibration share: intervals over seeds cover far too little."""
+    rng, repeats, of = np.random.default_rng(3), 400, [0, 1, 2, 3] * 3
+    covered = {"equilibrations": 0, "seeds": 0}
+    for k in range(repeats):
+        shared = rng.normal(0.0, 1.0, 4)[of]
+        each = {"q": (shared + rng.normal(0.0, 1.0, 12))[:, None], "t": np.ones((12, 1))}
+        for name, tables in (("equilibrations", by_cluster(each, of)), ("seeds", each)):
+            interval = bootstrap(tables, lambda s: s["q"] / s["t"], repeats=300, seed=k)
+            covered[name] += bool(interval.low[0] <= 0.0 <= interval.high[0])
+    assert 0.91 <= covered["equilibrations"] / repeats <= 0.98
+    assert covered["seeds"] / repeats < 0.85
+
+
+def test_clusters_add_up_their_rows():
+    each = {"q": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}
+    assert by_cluster(each, [7, 2, 7])["q"].tolist() == [[3.0, 4.0], [6.0, 8.0]]

@@ -134,7 +134,7 @@ def make(ensemble: Ensemble) -> Content:
     """Find the barriers, take them apart, and say whether the water's part rises with field."""
     protocol = ensemble.point.protocol
     assert isinstance(protocol, Protocol)
-    profiles = Profiles(protocol, ensemble.sums())
+    profiles = Profiles(protocol, ensemble.each_seed())
     rows = [*_barrier_rows(profiles), *_slope_rows(profiles), *_window_rows(profiles)]
     table = pd.DataFrame(rows)
     table["interval"] = profiles.means["total"].interval_from

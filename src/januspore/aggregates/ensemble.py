@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import provenance
+from ..analysis.statistics import by_cluster
 from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import engine_of, point_of
 from ..files import written_aside
 from ..model.system import Model, build_model
 from ..paper import in_words
-from ..schema import StatePoint
+from ..schema import StatePoint, equilibration_of
 
 #: Resolution of figures, pixels an inch.
 DPI = 160
@@ -49,13 +50,28 @@ class Ensemble:
 
     @property
     def seeds(self) -> str:
-        """How many seeds, for a figure's title."""
-        return f"{len(self.jobs)} seed" + "s" * (len(self.jobs) != 1)
+        """How many seeds, for a figure's title, and of how many equilibrations if fewer."""
+        return in_numbers(len(self.jobs), len(set(self.equilibrations)))
 
-    def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
-        """The sums that each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
+    @property
+    def equilibrations(self) -> list[int]:
+        """Number of the equilibration that each job started from."""
+        return [
+            equilibration_of(self.point.protocol, int(job.statepoint["seed"])) for job in self.jobs
+        ]
+
+    def each_seed(self, file: str = "analysis.h5") -> dict[str, NDArray]:
+        """What each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
         each = [read_arrays(Path(job.fn(file))) for job in self.jobs]
         return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
+
+    def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
+        """Sums by equilibration, over its seeds: shape (n_equilibrations, ...) by name.
+
+        Seeds of one equilibration share its slow memory, the charge that its ions hold apart. So
+        intervals are those of what varies between equilibrations (a bootstrap of clusters).
+        """
+        return by_cluster(self.each_seed(file), self.equilibrations)
 
 
 @dataclass
@@ -65,6 +81,16 @@ class Content:
     table: pd.DataFrame
     figure: Figure
     findings: dict[str, Any] = field(default_factory=dict)
+
+
+def in_numbers(seeds: int, equilibrations: int) -> str:
+    """Say how many seeds there are, and of how many equilibrations if fewer."""
+    text = f"{seeds} seed" + "s" * (seeds != 1)
+    return (
+        text
+        if equilibrations == seeds
+        else f"{text} of {equilibrations} equilibration" + "s" * (equilibrations != 1)
+    )
 
 
 def say(axis: Axes, text: str) -> None:

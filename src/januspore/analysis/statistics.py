@@ -1,6 +1,6 @@
 """Intervals: bootstrap over seeds, autocorrelation within a run, Poisson counts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,24 @@ class Interval:
     def scaled(self, factor: float) -> "Interval":
         """Return all three times a positive factor."""
         return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+
+def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[str, NDArray]:
+    """Add up rows of one cluster, by which an interval then counts clusters, not rows.
+
+    Rows that share something unknown, such as seeds of one equilibration, are not independent; the
+    sums over clusters are, and `bootstrap` resamples what it is given.
+
+    Args:
+        tables: sums of each row, arrays of shape (n_rows, ...).
+        clusters: number of each row's cluster, n_rows of them.
+
+    Returns:
+        Arrays of shape (n_clusters, ...), in the order of the clusters' numbers.
+    """
+    numbers = np.asarray(clusters)
+    member = (numbers == np.unique(numbers)[:, None]).astype(float)
+    return {name: np.tensordot(member, rows, axes=(1, 0)) for name, rows in tables.items()}
 
 
 def bootstrap(

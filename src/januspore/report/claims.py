@@ -37,7 +37,7 @@ class Claim:
 
 
 def _difference(key: str, unit: str) -> Callable[[Made], Reading]:
-    return lambda made: judge_sign(made.findings[key], unit, made.seeds)
+    return lambda made: judge_sign(made.findings[key], unit, made.equilibrations)
 
 
 def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
@@ -53,7 +53,7 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
         row = rows.iloc[0]
         if row.isna()["value"]:
             return Reading("none found", Verdict.OPEN, row.statement)
-        return judge_value([row.value, row.low, row.high], paper, "V/nm", made.seeds)
+        return judge_value([row.value, row.low, row.high], paper, "V/nm", made.equilibrations)
 
     return read
 
@@ -61,7 +61,7 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
 def _loop(sign: str) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
         area = made.findings[f"pore slab, E {sign} 0, loop area (nA V/nm)"]
-        return judge_sign(area, "nA V/nm", made.seeds)
+        return judge_sign(area, "nA V/nm", made.equilibrations)
 
     return read
 
@@ -85,7 +85,7 @@ def _slower(made: Made) -> Reading:
     if high < 1:
         return Reading(shown, Verdict.DISAGREES)
     half = (math.log(high) - math.log(low)) / 2
-    return Reading(shown, Verdict.OPEN, more_seeds(made.seeds, half, abs(math.log(value))))
+    return Reading(shown, Verdict.OPEN, more_seeds(made.equilibrations, half, abs(math.log(value))))
 
 
 def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
@@ -93,7 +93,7 @@ def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
         triple = made.findings.get("pore slab tau_ps")
         if triple is None:
             return Reading("no fit", Verdict.OPEN, str(made.findings["pore slab"]))
-        return judge_value(triple, paper, "ps", made.seeds)
+        return judge_value(triple, paper, "ps", made.equilibrations)
 
     return read
 
@@ -136,7 +136,7 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
             return Reading("-", Verdict.MISSING, "this field was not held")
         own = rows[(rows.part == part) & rows.value.notna()]
         if len(own):
-            return judge_value(_triple(own.iloc[0]), paper, "kJ/mol", made.seeds)
+            return judge_value(_triple(own.iloc[0]), paper, "kJ/mol", made.equilibrations)
         total = rows[rows.part == "total"].iloc[0]
         if pd.isna(total.high):
             return Reading("no value", Verdict.OPEN, total.statement)
@@ -157,7 +157,7 @@ def _rises(part: str) -> Callable[[Made], Reading]:
             rows = slopes[slopes.profile == f"E > 0, {way}"]
             if len(rows):
                 triple = _triple(rows.iloc[0])
-                found = judge_sign(triple, "kJ/mol per V/nm", made.seeds)
+                found = judge_sign(triple, "kJ/mol per V/nm", made.equilibrations)
                 return replace(found, value=f"{found.value}, {way}")
         return Reading("no value", Verdict.OPEN, "fewer than two fields of E > 0")
 

@@ -10,6 +10,7 @@ import pandas as pd
 import signac
 
 from ..aggregates import PRODUCTS
+from ..aggregates.ensemble import in_numbers
 from ..aggregates.product import FORMAT
 from ..analysis import VERSION
 from ..conditions import is_analysed
@@ -40,6 +41,12 @@ class Made:
         return len(self.jobs)
 
     @property
+    def equilibrations(self) -> int:
+        """Number of equilibrations that the seeds started from: what an interval counts."""
+        count = self.protocol.get("equilibration", {}).get("count", len(self.jobs))
+        return len({job["seed"] % count for job in self.jobs})
+
+    @property
     def provenance(self) -> str:
         """Seeds, simulated time and engine, in words."""
         ns = sum(job.get("simulated_ps") or 0.0 for job in self.jobs) / 1000
@@ -47,7 +54,7 @@ class Made:
         engines = {f"{e.get('name', '?')} {e.get('version', '')}" for e in used}
         platforms = {e.get("platform", "?") for e in used}
         return (
-            f"{self.seeds} seed{'s' if self.seeds > 1 else ''}, {ns:.3g} ns, "
+            f"{in_numbers(self.seeds, self.equilibrations)}, {ns:.3g} ns, "
             f"{', '.join(sorted(engines)).strip()} ({', '.join(sorted(platforms))})"
         )
 

@@ -7,7 +7,7 @@ Floats are rounded on entry, so float noise never makes a second job.
 
 from .charges import ChargeSet, MoS2, MoSSe
 from .parse import parse, state_point, with_seed
-from .point import StatePoint, parent_of, snapshot_of
+from .point import StatePoint, equilibration_of, parent_of, snapshot_of
 from .protocols import (
     AnyProtocol,
     Barrier,
@@ -42,6 +42,7 @@ __all__ = [
     "Sine",
     "Staircase",
     "StatePoint",
+    "equilibration_of",
     "parent_of",
     "parse",
     "snapshot_of",

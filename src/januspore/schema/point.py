@@ -4,7 +4,7 @@ from pydantic import Field, model_validator
 
 from ..model.lattice import unit_cell
 from .charges import ChargeSet
-from .protocols import Barrier, Equilibrate, Protocol
+from .protocols import AnyProtocol, Barrier, Equilibrate, Protocol
 from .sections import Recording
 from .values import SEED_END, Section, Whole
 
@@ -86,8 +86,13 @@ def parent_of(point: StatePoint) -> StatePoint | None:
             relax_ps=eq.relax_ps,
             snapshot_interval_ps=eq.snapshot_interval_ps,
         ),
-        seed=point.seed % eq.count,
+        seed=equilibration_of(protocol, point.seed),
     )
+
+
+def equilibration_of(protocol: AnyProtocol, seed: int) -> int:
+    """Return the seed of the equilibration that a job starts from; its own for one itself."""
+    return seed if isinstance(protocol, Equilibrate) else seed % protocol.equilibration.count
 
 
 def snapshot_of(point: StatePoint) -> int:
