@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from januspore.engines import Engine, Resources, available, create
+from januspore.engines import Engine, Resources, available, create, minimise
 from januspore.model.builder import build_state
 from januspore.model.state import State
 from januspore.model.system import Model, build_model
@@ -92,11 +92,10 @@ def relaxed(name: str) -> Case:
     model, rng = build_model(point), np.random.default_rng(0)
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     dynamics = point.protocol.dynamics
-    engine = create(model, build_state(model, rng), dynamics, Resources("openmm", threads=threads))
-    engine.minimise()
-    state = engine.save()
+    resources = Resources("openmm", threads=threads)
+    state = minimise(model, build_state(model, rng), resources)
     velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)
-    engine.load(state.restarted(velocities))
+    engine = create(model, state.restarted(velocities), dynamics, resources)
     engine.advance(250)
     state = engine.save()
     return Case(name, point, model, state.restarted(state.velocities))

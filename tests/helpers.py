@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from januspore.engines import Engine
+from januspore.engines import Engine, Resources, minimise
 from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES, species
 from januspore.model.pore import Pore
@@ -133,10 +133,18 @@ def thermal_state(model: Model, seed: int = 0, temperature_K: float = 300.0) -> 
     return replace(state, velocities=velocities)
 
 
+#: OpenMM's CPU platform on one thread.
+CPU = Resources("openmm", "CPU", threads=1)
+
+
+def at_rest(model: Model, state: State | None = None) -> State:
+    """Minimise a state, or atoms placed at random, on OpenMM's CPU platform."""
+    return minimise(model, state or thermal_state(model), CPU)
+
+
 def warm_up(engine: Engine, model: Model, rng: np.random.Generator, steps: int) -> State:
     """Minimise what an engine holds, and run it from thermal velocities at 300 K."""
-    engine.minimise()
-    state = engine.save()
+    state = at_rest(model, engine.save())
     engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
     engine.advance(steps)
     return engine.save()

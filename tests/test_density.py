@@ -19,10 +19,9 @@ def test_reservoir_density_is_that_of_the_bulk(charge_set):
     point = tiny_point("equilibrate", charge_set)
     model, rng = build_model(point), np.random.default_rng(3)
     resources = Resources.from_environment(2)
-    engine = engines.create(model, build_state(model, rng), point.protocol.dynamics, resources)
-    engine.minimise()
-    state = engine.save()
-    engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
+    state = engines.minimise(model, build_state(model, rng), resources)
+    state = state.restarted(thermal_velocities(model, state.positions, 300.0, rng))
+    engine = engines.create(model, state, point.protocol.dynamics, resources)
     engine.advance(10_000)  # 20 ps
     counts, half = [], 0.4
     for _ in range(400):  # 100 ps

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import free_model, short_protocol, thermal_state
+from helpers import at_rest, free_model, short_protocol, thermal_state
 
 from januspore.engines import Resources, create
 from januspore.field import Constant, Sequence, SineWave, mean
@@ -34,9 +34,7 @@ def wet_engine(state):
 
 
 def wet_start():
-    engine = wet_engine(thermal_state(WET, 3))
-    engine.minimise()
-    return engine.save()
+    return at_rest(WET, thermal_state(WET, 3))
 
 
 def start_process(folder):

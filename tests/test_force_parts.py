@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ewald import direct_ewald
-from helpers import free_model, thermal_state, tiny_point
+from helpers import at_rest, free_model, thermal_state, tiny_point
 
 from januspore.analysis.statistics import integrated_time
 from januspore.engines import Resources, Tether, create
@@ -173,9 +173,8 @@ STIFFNESS, X0, RADIUS, FIELD = 20000.0, 0.42, 0.2, 0.5
 def held_engine():
     """The small box, brought to its tether and settled."""
     gentle = Dynamics(timestep_fs=0.5, cutoff_nm=0.6, thermostat_tau_ps=0.02)
-    state = thermal_state(HELD, 1)
+    state = at_rest(HELD, thermal_state(HELD, 1))
     free = create(HELD, state, gentle, CPU, Tether(CHLORIDE, STIFFNESS))
-    free.minimise()
     for n in range(50):
         x = free.positions()[CHLORIDE, 0]
         free.set_tether(x + (X0 - x) * (n + 1) / 50, 0.7 + (RADIUS - 0.7) * n / 49)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import free_model, raw_point, thermal_state
 
-from januspore.engines import Resources, create
+from januspore.engines import Resources, create, minimise
 from januspore.engines.base import PARTS
 from januspore.engines.force_parts import ForceParts
 from januspore.field import programme_of
@@ -48,9 +48,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def start(model, protocol):
-    engine = create(model, thermal_state(model), protocol.dynamics, SLOW_AND_EXACT)
-    engine.minimise()
-    state = engine.save()
+    state = minimise(model, thermal_state(model), SLOW_AND_EXACT)
     velocities = thermal_state(model, 3).velocities
     return exchange(model, protocol, state.restarted(velocities))
 

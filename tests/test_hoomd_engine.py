@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import free_model, thermal_state, tiny_point, warm_up
+from helpers import at_rest, free_model, tiny_point, warm_up
 
-from januspore.engines import Resources, create
+from januspore.engines import Resources, create, minimise
 from januspore.errors import InputError
 from januspore.field import programme_of
 from januspore.model.builder import build_state
@@ -44,7 +44,7 @@ def tiny() -> Model:
 
 @pytest.fixture(scope="module")
 def relaxed(tiny) -> State:
-    """The tiny cell: built, minimised, 1 ps at 300 K, all by HOOMD-blue."""
+    """The tiny cell: built, minimised, and 1 ps at 300 K by HOOMD-blue."""
     rng = np.random.default_rng(5)
     engine = create(tiny, build_state(tiny, rng), DYNAMICS, HOOMD)
     return warm_up(engine, tiny, rng, 500)
@@ -54,7 +54,7 @@ def test_minimise_relaxes_the_builder_s_overlaps_and_keeps_waters_rigid(tiny):
     start = build_state(tiny, np.random.default_rng(11))
     engine = create(tiny, start, DYNAMICS, HOOMD)
     before = engine.potential_energy()
-    engine.minimise()
+    engine.load(minimise(tiny, start, HOOMD))
     state = engine.save()
     assert engine.potential_energy() < before - 20 * len(tiny.waters)
     mobile = ~tiny.frozen
@@ -314,7 +314,6 @@ def test_ions_without_water_run():
     model = free_model(8, 0, (2.0, 2.0, 2.0), membrane=(("S", 0.0, 0.0, 0.0),))
     model = replace(model, charge=np.where(model.frozen, 0.0, model.charge))
     dynamics = Dynamics(timestep_fs=1.0, cutoff_nm=0.6)
-    engine = create(model, thermal_state(model), dynamics, HOOMD)
-    engine.minimise()
+    engine = create(model, at_rest(model), dynamics, HOOMD)
     engine.advance(10)
     assert np.isfinite(engine.positions()).all()

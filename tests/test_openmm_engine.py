@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from ewald import direct_ewald
-from helpers import free_model, thermal_state, tiny_point
+from helpers import free_model, thermal_state, tiny_point, warm_up
 
-from januspore.engines import Resources, create
+from januspore.engines import Resources, create, minimise
 from januspore.errors import InputError
 from januspore.model.system import build_model, water_geometry
 from januspore.model.velocities import temperatures, thermal_velocities
@@ -28,13 +28,7 @@ LIQUID = free_model(3, 70, (1.3, 1.35, 1.5))
 def relaxed(model, dynamics=DYNAMICS, steps=300):
     """A minimised and briefly thermalised state at step 0."""
     engine = create(model, thermal_state(model), dynamics, CPU)
-    engine.minimise()
-    rng = np.random.default_rng(1)
-    still = engine.save()
-    velocities = thermal_velocities(model, still.positions, 300.0, rng)
-    engine.load(still.restarted(velocities))
-    engine.advance(steps)
-    moved = engine.save()
+    moved = warm_up(engine, model, np.random.default_rng(1), steps)
     return moved.restarted(moved.velocities)
 
 
@@ -154,13 +148,10 @@ def test_the_field_pulls_every_mobile_charge_by_q_e_and_the_membrane_not_at_all(
 
 @pytest.mark.parametrize("resources", [REFERENCE, CPU], ids=["Reference", "CPU"])
 def test_the_membrane_stays_exactly_and_waters_stay_rigid(resources):
-    engine = create(SMALL, thermal_state(SMALL), DYNAMICS, resources)
-    engine.minimise()
-    assert not engine.velocities().any()
+    still = minimise(SMALL, thermal_state(SMALL), resources)
     rng = np.random.default_rng(1)
-    still = engine.save()
     velocities = thermal_velocities(SMALL, still.positions, 300.0, rng)
-    engine.load(still.restarted(velocities))
+    engine = create(SMALL, still.restarted(velocities), DYNAMICS, resources)
     engine.set_field(1.0)
     engine.advance(100)
     positions, velocities = engine.positions(), engine.velocities()
@@ -181,11 +172,16 @@ def test_the_membrane_stays_exactly_and_waters_stay_rigid(resources):
 
 
 def test_minimising_takes_overlaps_away():
-    engine = create(SMALL, thermal_state(SMALL), DYNAMICS, CPU)
+    start = replace(thermal_state(SMALL), step=7)
+    engine = create(SMALL, start, DYNAMICS, CPU)
     before = engine.potential_energy()
-    engine.minimise()
+    still = minimise(SMALL, start, CPU)
+    engine.load(still)
     assert engine.potential_energy() < before
     assert np.abs(engine.forces()[~SMALL.frozen]).max() < 1e5
+    assert still.step == 7
+    assert not still.velocities.any()
+    assert (still.positions == start.positions)[SMALL.frozen].all()
 
 
 def test_positions_go_on_beyond_the_box_s_face():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import free_model, thermal_state
+from helpers import free_model, thermal_state, warm_up
 
 from januspore.analysis.statistics import integrated_time
 from januspore.engines import Resources, Tether, create
@@ -121,12 +121,7 @@ def test_dynamics_feels_this_force(resources):
 
 def settled(model):
     engine = create(model, thermal_state(model), DYNAMICS, CPU)
-    engine.minimise()
-    state = engine.save()
-    rng = np.random.default_rng(3)
-    engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
-    engine.advance(100)
-    return engine.save()
+    return warm_up(engine, model, np.random.default_rng(3), 100)
 
 
 def assert_mean(series, expected):

@@ -73,11 +73,9 @@ def _measured(point: StatePoint) -> Rate:
     rng = np.random.default_rng(0)
     threads = simulation_threads(point, Settings.from_environment())
     resources = Resources.from_environment(threads)
-    engine = engines.create(model, build_state(model, rng), dynamics, resources)
-    engine.minimise()
-    state = engine.save()
+    state = engines.minimise(model, build_state(model, rng), resources)
     velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)
-    engine.load(state.restarted(velocities))
+    engine = engines.create(model, state.restarted(velocities), dynamics, resources)
     engine.advance(CHUNK)  # tunes and compiles
     engine.positions()
     started, steps = time.perf_counter(), 0

@@ -167,12 +167,10 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
 
 
 def _relaxed_build(point: StatePoint, model: Model, resources: Resources) -> State:
-    dynamics = point.protocol.dynamics
-    engine = engines.create(model, build_state(model, _random(point, "build")), dynamics, resources)
-    engine.minimise()
-    state = engine.save()
+    state = engines.minimise(model, build_state(model, _random(point, "build")), resources)
+    temperature = point.protocol.dynamics.temperature_K
     rng = _random(point, "velocities")
-    return state.restarted(thermal_velocities(model, state.positions, dynamics.temperature_K, rng))
+    return state.restarted(thermal_velocities(model, state.positions, temperature, rng))
 
 
 def _random(point: StatePoint, purpose: str) -> np.random.Generator:

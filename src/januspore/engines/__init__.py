@@ -7,6 +7,7 @@ passes through it. An engine is a module here that defines ``create`` and a row 
 import importlib
 import importlib.util
 import os
+from dataclasses import replace
 
 from ..errors import InputError
 from ..model.state import State
@@ -17,7 +18,7 @@ from .base import Engine, Resources, Tether
 _MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine"}
 _LIBRARIES = {"openmm": "openmm", "hoomd": "hoomd"}
 
-__all__ = ["Engine", "Resources", "Tether", "available", "choose", "create"]
+__all__ = ["Engine", "Resources", "Tether", "available", "choose", "create", "minimise"]
 
 
 def available() -> list[str]:
@@ -59,6 +60,28 @@ def create(
     engine: Engine = module.create(model, dynamics, resources, tether)
     engine.load(state)
     return engine
+
+
+def minimise(model: Model, state: State, resources: Resources | None = None) -> State:
+    """Return a nearby energy minimum, at rest: the start of a run of any engine, made by OpenMM.
+
+    One minimiser for all: HOOMD-blue's own (FIRE) fails with rigid bodies on a GPU in version 4
+    (hoomd-blue #2080).
+    """
+    # Imported here: start-up loads no engine's library.
+    from .openmm_minimiser import minimise as by_openmm
+
+    return by_openmm(model, state, openmm_resources(resources or Resources.from_environment()))
+
+
+def openmm_resources(resources: Resources) -> Resources:
+    """Return what OpenMM may use beside the engine that runs.
+
+    The platform and precision of another engine mean nothing to OpenMM and are left to it.
+    """
+    if choose(resources.engine) == "openmm":
+        return resources
+    return replace(resources, engine="openmm", platform=None, precision=None)
 
 
 def _hoomd_sees_gpu() -> bool:

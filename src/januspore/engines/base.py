@@ -60,10 +60,6 @@ class Engine(Protocol):
         """Return the present state with this engine's own variables."""
         ...
 
-    def minimise(self) -> None:
-        """Move to a nearby energy minimum and set velocities to zero; waters stay rigid."""
-        ...
-
     def set_field(self, field_V_per_nm: float) -> None:
         """Set the uniform field along x that acts from the next step on."""
         ...

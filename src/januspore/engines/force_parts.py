@@ -6,14 +6,12 @@ once, and the parts sum to the whole. The net charge of a part of the system is 
 uniform background, which has no force. Lennard-Jones is a sum over pairs.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.system import Model
 from ..units import VOLT_PER_NM
-from . import choose
+from . import openmm_resources
 from .base import PARTS as PARTS
 from .base import Resources
 from .openmm_charges import SwitchedCharges
@@ -30,9 +28,7 @@ class ForceParts:
             resources: what the run may use; the platform and precision of another engine than
                 OpenMM mean nothing here and are left to OpenMM.
         """
-        resources = resources or Resources.from_environment()
-        if choose(resources.engine) != "openmm":
-            resources = replace(resources, platform=None, precision=None)
+        resources = openmm_resources(resources or Resources.from_environment())
         self._model = model
         self._charges = SwitchedCharges(model, resources)
         self._heavy = {

@@ -41,8 +41,6 @@ from .hoomd_tether import make_tether
 
 #: What HOOMD-blue says when a particle has flown off.
 _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
-#: Steepness of the minimiser's stages: time step (ps), largest displacement a step (nm), steps.
-_FIRE_STAGES = ((1e-4, 0.002, 300), (5e-4, 0.005, 400), (1e-3, 0.01, 400))
 
 
 def create(
@@ -150,30 +148,6 @@ class HoomdEngine:
                 **({"tether": np.array(target)} if self._tether else {}),
             },
         )
-
-    def minimise(self) -> None:
-        """Move to a nearby energy minimum and set velocities to zero; waters stay rigid.
-
-        FIRE with ever longer steps, on forces and rigid bodies of its own.
-        """
-        state, hoomd = self.save(), self._hoomd
-        for timestep, reach, steps in _FIRE_STAGES:
-            still = replace(state, velocities=np.zeros_like(state.velocities), engine="", native={})
-            fire = hoomd.md.minimize.FIRE(
-                dt=timestep,
-                force_tol=1.0,
-                angmom_tol=1e3,
-                energy_tol=1e-6,
-                integrate_rotational_dof=True,
-                forces=self._make_forces().everything(),
-                methods=[hoomd.md.methods.DisplacementCapped(self._mobile(), reach)],
-                rigid=self._rigid(),
-            )
-            self._simulation = self._new_simulation(still, self._bodies(still, {}), fire)
-            self._prepare(self._simulation)
-            self._run(steps)
-            state = replace(still, positions=self.positions())
-        self.load(state)
 
     def set_field(self, field_V_per_nm: float) -> None:
         """Set the uniform field along x that acts from the next step on."""

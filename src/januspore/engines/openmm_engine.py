@@ -103,12 +103,6 @@ class OpenMMEngine:
             native={"chain": self._chain()},
         )
 
-    def minimise(self) -> None:
-        """Move to a nearby energy minimum and set velocities to zero; waters stay rigid."""
-        mm.LocalEnergyMinimizer.minimize(self._context, 50.0, 500, _Interruptible())
-        self._context.applyConstraints(1e-7)
-        self._context.setVelocities(np.zeros((self._model.n_atoms, 3)))
-
     def set_field(self, field_V_per_nm: float) -> None:
         """Set the uniform field along x that acts from the next step on."""
         self._context.setParameter("field", field_V_per_nm * VOLT_PER_NM)
@@ -232,14 +226,6 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
     force.addParticle(tether.atom, [])
     force.setForceGroup(_TETHER_GROUP)
     return force
-
-
-class _Interruptible(mm.MinimizationReporter):
-    """Lets signals be heard between iterations: Python handles them in Python code only."""
-
-    def report(self, *_about: Any) -> bool:
-        """Go on; what a signal's handler raises here ends the minimisation."""
-        return False
 
 
 def make_context(system: mm.System, integrator: mm.Integrator, resources: Resources) -> mm.Context:
