@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from januspore.engines import Engine, Resources, available, create, minimise
+from januspore.engines.stretch import sample_of
 from januspore.model.builder import build_state
 from januspore.model.state import State
 from januspore.model.system import Model, build_model
@@ -148,7 +149,7 @@ def _time_intervals(
         engine.set_field(FIELD_V_PER_NM)
         engine.advance(steps)
         between = time.perf_counter()
-        recorder.sample(engine, FIELD_V_PER_NM)
+        recorder.sample(sample_of(engine, FIELD_V_PER_NM, recorder.energy_steps))
         integrating.append(between - began)
         sampling.append(time.perf_counter() - between)
     return integrating, sampling

@@ -27,6 +27,7 @@ from typing import Any
 from engines import CELLS, FIELD_V_PER_NM, SAMPLE_PS, Case, machine, relaxed
 
 from januspore.engines import Resources, create
+from januspore.engines.stretch import sample_of
 from januspore.schema import Recording
 from januspore.simulate.recorder import Recorder
 
@@ -120,7 +121,7 @@ def _simulate(case: Case, seconds: float, start: Any, answers: Any) -> None:
     began, count = time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
         engine.advance(steps)
-        recorder.sample(engine, FIELD_V_PER_NM)
+        recorder.sample(sample_of(engine, FIELD_V_PER_NM, recorder.energy_steps))
         count += steps
     answers.put((count / (time.perf_counter() - began), engine.provenance()))
 

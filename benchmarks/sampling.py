@@ -21,6 +21,7 @@ from engines import CELLS, CHARGES, machine
 
 from januspore.engines import Resources
 from januspore.engines.openmm_engine import OpenMMEngine
+from januspore.engines.stretch import sample_of
 from januspore.model.builder import build_state
 from januspore.model.system import build_model
 from januspore.model.velocities import thermal_velocities
@@ -81,7 +82,7 @@ def measure(cell: str, samples: int) -> dict[str, Any]:
     for k in range(1, samples + 1):
         engine.step = k * steps
         began = time.process_time()
-        recorder.sample(engine, 0.0)
+        recorder.sample(sample_of(engine, 0.0, recorder.energy_steps))
         spent.append(1e3 * (time.process_time() - began))
     rows = recorder.drain()
     full = np.isfinite(rows["T_trans_K"])

@@ -15,6 +15,7 @@ from scipy.integrate import quad
 
 from januspore.engines import Resources, create
 from januspore.engines.base import Observed
+from januspore.engines.stretch import StepByStep
 from januspore.field import Constant, Sequence, SineWave, mean
 from januspore.model.state import State, StateFileError, read_state
 from januspore.simulate.driver import Run, drive
@@ -90,7 +91,7 @@ TOY_PROGRAMME = Sequence((Constant(0.04, 1.0), SineWave(0.08, 2.0, 8000.0)))
 
 
 @dataclass
-class ToyEngine:
+class ToyEngine(StepByStep):
     """Free flight in the field, with a variable of its own; `at_step` is called as time goes on."""
 
     at_step: object = None

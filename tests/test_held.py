@@ -124,7 +124,7 @@ def test_the_parts_and_the_tether_are_the_engine_s_whole_force(
     engine = create(model, start, protocol.dynamics, SLOW_AND_EXACT, run.held.tether)
     run.held.begin(start)
     engine.set_field(0.3)
-    run.held.steer(engine, 0.02)
+    engine.set_tether(*run.held.target(0.02))
     engine.advance(10)
     row = run.held.columns(engine.positions(), 0.3, 0.0, 0.02)
     parts = [row[f"force_{part}_kJ_per_mol_nm"] for part in PARTS]

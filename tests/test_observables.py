@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import i0, i1
 
 from januspore.engines.base import Observed
+from januspore.engines.stretch import sample_of
 from januspore.model.state import State
 from januspore.model.system import water_geometry
 from januspore.schema import Recording
@@ -207,7 +208,7 @@ def record(model, frames, recording=None, restart_at=(), held=None):
     recorder, rows = Recorder(model, recording, 0.002, held), []
     recorder.begin(State(frames[0], zero, model.box))
     for player.at in range(1, len(frames)):
-        recorder.sample(player, 0.5)
+        recorder.sample(sample_of(player, 0.5, recorder.energy_steps))
         if player.at in restart_at:
             rows.append(recorder.drain())
             state = State(frames[player.at], zero, model.box, player.step, carry=recorder.carry())
@@ -302,7 +303,7 @@ def test_velocities_and_energies_are_fetched_at_their_interval_alone():
     recorder = Recorder(IONS, Recording(sample_interval_ps=0.1, energy_interval_ps=0.3), 0.002)
     recorder.begin(State(player.frames[0], np.zeros_like(player.frames[0]), IONS.box))
     for player.at in range(1, 13):
-        recorder.sample(player, 0.5)
+        recorder.sample(sample_of(player, 0.5, recorder.energy_steps))
     assert player.energies == [150, 300, 450, 600]
 
 

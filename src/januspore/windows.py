@@ -83,6 +83,11 @@ class Path:
         part = (t_ps - here.begins_ps) / (0.5 * self.protocol.settle_ps)
         return _between(there, positions[here.position], part), radius
 
+    def corners_ps(self) -> list[float]:
+        """Times at which the tether may change its speed; in between it keeps it."""
+        moving = 0.5 * self.protocol.settle_ps
+        return [t for w in self._windows for t in (w.begins_ps, w.begins_ps + moving)]
+
     def sampled(self, t0_ps: float, t1_ps: float) -> int:
         """Index of the window that an interval samples, -1 if none.
 

@@ -2,8 +2,9 @@
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from ..environment import threads_set
 from ..model.state import State
 from ..model.system import Model
+
+if TYPE_CHECKING:
+    from .stretch import Sample, Stretch
 
 #: What acts on an ion along x, taken apart (`force_parts`); their sum is the whole force.
 PARTS = (
@@ -74,6 +78,18 @@ class Engine(Protocol):
 
     def advance(self, steps: int) -> None:
         """Integrate; raises FloatingPointError if the system blew up."""
+        ...
+
+    def follow(self, stretch: "Stretch") -> "Iterator[Sample]":
+        """Go along a stretch of the programme and hand over every sample on the way, in order.
+
+        Ends at the stretch's last step, or at a sample before it: soon after the stretch is over,
+        or wherever suits the engine. Once it has ended, the engine is at the last sample's step,
+        and `save` gives its state there; before, it may be further.
+
+        Raises:
+            FloatingPointError: the system blew up.
+        """
         ...
 
     def observe(self, energies: bool) -> Observed:

@@ -38,6 +38,7 @@ from .hoomd_forces import (
 )
 from .hoomd_library import device, library, precision
 from .hoomd_tether import make_tether
+from .stretch import StepByStep
 
 #: What HOOMD-blue says when a particle has flown off.
 _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
@@ -50,7 +51,7 @@ def create(
     return HoomdEngine(model, dynamics, resources, tether)
 
 
-class HoomdEngine:
+class HoomdEngine(StepByStep):
     """See :class:`januspore.engines.base.Engine`."""
 
     name = "hoomd"

@@ -20,6 +20,7 @@ from ..model.system import Model
 from ..schema import Dynamics
 from ..units import VOLT_PER_NM
 from .base import Observed, Resources, Tether, ewald_parameters
+from .stretch import StepByStep
 
 #: Force groups of their own: their energies are no part of the potential energy, group 0.
 _FIELD_GROUP, _TETHER_GROUP = 1, 2
@@ -35,7 +36,7 @@ def create(
     return OpenMMEngine(model, dynamics, resources, tether)
 
 
-class OpenMMEngine:
+class OpenMMEngine(StepByStep):
     """See :class:`januspore.engines.base.Engine`."""
 
     name = "openmm"

@@ -1,17 +1,20 @@
-"""The driver: advances an engine along a field programme, in chunks that survive a kill.
+"""The driver: takes an engine along a field programme, in chunks that survive a kill.
 
-Every sample interval the engine gets the programme's mean field over it, and the recorder takes a
-row. A chunk ends with its rows on disk as a part of the record, then a checkpoint: the rows are
-always at least as far as the checkpoint, so a restart drops what lies beyond it and goes on.
+The programme is cut into stretches, at the ends of its segments and at the steps of frames; the
+engine follows one after the other, and the recorder makes a row of every sample on the way. A chunk
+ends with its rows on disk as a part of the record, then a checkpoint: the rows are always at least
+as far as the checkpoint, so a restart drops what lies beyond it and goes on.
 """
 
 import os
 import signal
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +22,8 @@ from typing import Any
 from tqdm import tqdm
 
 from ..engines.base import Engine
-from ..field import Programme, mean
+from ..engines.stretch import Stretch
+from ..field import Programme
 from ..files import clear_litter
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
@@ -149,27 +153,50 @@ def _advance(
 ) -> None:
     if 0 in run.frame_steps and engine.step == 0:
         _keep_frame(run, engine.save(), recorder)
-    saved = time.monotonic()
+    ends, saved = stretch_ends(run), time.monotonic()
+
+    def must_stop() -> bool:
+        return bool(caught) or limits.near_end()
+
+    def must_save() -> bool:
+        return must_stop() or time.monotonic() - saved >= limits.checkpoint_s
+
     while engine.step < run.total_steps:
-        begin = engine.step
-        end = begin + run.steps_per_sample
-        field = mean(run.programme, begin * run.timestep_ps, end * run.timestep_ps)
-        engine.set_field(field)
-        if run.held:
-            run.held.steer(engine, end * run.timestep_ps)
-        engine.advance(run.steps_per_sample)
-        recorder.sample(engine, field)
-        if end in run.frame_steps:
+        stretch = Stretch(
+            programme=run.programme,
+            timestep_ps=run.timestep_ps,
+            end_step=ends[bisect_right(ends, engine.step)],
+            sample_steps=run.steps_per_sample,
+            energy_steps=recorder.energy_steps,
+            over=must_save,
+            seconds=saved + limits.checkpoint_s - time.monotonic(),
+            tether=run.held.target if run.held else None,
+        )
+        for sample in engine.follow(stretch):
+            recorder.sample(sample)
+            bar.update(run.steps_per_sample)
+        if engine.step in run.frame_steps:
             _keep_frame(run, engine.save(), recorder)
-        bar.update(run.steps_per_sample)
-        last, stop = end >= run.total_steps, bool(caught) or limits.near_end()
-        if last or stop or time.monotonic() - saved >= limits.checkpoint_s:
+        last, stop = engine.step >= run.total_steps, must_stop()
+        if last or stop or must_save():
             files.append(recorder.drain())
             checkpoints.write(run, replace(engine.save(), carry=recorder.carry()))
             saved = time.monotonic()
             _report_rate(run, bar)
         if stop and not last:
             _leave(caught)
+
+
+def stretch_ends(run: Run) -> list[int]:
+    """Steps, in order, at which a stretch must end: kept frames, ends of segments, the tether's."""
+    ends = {*run.frame_steps, run.total_steps}
+    dt, sample = run.timestep_ps, run.steps_per_sample
+    ends.update(round(begins / dt) for begins, _ in run.programme.leaves())
+    for corner in run.held.corners_ps() if run.held else ():
+        # On both sides of a corner within a sample interval, which then is a stretch of its own.
+        samples = round(corner / dt / sample, 6)
+        ends.update((floor(samples) * sample, ceil(samples) * sample))
+    return sorted(ends)
 
 
 def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Engine, Tether, tether_force
+from ..engines.base import Tether, tether_force
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Barrier
@@ -36,7 +36,7 @@ def exchange(model: Model, protocol: Barrier, state: State) -> State:
 
 
 class HeldIon:
-    """Sets the tether before every sample interval and reads the forces after it."""
+    """Says where the tether stands, and reads the forces at every sample."""
 
     def __init__(self, model: Model, protocol: Barrier, parts: "ForceParts") -> None:
         self._model = model
@@ -60,9 +60,13 @@ class HeldIon:
         """What a checkpoint must keep for `begin`."""
         return {"held_start_nm": np.array(self._path.start_nm)}
 
-    def steer(self, engine: Engine, t_ps: float) -> None:
-        """Set the tether for the sample interval that ends at a time."""
-        engine.set_tether(*self._path.at(t_ps))
+    def target(self, t_ps: float) -> tuple[float, float]:
+        """Where the tether pulls to, and its cylinder's radius, nm, at a time."""
+        return self._path.at(t_ps)
+
+    def corners_ps(self) -> list[float]:
+        """Times between which the tether moves in a straight line."""
+        return self._path.corners_ps()
 
     def columns(
         self, positions: NDArray, field_V_per_nm: float, t0_ps: float, t1_ps: float

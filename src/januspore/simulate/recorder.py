@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Engine, Observed
+from ..engines.base import Observed
+from ..engines.stretch import Sample
 from ..model.state import State
 from ..model.system import Model
 from ..model.velocities import temperatures
@@ -53,15 +54,18 @@ class Recorder:
         held = self.held.carry() if self.held else {}
         return {f"reservoir_{name}": value for name, value in self._reservoir.items()} | held
 
-    def sample(self, engine: Engine, field_V_per_nm: float) -> None:
-        """Add the row of the interval that ends now; `field_V_per_nm` was its mean field.
+    @property
+    def energy_steps(self) -> int:
+        """Steps between samples of which velocities and the potential energy are wanted, too."""
+        return round(self.recording.energy_interval_ps / self.timestep_ps)
+
+    def sample(self, sample: Sample) -> None:
+        """Add the row of the interval that a sample ends.
 
         Raises:
             FloatingPointError: a position is no number (an engine may notice only much later).
         """
-        step = engine.step
-        every = round(self.recording.energy_interval_ps / self.timestep_ps)
-        now = engine.observe(energies=step % every == 0)
+        step, field_V_per_nm, now = sample.step, sample.field_V_per_nm, sample.observed
         positions = now.positions
         if not np.isfinite(positions).all():
             raise FloatingPointError(f"the system blew up: a position is not finite at step {step}")

@@ -1,0 +1,84 @@
+"""A stretch: what an engine is asked to follow in one go, and the samples that it hands over.
+
+The driver cuts a field programme into stretches, within which the field is one segment and the
+tether moves in a straight line. An engine that runs as a program of its own takes a stretch a run;
+one that is called step by step shares `StepByStep`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..field import Programme, mean
+from .base import Observed
+
+if TYPE_CHECKING:
+    from .base import Engine
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a run, from the engine's present step on.
+
+    Attributes:
+        programme: the applied field as a function of time.
+        timestep_ps: time step; step 0 is at time 0 of the programme.
+        end_step: where the stretch ends at the latest: a whole number of samples away, and no
+            later than the end of the programme's segment.
+        sample_steps: steps between two samples.
+        energy_steps: samples at multiples of it have velocities and the potential energy.
+        over: whether the stretch is to end at the next sample; asked now and then on the way.
+        seconds: wall time after which `over` will hold, as far as is known.
+        tether: where the tether stands, (x, radius) in nm, at a time in ps; linear in time over
+            the stretch.
+    """
+
+    programme: Programme
+    timestep_ps: float
+    end_step: int
+    sample_steps: int
+    energy_steps: int
+    over: Callable[[], bool] = lambda: False
+    seconds: float = float("inf")
+    tether: Callable[[float], tuple[float, float]] | None = None
+
+    def mean_field(self, end_step: int) -> float:
+        """Mean field over the sample interval that ends at a step, V/nm."""
+        end = end_step * self.timestep_ps
+        return mean(self.programme, end - self.sample_steps * self.timestep_ps, end)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The end of a sample interval: its step, the interval's mean field, and what is read there."""
+
+    step: int
+    field_V_per_nm: float
+    observed: Observed
+
+
+def sample_of(engine: "Engine", field_V_per_nm: float, energy_steps: int) -> Sample:
+    """Read an engine at its present step."""
+    energies = engine.step % energy_steps == 0
+    return Sample(engine.step, field_V_per_nm, engine.observe(energies))
+
+
+class StepByStep:
+    """`follow` of an engine that is called for every sample interval.
+
+    It holds the field constant over each interval, at the programme's mean, so that the impulse on
+    an ion is exact at every sample; likewise the tether stands where it is at the interval's end.
+    """
+
+    def follow(self: "Engine", stretch: Stretch) -> Iterator[Sample]:
+        """See :class:`januspore.engines.base.Engine`."""
+        while self.step < stretch.end_step:
+            end = self.step + stretch.sample_steps
+            field = stretch.mean_field(end)
+            self.set_field(field)
+            if stretch.tether:
+                self.set_tether(*stretch.tether(end * stretch.timestep_ps))
+            self.advance(stretch.sample_steps)
+            yield sample_of(self, field, stretch.energy_steps)
+            if stretch.over():
+                return
