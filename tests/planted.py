@@ -64,9 +64,13 @@ def planted_rows(
     steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
     columns["step"] = (np.arange(first, last) + 1) * steps
     columns["time_ps"], columns["field_V_per_nm"] = time, field
-    for ion in ("K", "Cl"):  # half of the current each
+    crossed = np.diff(np.floor(np.cumsum(slab / 2 / width)), prepend=0.0).astype(int)
+    for ion, along, against in (("K", "forward", "backward"), ("Cl", "backward", "forward")):
+        # Half of the current each, and as many crossings as carry it.
         columns[f"{ion}_slab_e_nm"] = slab / 2 + rng.normal(0, noise_e_nm, n)
         columns[f"{ion}_cell_e_nm"] = columns[f"{ion}_slab_e_nm"] * 3
+        columns[f"{ion}_{along}"][:] = np.maximum(crossed, 0)
+        columns[f"{ion}_{against}"][:] = np.maximum(-crossed, 0)
     columns["water_in_pore"][:] = waters
     columns["T_trans_K"][:], columns["T_rot_K"][:] = 300.0, 300.0
     direction = np.repeat(np.where(field < 0, np.pi, 0.0), waters)

@@ -9,24 +9,24 @@ from helpers import copy_studies
 from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
-from januspore.aggregates.ndr import area_statement, features, find_loop, verdict
+from januspore.aggregates.ndr import features, find_loop, hysteresis, verdict
 from januspore.analysis.loop import (
     EDGES,
     WINDOWS,
     area,
     at_zero_field,
     bins_of,
-    chance_of_fall,
     curve,
-    find_ndr,
     find_pinch,
     mean_current,
 )
+from januspore.analysis.ndr import chance_of_fall, find_ndr
 from januspore.analysis.sine import PHASES, branch_of_phase
 from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
 from januspore.results import findings, product_table
+from januspore.units import E_PER_PS
 
 AMPLITUDE, BIN_PS = 1.2, 1250.0
 TRUE_PEAK, TRUE_VALLEY = 0.5, 1.0
@@ -51,7 +51,14 @@ def tables(current, seeds=8, noise=0.4, rng=None, capacity=0.0):
     field = (AMPLITUDE * np.sin(phase)).reshape(PHASES, 50).mean(axis=1)
     time = np.full((seeds, PHASES), BIN_PS)
     charge = (mean + rng.normal(0, noise, (seeds, PHASES))) * time
-    return {"charge": charge, "time": time, "field": np.tile(field * BIN_PS, (seeds, 1))}
+    crossed = np.round(np.abs(charge) / E_PER_PS)  # enough ions that seeds alone tell the error
+    return {
+        "charge": charge,
+        "time": time,
+        "field": np.tile(field * BIN_PS, (seeds, 1)),
+        "plus": crossed,
+        "minus": 0 * crossed,
+    }
 
 
 def both_branches(function, reverse=1.0):
@@ -127,7 +134,7 @@ def test_the_slopes_probability_on_a_rising_current_is_small():
     found = find_ndr(tables(both_branches(ohmic)), "forward", "+")
     assert not found.found and found.probability < 0.05 and found.chance > 0.05
     assert np.isnan(found.peak_V_per_nm.value) and np.isnan(found.ratio.value)
-    assert "largest at the highest field" in found.statement
+    assert found.outcome == "excluded" and "excluded" in found.statement
 
 
 def test_a_valley_without_current_bounds_the_ratio_from_below():
@@ -159,7 +166,8 @@ def test_null_and_thin_data_say_so_and_give_no_number():
         assert said in found.statement and not found.found
         numbers = (found.peak_V_per_nm, found.valley_V_per_nm, found.ratio, found.slope)
         assert all(np.isnan(i.value) for i in numbers) and np.isnan(found.chance)
-    assert area_statement(find_loop(nothing, AMPLITUDE).area["+"], 8) == "no ion moved: no loop"
+    none = find_loop(nothing, AMPLITUDE).area["+"]
+    assert none.low < 0 < none.high and hysteresis(none) == "no loop beyond its interval"
 
 
 def test_noise_is_rarely_a_significant_current():
@@ -184,26 +192,28 @@ def test_planted_area_is_covered_as_often_as_claimed():
         found = bootstrap(table, lambda t: area(t, "+", AMPLITUDE), repeats=300, seed=k)
         covered += bool(found.low[0] <= truth <= found.high[0])
     assert 0.91 <= covered / 300 <= 0.98
-    assert area_statement(find_loop(table, AMPLITUDE).area["+"], 5) == "reverse below forward"
+    assert hysteresis(find_loop(table, AMPLITUDE).area["+"]) == "reverse below forward"
     turned = {**table, "charge": -table["charge"]}
-    assert area_statement(find_loop(turned, AMPLITUDE).area["+"], 5) == "reverse above forward"
+    assert hysteresis(find_loop(turned, AMPLITUDE).area["+"]) == "reverse above forward"
 
 
 def test_pinched_and_open_loops_are_told_apart():
     pinched = find_loop(tables(both_branches(ndr_curve, 0.4), noise=0.2), AMPLITUDE).pinch
-    assert pinched.pinched is True and "pinched: below" in pinched.statement
+    assert pinched.outcome == "pinched" and "pinched: below" in pinched.statement
     opened = find_loop(tables(both_branches(ohmic), noise=0.2, capacity=1.0), AMPLITUDE).pinch
-    assert opened.pinched is False and opened.rising_nA.low > 0 and opened.falling_nA.high < 0
+    assert (
+        opened.outcome == "not pinched" and opened.rising_nA.low > 0 and opened.falling_nA.high < 0
+    )
     thin = find_loop(tables(both_branches(ohmic), seeds=4, noise=4.0), AMPLITUDE).pinch
-    assert thin.pinched is None
-    assert find_pinch(tables(both_branches(ohmic), seeds=1), 3.0, True).pinched is None
+    assert thin.outcome == "not told"
+    assert find_pinch(tables(both_branches(ohmic), seeds=1), 3.0, True).outcome == "one seed"
 
 
 def test_a_pinched_loop_is_rarely_called_open():
     opened = 0
     for k in range(200):
         table = tables(both_branches(ohmic, 0.5), seeds=5, rng=np.random.default_rng(k))
-        opened += find_pinch(table, 3.6, True).pinched is False
+        opened += find_pinch(table, 3.6, True).outcome == "not pinched"
     assert opened / 200 <= 0.09
 
 

@@ -70,14 +70,14 @@ def made_of(product, findings, protocol=()):
 
 
 def test_charging_alone_is_what_the_whole_cell_shows_and_the_slab_does_not():
-    pair = {"pore slab": "no dependence", "whole cell": "fit carried"}
-    train = {"pore slab": "last pulse over first 3: facilitation", "whole cell": "not told"}
+    pair = {"codes": {"pore slab": "not told", "whole cell": "decays with the delay"}}
+    train = {"codes": {"pore slab": "facilitation", "whole cell": "not told"}}
     mode = {"mode": "facilitation"}
     made = [made_of("paired_pulse", pair, mode), made_of("pulse_train", train, mode)]
     alone, own = sentences(made)
     assert "charging" in alone.lower() and "decay with the delay (Fig. 5A" in alone
     assert own.startswith("Carried through the pore itself: facilitation (Figs 5B, 5C")
-    none = {"pore slab": "no dependence", "whole cell": "no dependence"}
+    none = {"codes": {"pore slab": "not told", "whole cell": "not told"}}
     said = sentences([made_of("paired_pulse", none, mode)])
     assert "shows none" in said[1] and "1 of 1 features are in neither" in said[2]
 

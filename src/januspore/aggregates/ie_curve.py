@@ -1,7 +1,6 @@
 """Current against field over the sine's cycle, both branches (paper, Figs 1B, 1C, 4)."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.current import crossing_current, current
+from ..analysis.current import Tables, crossing_current, current_interval, current_tables
 from ..analysis.sine import BRANCHES, PHASES, branch_of_phase
-from ..analysis.statistics import Interval, bootstrap, poisson
+from ..analysis.statistics import Interval, poisson
 from ..schema import Sine
-from ..units import E_PER_PS
 from .ensemble import Content, Ensemble
 
-_SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
 _CHARGE = {"K": +1.0, "Cl": -1.0}
 
 
@@ -30,9 +27,10 @@ def make(ensemble: Ensemble) -> Content:
     """
     sums = ensemble.sums()
     phases = np.arange(PHASES)
+    tables = current_tables(sums, ensemble.point.protocol.recording, ensemble.model)
     frames = [
-        _frame(ensemble, sums, phases, estimator, species, interval)
-        for estimator, species, interval in _displacement_currents(ensemble, sums)
+        _frame(ensemble, sums, phases, *key, current_interval(one, _current))
+        for key, one in tables.items()
     ]
     quarters = branch_of_phase()
     for species, interval in _crossing_currents(_by_branch(sums)):
@@ -41,32 +39,8 @@ def make(ensemble: Ensemble) -> Content:
     return Content(table, _figure(ensemble, table, sums), _findings(sums))
 
 
-def _displacement_currents(
-    ensemble: Ensemble, sums: dict[str, NDArray]
-) -> Iterator[tuple[str, str, Interval]]:
-    recording = ensemble.point.protocol.recording
-    lengths = {
-        "pore slab": ("slab", 2 * recording.slab_half_width_nm),
-        "whole cell": ("cell", float(ensemble.model.box[0])),
-    }
-    for estimator, (column, length) in lengths.items():
-        for species, ions in _SPECIES.items():
-            charge = np.add.reduce([sums[f"{ion}_{column}_e_nm"] for ion in ions])
-            tables = {"time": sums["time_ps"], "q": charge}
-            interval = bootstrap(tables, partial(_rate, length_nm=length))
-            yield estimator, species, _bounded(interval, tables)
-
-
-def _rate(tables: dict[str, NDArray], length_nm: float) -> NDArray:
-    return current(tables["q"], length_nm, tables["time"])
-
-
-def _bounded(interval: Interval, tables: dict[str, NDArray]) -> Interval:
-    """Give a bin that no ion entered the bound of a zero count, not a bootstrap's certainty."""
-    empty = (tables["q"] == 0).all(axis=0)
-    bound = poisson(np.zeros(1)).high[0] * E_PER_PS / tables["time"].sum(axis=0)
-    low, high = np.where(empty, -bound, interval.low), np.where(empty, bound, interval.high)
-    return Interval(interval.value, low, high)
+def _current(tables: Tables) -> NDArray:
+    return tables["charge"] / tables["time"]
 
 
 def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:

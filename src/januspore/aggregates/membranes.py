@@ -12,12 +12,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..analysis.current import ESTIMATORS
 from ..analysis.loop import curve, window_currents
 from ..analysis.statistics import Interval
 from ..paper import PANELS, name_of, order
 from ..schema import Sine
 from .ensemble import Content, Ensemble
-from .ndr import ESTIMATORS, Loop, area_statement, find_loop, tables_of
+from .ndr import Loop, find_loop, hysteresis, tables_of
 from .ndr import verdict as loop_verdict
 from .water_order import changes
 
@@ -99,14 +100,13 @@ def _curves(loops: dict[str, Loop]) -> list[dict[str, Any]]:
 
 def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
     rows = []
-    seeds = len(ensemble.jobs)
     for estimator, loop in loops.items():
         for (branch, sign), one in loop.ndr.items():
             where, says = (estimator, sign, branch), one.statement
             rows.append(_row(where, ("NDR onset", "V/nm"), one.peak_V_per_nm, (), says=says))
             rows.append(_row(where, ("peak to valley", "1"), one.ratio, (), says=says))
         for sign, found in loop.area.items():
-            what, says = ("forward minus reverse area", "nA V/nm"), area_statement(found, seeds)
+            what, says = ("forward minus reverse area", "nA V/nm"), hysteresis(found)
             rows.append(_row((estimator, sign, "both"), what, found, (), says=says))
     for quantity, found in changes(ensemble).items():
         rows.append(_row(("pore water", "both", "both"), (quantity, "rad"), found, 0))

@@ -6,6 +6,7 @@ the pore's only if the pore-slab current has it too.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -15,25 +16,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.current import current
+from ..analysis.current import ESTIMATORS, SPECIES, Tables, current_interval, current_tables
 from ..analysis.loop import (
     ONE_SEED,
-    Ndr,
+    Opening,
     Pinch,
-    Tables,
     area,
     curve,
     excludes_zero,
-    find_ndr,
     find_pinch,
+    number,
+    scalar,
     window_currents,
 )
+from ..analysis.ndr import Ndr, find_ndr
 from ..analysis.statistics import Interval, bootstrap
 from ..schema import Sine
 from .ensemble import Content, Ensemble
 
-SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
-ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
 _AREA = "forward minus reverse area", "nA V/nm"
 _SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
 _COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
@@ -65,26 +65,9 @@ def make(ensemble: Ensemble) -> Content:
 
 
 def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
-    """Tables for `analysis.loop` by (estimator, species)."""
-    sums = ensemble.sums()
+    """Tables of every current by (estimator, species)."""
     recording = ensemble.point.protocol.recording
-    length = {
-        "pore slab": 2 * recording.slab_half_width_nm,
-        "whole cell": float(ensemble.model.box[0]),
-    }
-    return {
-        (estimator, species): {
-            "charge": current(
-                np.add.reduce([sums[f"{ion}_{column}_e_nm"] for ion in ions]),
-                length[estimator],
-                np.ones(1),
-            ),
-            "time": sums["time_ps"],
-            "field": sums["field_ps"],
-        }
-        for estimator, column in ESTIMATORS.items()
-        for species, ions in SPECIES.items()
-    }
+    return current_tables(ensemble.sums(), recording, ensemble.model)
 
 
 def find_loop(tables: Tables, amplitude: float) -> Loop:
@@ -98,22 +81,25 @@ def find_loop(tables: Tables, amplitude: float) -> Loop:
 
 
 def _area(tables: Tables, sign: str, amplitude: float) -> Interval:
-    found = bootstrap(tables, lambda t: area(t, sign, amplitude))
-    value, low, high = (float(v[0]) for v in (found.value, found.low, found.high))
-    if low == high:  # no ion moved in any seed: a bootstrap's certainty of nothing
-        value = low = high = np.nan
-    return Interval(np.asarray(value), np.asarray(low), np.asarray(high))
+    return scalar(current_interval(tables, lambda t: area(t, sign, amplitude)))
 
 
-def area_statement(interval: Interval, seeds: int) -> str:
+class Hysteresis(StrEnum):
     """Which branch carries less, judged by the loop's area."""
-    if seeds < 2:
-        return ONE_SEED
-    if not np.isfinite(interval.low):
-        return "no ion moved: no loop"
-    if interval.low > 0:
-        return "reverse below forward"
-    return "reverse above forward" if interval.high < 0 else "no loop beyond its interval"
+
+    REVERSE_BELOW = "reverse below forward"
+    REVERSE_ABOVE = "reverse above forward"
+    OPEN = "no loop beyond its interval"
+    ONE_SEED = ONE_SEED
+
+
+def hysteresis(area: Interval) -> Hysteresis:
+    """Judge a loop's area."""
+    if not np.isfinite(area.low):
+        return Hysteresis.ONE_SEED
+    if area.low > 0:
+        return Hysteresis.REVERSE_BELOW
+    return Hysteresis.REVERSE_ABOVE if area.high < 0 else Hysteresis.OPEN
 
 
 # --- table -------------------------------------------------------------------------------------
@@ -144,14 +130,12 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
             ("valley field", "V/nm"): one.valley_V_per_nm,
             ("peak to valley", "1"): one.ratio,
             ("slope beyond peak", "nA nm/V"): one.slope,
-            ("probability of negative slope", "1"): _number(one.probability),
-            ("chance of such a fall without NDR", "1"): _number(one.chance),
+            ("probability of negative slope", "1"): number(one.probability),
+            ("chance of such a fall without NDR", "1"): number(one.chance),
+            ("largest fall that may hide, of the largest current", "1"): number(one.fall_bound),
         }
         rows += [row((sign, branch), *pair, one.statement) for pair in plain.items()]
-    seeds = len(loop.tables["time"])
-    for sign, found in loop.area.items():
-        says = area_statement(found, seeds)
-        rows.append(row((sign, "both"), _AREA, found, says))
+    rows += [row((sign, "both"), _AREA, a, hysteresis(a)) for sign, a in loop.area.items()]
     for branch, found in (("rising", loop.pinch.rising_nA), ("falling", loop.pinch.falling_nA)):
         says = loop.pinch.statement
         rows.append(row(("both", branch), ("current at E = 0", "nA"), found, says))
@@ -165,32 +149,29 @@ def _charging_rows(loops: dict[tuple[str, str], Loop], amplitude: float) -> list
         slab, cell = (loops[estimator, species].tables for estimator in ESTIMATORS)
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
         for sign in _SIGNS:
-            found = _area(apart, sign, amplitude)
-            says = area_statement(found, len(apart["time"]))
+            # A crossing is in both, so what seeds show is all there is to know.
+            found = scalar(bootstrap(apart, partial(area, sign=sign, amplitude=amplitude)))
             key = "whole cell minus pore slab", species
-            rows.append(_row(key, (sign, "both"), _AREA, found, says))
+            rows.append(_row(key, (sign, "both"), _AREA, found, hysteresis(found)))
     return rows
-
-
-def _number(value: float) -> Interval:
-    nothing = np.asarray(np.nan)
-    return Interval(np.asarray(value), nothing, nothing)
 
 
 # --- findings ----------------------------------------------------------------------------------
 
 
 def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    codes: dict[str, str] = {}
+    found: dict[str, Any] = {"codes": codes}
     for estimator in ESTIMATORS:
         loop = loops[estimator, "total"]
-        seeds = len(loop.tables["time"])
         for sign in _SIGNS:
             name = f"{estimator}, E {'>' if sign == '+' else '<'} 0"
             found[f"{name}, forward"] = loop.ndr["forward", sign].statement
-            found[f"{name}, loop"] = area_statement(loop.area[sign], seeds)
+            codes[f"{name}, forward"] = loop.ndr["forward", sign].outcome
+            found[f"{name}, loop"] = codes[f"{name}, loop"] = hysteresis(loop.area[sign])
             found[f"{name}, loop area (nA V/nm)"] = _triple(loop.area[sign])
         found[f"{estimator}, at E = 0"] = loop.pinch.statement
+        codes[f"{estimator}, at E = 0"] = loop.pinch.outcome
     found["verdict"] = verdict(loops["pore slab", "total"], loops["whole cell", "total"])
     return found
 
@@ -204,7 +185,7 @@ def features(loop: Loop) -> dict[str, bool]:
     named = {"+": "E > 0", "-": "E < 0"}
     shown = {f"NDR at {named[s]}": loop.ndr["forward", s].found for s in _SIGNS}
     shown |= {f"reverse below forward at {named[s]}": bool(loop.area[s].low > 0) for s in _SIGNS}
-    return shown | {"current at E = 0": loop.pinch.pinched is False}
+    return shown | {"current at E = 0": loop.pinch.outcome is Opening.OPEN}
 
 
 def verdict(slab: Loop, cell: Loop) -> str:
@@ -282,13 +263,13 @@ def _mark(axis: Axes, ndr: Ndr, field: NDArray, current_nA: NDArray, color: str)
 def _areas(loop: Loop) -> str:
     """Loop areas of both signs, as a line of a title."""
     if not all(np.isfinite(found.low) for found in loop.area.values()):
-        return area_statement(loop.area["+"], len(loop.tables["time"]))
+        return str(hysteresis(loop.area["+"]))
     parts = []
     for sign, name in (("-", "E < 0"), ("+", "E > 0")):
         found = loop.area[sign]
         mark = "" if excludes_zero(found) else " n.s."
         half = float(found.high - found.value)
         # As many decimals as the first digit of the interval's half width needs.
-        places = max(0, int(np.ceil(-np.log10(half))))
+        places = max(0, int(np.ceil(-np.log10(half)))) if half > 0 else 0
         parts.append(f"{name}: {float(found.value):.{places}f} ± {half:.{places}f}{mark}")
     return f"area {', '.join(parts)}"

@@ -7,13 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.pulses import Pulses, by_estimator, over_first
+from ..analysis.current import ESTIMATORS, Tables
+from ..analysis.pulses import Memory, Pulses, by_estimator, rate
 from ..analysis.relaxation import exponential, fit_exponential
 from ..analysis.statistics import bootstrap
 from ..schema import PairedPulse
 from .ensemble import Content, Ensemble, say
-
-_ESTIMATORS = ("pore slab", "whole cell")
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -28,9 +27,11 @@ def make(ensemble: Ensemble) -> Content:
     delays = np.array(protocol.delays_ps)
     found = by_estimator(sums, protocol.recording, ensemble.model)
     frames = [_frame(delays, *item, len(ensemble.jobs)) for item in found.items()]
-    findings: dict[str, Any] = {"mode": protocol.mode}
-    for item in found.items():
-        findings |= _findings(*item, delays)
+    codes: dict[str, str] = {}
+    findings: dict[str, Any] = {"mode": protocol.mode, "codes": codes}
+    for estimator, pulses in found.items():
+        codes[estimator], numbers = _findings(estimator, pulses, delays)
+        findings |= numbers
     table = pd.concat(frames, ignore_index=True)
     findings["verdict"] = _verdict(findings)
     return Content(table, _figure(ensemble, protocol, table, findings), findings)
@@ -57,37 +58,37 @@ def _frame(delays: NDArray, estimator: str, pulses: Pulses, seeds: int) -> pd.Da
     )
 
 
-def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> dict[str, Any]:
-    if pulses.flag:
-        return {estimator: pulses.flag}
+def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dict[str, Any]]:
+    """What one estimator finds: a code, and the numbers with what they say."""
+    if pulses.missing:
+        return pulses.missing, {estimator: pulses.flag}
     order = np.argsort(delays)
     if len(delays) < 4:
-        return {estimator: "ratios given; fewer than four delays carry no fit"}
+        return Memory.OPEN, {estimator: "ratios given; fewer than four delays carry no fit"}
 
-    def fit(sums: dict[str, NDArray]) -> NDArray:
-        ratios = over_first(sums["q"] / sums["time"])
-        return fit_exponential(delays[order], ratios[:, order])
+    # Every ratio shares the first current, so tau is that of the second currents themselves.
+    def fit(tables: Tables) -> NDArray:
+        return fit_exponential(delays[order], rate(tables)[:, 1:][:, order])
 
     fitted = bootstrap(pulses.tables, fit, repeats=400)
-    triple = [float(np.exp(v[0])) for v in (fitted.value, fitted.low, fitted.high)]
-    step = [float(v[2]) for v in (fitted.value, fitted.low, fitted.high)]
+    ends = (fitted.value, fitted.low, fitted.high)
+    triple, step = [float(np.exp(v[0])) for v in ends], [float(v[2]) for v in ends]
     if not np.isfinite(triple).all() or step[1] <= 0 <= step[2]:
-        return {estimator: "no dependence on the delay that the data can carry"}
-    return {
+        return Memory.OPEN, {estimator: "no dependence on the delay that the data can carry"}
+    return Memory.DECAYS, {
         estimator: "fit carried",
         f"{estimator} tau_ps": triple,
-        f"{estimator} amplitude": step,
-        f"{estimator} ratio_at_long_delay": [
-            float(v[1]) for v in (fitted.value, fitted.low, fitted.high)
-        ],
+        f"{estimator} amplitude_nA": step,
+        f"{estimator} current_at_long_delay_nA": [float(v[1]) for v in ends],
     }
 
 
 def _verdict(findings: dict[str, Any]) -> str:
-    slab, cell = (findings[name] for name in _ESTIMATORS)
-    if slab == "fit carried":
+    slab, cell = (findings[name] for name in ESTIMATORS)
+    codes = findings["codes"]
+    if codes["pore slab"] == Memory.DECAYS:
         return "memory of the first pulse in the current through the pore"
-    if cell == "fit carried":
+    if codes["whole cell"] == Memory.DECAYS:
         return (
             f"pore slab: {slab}; the whole cell's ratio changes with the delay, which the charging "
             "of the reservoirs alone can do"
@@ -100,7 +101,7 @@ def _figure(
 ) -> Figure:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, estimator in zip(axes, _ESTIMATORS, strict=True):
+    for axis, estimator in zip(axes, ESTIMATORS, strict=True):
         rows = table[table.estimator == estimator].sort_values("delay_ps")
         axis.axhline(1, color="0.7", lw=0.5)
         if rows.ratio.notna().any():
@@ -111,9 +112,9 @@ def _figure(
         if f"{estimator} tau_ps" in findings:
             t = np.linspace(rows.delay_ps.min(), rows.delay_ps.max(), 200)
             tau = findings[f"{estimator} tau_ps"][0]
-            level = findings[f"{estimator} ratio_at_long_delay"][0]
-            curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude"][0])
-            axis.plot(t, curve, label=f"tau = {tau:.3g} ps")
+            level = findings[f"{estimator} current_at_long_delay_nA"][0]
+            curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude_nA"][0])
+            axis.plot(t, curve / rows.I0_nA.iloc[0], label=f"tau = {tau:.3g} ps")
             axis.legend(frameon=False)
         axis.set(xlabel="delay (ps)", ylabel="I1 / I0", title=estimator)
     title = f"{ensemble.title}; {protocol.mode}; {ensemble.seeds}, bars 95 %"

@@ -7,14 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..analysis.current import ESTIMATORS
 from ..analysis.orientation import circular_std, turned
-from ..analysis.pulses import Pulses, by_estimator, train_pulses
+from ..analysis.pulses import Memory, Pulses, by_estimator, train_pulses
 from ..analysis.statistics import Interval, bootstrap
 from ..field import programme_of
 from ..schema import PulseTrain
 from .ensemble import Content, Ensemble, say
-
-_ESTIMATORS = ("pore slab", "whole cell")
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -26,8 +25,10 @@ def make(ensemble: Ensemble) -> Content:
     in_pulses = {name: values[:, pulses] for name, values in sums.items()}
     found = by_estimator(in_pulses, protocol.recording, ensemble.model)
     frames = [_frame(*item, len(ensemble.jobs)) for item in found.items()]
-    findings: dict[str, Any] = {"mode": protocol.mode}
-    findings |= {name: one.flag or _trend(one.ratio) for name, one in found.items()}
+    codes: dict[str, str] = {}
+    findings: dict[str, Any] = {"mode": protocol.mode, "codes": codes}
+    for name, one in found.items():
+        codes[name], findings[name] = _trend(one)
     order = _order(sums)
     findings["sigma_theta_change_rad"] = _change(sums, pulses)
     table = pd.concat(frames, ignore_index=True)
@@ -54,14 +55,16 @@ def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
     )
 
 
-def _trend(ratio: Interval) -> str:
-    value, low, high = (float(v[-1]) for v in (ratio.value, ratio.low, ratio.high))
-    text = f"last pulse over first {value:.2f} [{low:.2f}, {high:.2f}]: "
-    if not np.isfinite(low):
-        return text + "one seed gives no interval"
-    if low > 1:
-        return text + "facilitation"
-    return text + ("depression" if high < 1 else "not told from no memory")
+def _trend(pulses: Pulses) -> tuple[str, str]:
+    """What the last pulse says of a memory of the first: a code, and that in words."""
+    if pulses.missing:
+        return pulses.missing, pulses.flag
+    value, low, high = (
+        float(v[-1]) for v in (pulses.ratio.value, pulses.ratio.low, pulses.ratio.high)
+    )
+    code = Memory.FACILITATION if low > 1 else Memory.DEPRESSION if high < 1 else Memory.OPEN
+    says = "not told from no memory" if code is Memory.OPEN else str(code)
+    return code, f"last pulse over first {value:.2f} [{low:.2f}, {high:.2f}]: {says}"
 
 
 def _aligned(sums: dict[str, NDArray]) -> NDArray:
@@ -89,7 +92,7 @@ def _figure(
 ) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     *left, right = figure.subplots(1, 3)
-    for axis, estimator in zip(left, _ESTIMATORS, strict=True):
+    for axis, estimator in zip(left, ESTIMATORS, strict=True):
         rows = table[table.estimator == estimator]
         axis.axhline(1, color="0.7", lw=0.5)
         if rows.ratio.notna().any():

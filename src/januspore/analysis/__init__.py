@@ -4,4 +4,4 @@
 every analysis and aggregate is made again.
 """
 
-VERSION = 3
+VERSION = 4

@@ -1,10 +1,31 @@
-"""Currents: from charge displacement (whole cell, pore slab) and from completed crossings."""
+"""Currents: from charge displacement (whole cell, pore slab) and from completed crossings.
+
+Every current is estimated from tables of sums by seed and bin (a phase of the cycle, a pulse):
+`charge` (current times time, nA ps), `time` (ps), `field` (field times time, V/nm ps), and the
+completed crossings that carried a positive (`plus`) or negative (`minus`) charge towards +x; each
+of shape (seeds, bins).
+"""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.system import Model
+from ..schema import Recording
 from ..units import E_PER_PS
-from .statistics import Interval, poisson
+from .statistics import LEVEL, Interval, bootstrap, difference, poisson, poisson_sum
+
+Tables = dict[str, NDArray]
+
+#: Ions of each current, and the column of the record that each estimator sums.
+SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
+ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
+#: Columns of the record: crossings that carry a positive, or a negative, charge towards +x.
+_PLUS = {"K": "K_forward", "Cl": "Cl_backward"}
+_MINUS = {"K": "K_backward", "Cl": "Cl_forward"}
+#: With fewer crossings than this, seeds alone do not tell how uncertain a current is.
+FEW_CROSSINGS = 20
 
 
 def current(displacement_e_nm: NDArray, length_nm: float, time_ps: NDArray) -> NDArray:
@@ -19,6 +40,77 @@ def current(displacement_e_nm: NDArray, length_nm: float, time_ps: NDArray) -> N
         return E_PER_PS * displacement_e_nm / (length_nm * time_ps)
 
 
+def current_tables(
+    sums: Mapping[str, NDArray], recording: Recording, model: Model
+) -> dict[tuple[str, str], Tables]:
+    """Tables (see the module) of every current by (estimator, species).
+
+    Args:
+        sums: of the record by seed and bin, see `sums.grouped`.
+        recording: gives the slab's width.
+        model: gives the box.
+    """
+    length = {
+        "pore slab": 2 * recording.slab_half_width_nm,
+        "whole cell": float(model.box[0]),
+    }
+    return {
+        (estimator, species): {
+            "charge": current(
+                np.add.reduce([sums[f"{ion}_{column}_e_nm"] for ion in ions]),
+                length[estimator],
+                np.ones(1),
+            ),
+            "time": sums["time_ps"],
+            "field": sums["field_ps"],
+            "plus": np.add.reduce([sums[_PLUS[ion]] for ion in ions]),
+            "minus": np.add.reduce([sums[_MINUS[ion]] for ion in ions]),
+        }
+        for estimator, column in ESTIMATORS.items()
+        for species, ions in SPECIES.items()
+    }
+
+
+def current_interval(
+    tables: Tables, estimator: Callable[[Tables], NDArray], level: float = LEVEL
+) -> Interval:
+    """Interval of anything linear in the charge: over seeds, and never surer than the crossings.
+
+    Where fewer than `FEW_CROSSINGS` ions crossed in what an estimate is made of, the spread between
+    seeds says little of how many might have: with none, it shows only how ions at the pore's mouths
+    moved to and fro. The interval then reaches at least as far, on either side, as that of the
+    weighted Poisson counts of the crossings (3.7 charges where there was none). This needs no more
+    than that crossings are independent; it covers 0.93 to 0.98 from 20 expected crossings on, and
+    0.97 to 1 below, as counts are whole numbers (docs/statistics.md).
+
+    Args:
+        tables: see the module.
+        estimator: takes sums over seeds, shape (b, bins), and returns estimates, shape (b, k).
+        level: nominal coverage.
+
+    Returns:
+        Estimates with intervals, shape (k,). One seed has a bound where no ion crossed, else none.
+    """
+    found = bootstrap(tables, estimator, level=level)
+    half = found.high - found.value
+    bins = tables["charge"].shape[1]
+    one_charge = {
+        k: np.repeat(v.sum(axis=0, keepdims=True), bins, axis=0) for k, v in tables.items()
+    }
+    weights = estimator(one_charge | {"charge": E_PER_PS * np.eye(bins)})
+    counts = np.concatenate([tables[name].sum(axis=0) for name in ("plus", "minus")])
+    weights = np.concatenate([weights, -weights])
+    counted = counts @ (weights != 0)
+    crossed = difference(
+        poisson_sum(counts, np.maximum(weights, 0), level),
+        poisson_sum(counts, np.maximum(-weights, 0), level),
+    )
+    use = (counted < FEW_CROSSINGS) & (np.isfinite(half) | (counted == 0))
+    down = np.where(use, np.fmax(half, crossed.value - crossed.low), half)
+    up = np.where(use, np.fmax(half, crossed.high - crossed.value), half)
+    return Interval(found.value, found.value - down, found.value + up)
+
+
 def crossing_current(
     forward: NDArray, backward: NDArray, charge: float, time_ps: NDArray
 ) -> Interval:
@@ -30,9 +122,8 @@ def crossing_current(
         charge: of the ion, e.
         time_ps: time over which they were counted, same shape.
     """
-    f, b = poisson(forward), poisson(backward)
+    plus, minus = (forward, backward) if charge > 0 else (backward, forward)
+    net = difference(poisson(plus), poisson(minus))
     with np.errstate(invalid="ignore", divide="ignore"):
-        to_current = E_PER_PS * charge / time_ps
-        ends = np.stack([(f.low - b.high) * to_current, (f.high - b.low) * to_current])
-        value = (f.value - b.value) * to_current
-    return Interval(value, ends.min(axis=0), ends.max(axis=0))
+        to_current = E_PER_PS * abs(charge) / time_ps
+        return Interval(*(end * to_current for end in (net.value, net.low, net.high)))

@@ -44,11 +44,17 @@ def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[s
     return {name: np.tensordot(member, rows, axes=(1, 0)) for name, rows in tables.items()}
 
 
+def student(seeds: int, level: float = LEVEL) -> float:
+    """Student's quantile of a two-sided interval over seeds."""
+    return float(stats.t.ppf(0.5 + level / 2, seeds - 1))
+
+
 def bootstrap(
     tables: Mapping[str, NDArray],
     estimator: Callable[[dict[str, NDArray]], NDArray],
     repeats: int = 1000,
     seed: int = 0,
+    level: float = LEVEL,
 ) -> Interval:
     """Bootstrap over seeds of anything that is estimated from sums over seeds.
 
@@ -61,6 +67,7 @@ def bootstrap(
         estimator: takes sums over seeds, shape (b, ...), and returns estimates, shape (b, ...).
         repeats: number of resamples.
         seed: of the resampling; a product is the same whenever it is made.
+        level: nominal coverage.
 
     Returns:
         An interval; its bounds are NaN for a single seed, without resamples, and where resamples
@@ -78,7 +85,7 @@ def bootstrap(
         spread = np.std(estimates, axis=0, where=finite | ~finite.any(axis=0))
     # An estimate that most resamples do not have is no estimate of these seeds.
     spread = np.where(finite.mean(axis=0) > 0.9, spread, np.nan)
-    half = stats.t.ppf(0.5 + LEVEL / 2, n - 1) * spread * np.sqrt(n / (n - 1))
+    half = student(n, level) * spread * np.sqrt(n / (n - 1))
     return Interval(value, value - half, value + half)
 
 
@@ -164,9 +171,67 @@ def mean_of_batches(series: NDArray) -> tuple[float, float, float]:
     return float(x.mean()), float(means.var(ddof=1) / BATCHES), BATCHES - 1.0
 
 
-def poisson(counts: NDArray) -> Interval:
+def poisson(counts: NDArray, level: float = LEVEL) -> Interval:
     """Counts with their exact (Garwood) interval; a zero gets an upper bound, not certainty."""
     k = np.asarray(counts, dtype=float)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low = np.where(k > 0, stats.chi2.ppf(tail, 2 * np.maximum(k, 0.5)) / 2, 0.0)
     return Interval(k, low, np.asarray(stats.chi2.ppf(1 - tail, 2 * (k + 1)) / 2))
+
+
+def poisson_sum(counts: NDArray, weights: NDArray, level: float = LEVEL) -> Interval:
+    """Weighted sums of Poisson counts (Fay and Feuer 1997); Garwood's where weights are equal.
+
+    Args:
+        counts: shape (m,).
+        weights: not negative, shape (m, k).
+        level: nominal coverage.
+
+    Returns:
+        Sums over the first axis with their intervals, shape (k,).
+    """
+    tail = (1 - level) / 2
+    sums, squares = counts @ weights, counts @ weights**2
+    largest = weights.max(axis=0, initial=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low = squares / sums / 2 * stats.chi2.ppf(tail, 2 * sums**2 / squares)
+        above, spread = sums + largest, squares + largest**2
+        high = spread / above / 2 * stats.chi2.ppf(1 - tail, 2 * above**2 / spread)
+    return Interval(sums, np.where(sums > 0, low, 0.0), np.where(above > 0, high, 0.0))
+
+
+def difference(a: Interval, b: Interval) -> Interval:
+    """a - b of two independent estimates, from the intervals of each (Zou and Donner 2008)."""
+    value = a.value - b.value
+    low = value - np.hypot(a.value - a.low, b.high - b.value)
+    return Interval(value, low, value + np.hypot(a.high - a.value, b.value - b.low))
+
+
+def ratio_of_means(
+    means: tuple[NDArray, NDArray],
+    variances: tuple[NDArray, NDArray],
+    covariance: NDArray,
+    t: float,
+) -> Interval:
+    """Numerator over denominator with Fieller's interval, all arrays of one shape.
+
+    A ratio r is in the interval if numerator - r x denominator is within t standard errors of 0, so
+    nothing is expanded about a denominator that is hardly known.
+
+    Args:
+        means: of numerator and denominator.
+        variances: of these means.
+        covariance: of these means.
+        t: Student's quantile for their degrees of freedom.
+
+    Returns:
+        NaN where the denominator is within t standard errors of 0: the interval has no ends.
+    """
+    (top, bottom), (top_variance, bottom_variance) = means, variances
+    square = bottom**2 - t**2 * bottom_variance
+    middle = top * bottom - t**2 * covariance
+    root = np.sqrt(np.maximum(middle**2 - square * (top**2 - t**2 * top_variance), 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ends = (top / bottom, (middle - root) / square, (middle + root) / square)
+    known = square > 0
+    return Interval(*(np.where(known, end, np.nan) for end in ends))

@@ -29,22 +29,26 @@ def _features(made: Made) -> Iterator[Feature]:
     about = f"{label_of(made)}, {made.charges}"
     if made.product == "ndr":
         for side in ("E > 0", "E < 0"):
-            for key, says, words in (
-                ("forward", "NDR beyond", "NDR"),
+            for key, code, words in (
+                ("forward", "found", "NDR"),
                 ("loop", "reverse below forward", "reverse below forward"),
             ):
                 shown = [
-                    str(made.findings[f"{estimator}, {side}, {key}"]).startswith(says)
+                    made.findings["codes"][f"{estimator}, {side}, {key}"] == code
                     for estimator in ("pore slab", "whole cell")
                 ]
                 yield Feature(f"{words} at {side} ({about})", *shown)
     elif made.product == "paired_pulse":
-        shown = [made.findings[name] == "fit carried" for name in ("pore slab", "whole cell")]
+        shown = [code == "decays with the delay" for code in _codes(made)]
         yield Feature(f"decay with the delay ({about})", *shown)
     elif made.product == "pulse_train":
         mode = str(made.protocol["mode"])
-        shown = [mode in str(made.findings[name]) for name in ("pore slab", "whole cell")]
+        shown = [code == mode for code in _codes(made)]
         yield Feature(f"{mode} ({about})", *shown)
+
+
+def _codes(made: Made) -> list[str]:
+    return [made.findings["codes"][name] for name in ("pore slab", "whole cell")]
 
 
 def sentences(made: list[Made]) -> list[str]:

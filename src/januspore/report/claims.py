@@ -51,8 +51,12 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
             & (table.quantity == "peak field")
         ]
         row = rows.iloc[0]
-        if row.isna()["value"]:
-            return Reading("none found", Verdict.OPEN, row.statement)
+        outcome = made.findings["codes"][f"pore slab, E {'>' if sign == '+' else '<'} 0, forward"]
+        if outcome != "found":
+            excluded = outcome == "excluded"
+            return Reading(
+                "none found", Verdict.DISAGREES if excluded else Verdict.OPEN, row.statement
+            )
         return judge_value([row.value, row.low, row.high], paper, "V/nm", made.equilibrations)
 
     return read
@@ -67,10 +71,9 @@ def _loop(sign: str) -> Callable[[Made], Reading]:
 
 
 def _pinched(made: Made) -> Reading:
-    says = str(made.findings["pore slab, at E = 0"])
-    if says.startswith("pinched"):
-        return Reading(says, Verdict.AGREES)
-    return Reading(says, Verdict.DISAGREES if says.startswith("not pinched") else Verdict.OPEN)
+    outcome = made.findings["codes"]["pore slab, at E = 0"]
+    verdict = {"pinched": Verdict.AGREES, "not pinched": Verdict.DISAGREES}
+    return Reading(str(made.findings["pore slab, at E = 0"]), verdict.get(outcome, Verdict.OPEN))
 
 
 def _slower(made: Made) -> Reading:
@@ -100,11 +103,11 @@ def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
 
 def _train(word: str) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
-        says = str(made.findings["pore slab"])
-        if word in says:
-            return Reading(says, Verdict.AGREES)
-        other = {"facilitation": "depression", "depression": "facilitation"}[word]
-        return Reading(says, Verdict.DISAGREES if other in says else Verdict.OPEN)
+        code, other = made.findings["codes"]["pore slab"], {"facilitation", "depression"} - {word}
+        verdict = Verdict.AGREES if code == word else Verdict.OPEN
+        return Reading(
+            str(made.findings["pore slab"]), Verdict.DISAGREES if code in other else verdict
+        )
 
     return read
 

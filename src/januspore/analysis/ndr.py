@@ -1,0 +1,239 @@
+"""Negative differential resistance (NDR): does the current fall as the field rises?
+
+See `januspore.analysis.loop` for branches and windows.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import isotonic_regression
+
+from .current import Tables
+from .loop import (
+    EDGES,
+    NOTHING,
+    ONE_SEED,
+    QUARTER,
+    WINDOWS,
+    curve,
+    excludes_zero,
+    farthest,
+    mean_current,
+    scalar,
+    window_currents,
+)
+from .statistics import LEVEL, Interval, bootstrap, resampled, student
+
+#: A fall below this part of the largest current would be no NDR of the kind that the paper shows.
+NEGLIGIBLE_FALL = 0.25
+
+
+def peak_and_valley(current: NDArray) -> tuple[NDArray, NDArray]:
+    """Windows of the largest current and of the smallest one beyond it, shape (n,) each.
+
+    Both are the last window where the current is largest there.
+    """
+    peak = np.argmax(current, axis=1)
+    beyond = np.arange(current.shape[1]) >= peak[:, None]
+    return peak, np.argmin(np.where(beyond, current, np.inf), axis=1)
+
+
+def slope_beyond(field: NDArray, current: NDArray, peak: int) -> NDArray:
+    """Least-squares slope from a window to the highest field, nA nm/V, shape (n,).
+
+    At the last window, where nothing is beyond, it is the slope between the last two.
+    """
+    part = slice(min(peak, field.shape[1] - 2), None)
+    x = field[:, part] - field[:, part].mean(axis=1, keepdims=True)
+    return (x * current[:, part]).sum(axis=1) / (x**2).sum(axis=1)
+
+
+def largest_fall(current: NDArray, bound: NDArray | float = 0.0) -> NDArray:
+    """Largest fall of the current from any window to any later one, nA, shape (n,).
+
+    Args:
+        current: shape (n, WINDOWS).
+        bound: what a later window may have carried unseen, shape (WINDOWS,).
+    """
+    return np.maximum(np.maximum.accumulate(current, axis=1) - current - bound, 0).max(axis=1)
+
+
+def widened(tables: Tables, branch: str, sign: str) -> NDArray:
+    """Resampled curves, spread as the package's intervals are, shape (repeats, WINDOWS).
+
+    Resamples of a handful of seeds spread too little; the factors are those of
+    `statistics.bootstrap`.
+    """
+    n = len(tables["time"])
+    centre = curve({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}, branch, sign)[1]
+    factor = np.sqrt(n / (n - 1)) * student(n) / stats.norm.ppf(0.5 + LEVEL / 2)
+    return centre + (curve(resampled(tables), branch, sign)[1] - centre) * factor
+
+
+def chance_of_fall(current: NDArray, curves: NDArray, bound: NDArray) -> float:
+    """Probability that a current which only rises with field shows so large a fall by noise.
+
+    The largest of several currents is large by noise as well, so a fall beyond it proves nothing
+    by itself. Here the noise of the curves is put on the nearest current that only rises (isotonic
+    regression), and the falls that it makes are compared with the one seen.
+
+    Args:
+        current: shape (WINDOWS,).
+        curves: its widened resamples, shape (repeats, WINDOWS).
+        bound: what each window may have carried unseen, shape (WINDOWS,).
+    """
+    rising = isotonic_regression(current).x
+    falls = largest_fall(rising + curves - current)
+    seen = largest_fall(current[None], bound)[0]
+    return float((1 + np.count_nonzero(falls >= seen)) / (1 + len(falls)))
+
+
+class Outcome(StrEnum):
+    """What is known of a fall of the current with field."""
+
+    FOUND = "found"
+    EXCLUDED = "excluded"
+    OPEN = "not told"
+    NO_CURRENT = "no significant current"
+    ONE_SEED = "one seed"
+
+
+@dataclass(frozen=True)
+class Ndr:
+    """NDR of one branch; fields and ratio are NaN unless it is found.
+
+    `chance` is that of `chance_of_fall`, and decides whether it is found; `fall_bound` is the
+    largest fall, as a part of the largest current, that the noise may hide, and decides whether it
+    is excluded; `probability` is the share of (widened) resamples that fall beyond the peak.
+    """
+
+    mean_nA: Interval
+    outcome: Outcome
+    statement: str
+    peak_V_per_nm: Interval = NOTHING
+    valley_V_per_nm: Interval = NOTHING
+    ratio: Interval = NOTHING
+    slope: Interval = NOTHING
+    probability: float = np.nan
+    chance: float = np.nan
+    fall_bound: float = np.nan
+
+    @property
+    def found(self) -> bool:
+        """Whether the current falls beyond its noise."""
+        return self.outcome is Outcome.FOUND
+
+    @property
+    def significant(self) -> bool:
+        """Whether the branch carries a current at all."""
+        return excludes_zero(self.mean_nA)
+
+
+def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
+    """Look for NDR on one branch."""
+    mean = mean_current(tables, branch, sign)
+    if len(tables["time"]) < 2:
+        return Ndr(mean, Outcome.ONE_SEED, ONE_SEED)
+    if not excludes_zero(mean):
+        says = f"no significant current: bound {farthest(mean):.3g} nA"
+        return Ndr(mean, Outcome.NO_CURRENT, says)
+    sums = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
+    field, current = curve(sums, branch, sign)
+    peak, valley = (int(w[0]) for w in peak_and_valley(current))
+    curves = widened(tables, branch, sign)
+    known = window_currents(tables, branch, sign)
+    by_seeds = bootstrap(tables, lambda t: curve(t, branch, sign)[1])
+    # What few crossings leave open beyond the spread of the seeds.
+    unseen, missed = known.high - by_seeds.high, by_seeds.low - known.low
+    chance = chance_of_fall(current[0], curves, unseen)
+    hidden = np.quantile(largest_fall(curves), LEVEL) + unseen.max() + missed.max()
+    part = float(hidden / known.low[peak]) if known.low[peak] > 0 else np.inf
+    outcome = Outcome.OPEN
+    if chance < 1 - LEVEL and known.low[peak] > 0:
+        outcome = Outcome.FOUND
+    elif part < NEGLIGIBLE_FALL:
+        outcome = Outcome.EXCLUDED
+    places, ratio = (NOTHING, NOTHING), NOTHING
+    if outcome is Outcome.FOUND:
+        places = _places(tables, branch, sign, (peak, valley))
+        ratio = _ratio(tables, branch, sign, (peak, valley), known)
+    slope = bootstrap(tables, lambda t: slope_beyond(*curve(t, branch, sign), peak)[:, None])
+    return Ndr(
+        mean_nA=mean,
+        outcome=outcome,
+        statement=_statement(outcome, peak, chance, part, places),
+        peak_V_per_nm=places[0],
+        valley_V_per_nm=places[1],
+        ratio=ratio,
+        slope=scalar(slope),
+        probability=float(np.mean(slope_beyond(field, curves, peak) < 0)),
+        chance=chance,
+        fall_bound=part,
+    )
+
+
+def _places(
+    tables: Tables, branch: str, sign: str, windows: tuple[int, int]
+) -> tuple[Interval, Interval]:
+    """|E| of peak and valley; an interval is never narrower than its window."""
+
+    def fields(t: Tables) -> NDArray:
+        field, current = curve(t, branch, sign)
+        chosen = np.stack(peak_and_valley(current), axis=1)
+        return np.take_along_axis(field, chosen, axis=1)
+
+    places = bootstrap(tables, fields)
+    sums = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
+    # The sine's own edges, scaled to the fields seen: no amplitude needs to be handed down.
+    edges = EDGES * curve(sums, branch, sign)[0][0, 0] / _mean_sine(0)
+    low = [min(places.low[k], edges[w]) for k, w in enumerate(windows)]
+    high = [max(places.high[k], edges[w + 1]) for k, w in enumerate(windows)]
+    whole = Interval(places.value, np.clip(low, 0, edges[-1]), np.clip(high, 0, edges[-1]))
+    return scalar(whole, 0), scalar(whole, 1)
+
+
+def _mean_sine(bin_: int) -> float:
+    """Mean of the sine over a phase bin of the first quarter."""
+    ends = np.arange(bin_, bin_ + 2) / QUARTER * np.pi / 2
+    return float((np.cos(ends[0]) - np.cos(ends[1])) / (ends[1] - ends[0]))
+
+
+def _ratio(
+    tables: Tables, branch: str, sign: str, windows: tuple[int, int], known: Interval
+) -> Interval:
+    """Peak over valley; only a lower bound where the valley's current may be zero."""
+    peak, valley = windows
+    if not known.low[valley] > 0:
+        low = known.low[peak] / known.high[valley]
+        return Interval(np.asarray(np.nan), np.asarray(low), np.asarray(np.nan))
+
+    def logarithm(t: Tables) -> NDArray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts = np.log(curve(t, branch, sign)[1])
+        return parts[:, [peak]] - parts[:, [valley]]
+
+    ratio = scalar(bootstrap(tables, logarithm))
+    return Interval(np.exp(ratio.value), np.exp(ratio.low), np.exp(ratio.high))
+
+
+def _statement(
+    outcome: Outcome, peak: int, chance: float, part: float, places: tuple[Interval, Interval]
+) -> str:
+    if outcome is Outcome.FOUND:
+        top, low, high = (float(v) for v in (places[0].value, places[0].low, places[0].high))
+        return (
+            f"NDR beyond {top:.2f} [{low:.2f}, {high:.2f}] V/nm, valley at "
+            f"{float(places[1].value):.2f} V/nm"
+        )
+    if outcome is Outcome.EXCLUDED:
+        return f"no NDR: a fall by more than {part:.0%} of the largest current is excluded"
+    hidden = f"a fall by {part:.0%} of it may hide" if np.isfinite(part) else "any fall may hide"
+    if peak == WINDOWS - 1:
+        return f"no NDR seen: the current is largest at the highest field; {hidden}"
+    return (
+        f"no NDR beyond noise: a current that only rises falls as much in {chance:.0%} of cases; "
+        f"{hidden.replace('of it', 'of the largest current')}"
+    )

@@ -1,0 +1,178 @@
+"""Intervals of currents cover, from no ion that crossed to hundreds; so do ratios of pulses."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import copy_studies, tiny_point
+from planted import plant, planted_rows
+from planted_currents import DIP, cross, crossing_tables, dip
+from test_pulses import pulse_sums
+
+from januspore.aggregates import PRODUCTS
+from januspore.analysis.loop import bins_of, mean_current
+from januspore.analysis.ndr import find_ndr
+from januspore.analysis.pulses import by_estimator
+from januspore.analysis.sine import PHASES
+from januspore.analysis.statistics import difference, poisson, poisson_sum
+from januspore.dataspace import open_project, point_of
+from januspore.initialise import init_command
+from januspore.model.system import build_model
+from januspore.report.collect import products_made
+from januspore.report.write import comparison
+from januspore.results import product_table
+from januspore.units import E_PER_PS
+
+BRANCH = bins_of("forward", "+")
+
+
+def forward_current(tables):
+    found = mean_current(tables, "forward", "+")
+    return float(found.value), float(found.low), float(found.high)
+
+
+# --- no ion crossed ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seeds", "run_ps"), [(4, 8.0), (10, 100.0), (8, 200.0)])
+def test_ions_that_dip_into_the_mouth_shrink_no_bound(seeds, run_ps):
+    """Two ions dip 0 to 0.08 nm into the slab; nothing passes, so the truth is 0."""
+    bin_ps, rng, covered, halves = run_ps / PHASES, np.random.default_rng(1), 0, []
+    for _ in range(200):
+        tables = crossing_tables(rng, seeds, 0.0, bin_ps)
+        _, low, high = forward_current(tables)
+        covered += low <= 0 <= high
+        halves.append((high - low) / 2)
+    bound = 3.689 * E_PER_PS / (seeds * bin_ps * len(BRANCH))
+    assert covered / 200 >= 0.93
+    assert min(halves) >= bound * (1 - 1e-3)  # what might have crossed, and did not
+
+
+def sine_space(space, seeds, change):
+    """A data space of one sine whose records are planted and then changed; returns its products."""
+    copy_studies(space)
+    init_command(["--seeds", f"0:{seeds}"], space)
+    project = open_project(space)
+    jobs = list(project.find_jobs({"protocol.name": "sine"}))
+    for job in jobs:
+        rng = np.random.default_rng([job.statepoint["seed"], 5])
+        point = point_of(job)
+        still = {"noise_e_nm": 0.0, "waters": 2}
+        rows = planted_rows(point, lambda e, r: 0.0, lambda e: 1.0, rng, **still)
+        change(rows, rng, 2 * point.protocol.recording.slab_half_width_nm)
+        plant(job, replace(rows))
+    for product in PRODUCTS:
+        if product.name in ("ie_curve", "ndr"):
+            product.run(*jobs)
+    return project
+
+
+def test_a_dip_takes_no_bound_from_any_product(tmp_path):
+    project = sine_space(tmp_path, 4, lambda rows, rng, width: dip(rows, rng, width, ions=60))
+    table = product_table(project, "ie_curve")
+    rows = table[(table.estimator == "pore slab") & (table.species == "total")]
+    bound = 3.689 * E_PER_PS / rows.time_ps
+    assert (rows.current_nA != 0).all()
+    assert ((rows.high_nA - rows.low_nA) / 2 >= bound * (1 - 1e-3)).all()
+    assert ((rows.low_nA < 0) & (rows.high_nA > 0)).all()
+    found = {row.quantity: row.reading.verdict for row in comparison(products_made(project))}
+    for claim in ("NDR onset, E > 0", "reverse current below forward, E > 0"):
+        assert found[claim].startswith("not enough data")
+    loops = product_table(project, "ndr")
+    mean = loops[(loops.estimator == "pore slab") & (loops.quantity == "mean current")]
+    assert mean.statement.str.contains("no significant current: bound").all()
+
+
+def test_ions_that_cross_are_a_current_in_every_product(tmp_path):
+    def driven(rows, rng, width):
+        cross(rows, rng, width, 40.0)
+        dip(rows, rng, width)
+
+    project = sine_space(tmp_path, 6, driven)
+    loops = product_table(project, "ndr")
+    chosen = (loops.estimator == "pore slab") & (loops.species == "total")
+    mean = loops[chosen & (loops.quantity == "mean current")]
+    truth = 40.0 * E_PER_PS / 20.0  # 40 charges a seed, along the field, in 20 ps
+    # Four intervals of 95 %: fewer than three inside has a chance of 1.4 %.
+    assert ((mean.low <= truth) & (truth <= mean.high)).sum() >= 3 and (mean.low > 0).all()
+
+
+# --- from none to hundreds ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seeds", [2, 4, 8, 12])
+@pytest.mark.parametrize("expected", [0.3, 3.0, 20.0, 60.0, 300.0])
+def test_currents_cover_from_no_ion_to_hundreds(seeds, expected):
+    rng, repeats, covered = np.random.default_rng([seeds, int(expected * 10)]), 250, 0
+    by_bin = np.zeros(PHASES)
+    by_bin[BRANCH] = expected / len(BRANCH)
+    for _ in range(repeats):
+        _, low, high = forward_current(crossing_tables(rng, seeds, by_bin, 2.0, back=by_bin / 4))
+        truth = 0.75 * expected * E_PER_PS / (2.0 * len(BRANCH) * seeds)
+        covered += low <= truth <= high
+    # 95 % nominal, 250 repetitions have a standard error of 1.4 %; counts are whole numbers, so
+    # where few are expected an interval cannot cover less than nearly always.
+    assert covered / repeats >= 0.91
+    assert expected < 20 or covered / repeats <= 0.99
+
+
+def test_equal_weights_give_garwoods_interval_and_unequal_ones_cover():
+    counts = np.array([2.0, 0.0, 3.0])
+    same, exact = poisson_sum(counts, np.full((3, 1), 0.5)), poisson(np.array([5.0]))
+    assert same.low == pytest.approx(exact.low / 2) and same.high == pytest.approx(exact.high / 2)
+    none = poisson_sum(np.zeros(2), np.array([[1.0], [0.2]]))
+    assert none.low[0] == 0 and none.high[0] == pytest.approx(3.689, abs=1e-3)
+    rng, weights, means = np.random.default_rng(0), np.array([0.2, 1.0, 0.5]), np.array([4, 1, 3])
+    covered = 0
+    for _ in range(400):
+        found = poisson_sum(rng.poisson(means).astype(float), weights[:, None])
+        covered += bool(found.low[0] <= means @ weights <= found.high[0])
+    assert covered / 400 >= 0.93
+
+
+def test_a_difference_of_counts_covers():
+    rng, means = np.random.default_rng(0), np.array([6.0, 3.0])
+    for truth in (means, means * 10, means / 10):
+        net = difference(*(poisson(rng.poisson(m, 2000)) for m in truth))
+        inside = (net.low <= truth[0] - truth[1]) & (truth[0] - truth[1] <= net.high)
+        assert inside.mean() >= 0.935
+
+
+@pytest.mark.parametrize("expected", [0.5, 3.0, 30.0])
+def test_few_crossings_are_rarely_taken_for_ndr(expected):
+    """As many ions at every field: by chance some windows have more than later ones."""
+    false = 0
+    for k in range(150):
+        tables = crossing_tables(np.random.default_rng([k, 3]), 8, expected, 2.0)
+        false += find_ndr(tables, "forward", "+").found
+    assert false / 150 <= 0.09  # 5 % and 2.3 standard errors
+
+
+# --- pulses ------------------------------------------------------------------------------------
+
+
+def test_pulses_in_which_ions_only_dip_carry_no_current():
+    point = tiny_point("pulse_train")
+    recording, model = point.protocol.recording, build_model(point)
+    rng, told = np.random.default_rng(2), 0
+    for _ in range(60):
+        sums = pulse_sums(rng, np.zeros(5), crossings=0)
+        sums["K_slab_e_nm"] = rng.uniform(0, DIP, (8, 6)) * 2 * recording.slab_half_width_nm
+        found = by_estimator(sums, recording, model)["pore slab"]
+        told += found.flag == "" or not (found.currents.low < 0).all()
+    assert told == 0
+
+
+@pytest.mark.parametrize("errors", [2.0, 5.0, 15.0])
+def test_ratios_cover_however_little_of_the_first_current_is_known(errors):
+    """The first current is known to so many standard errors; the truth is 1.7."""
+    point = tiny_point("pulse_train")
+    recording, model = point.protocol.recording, build_model(point)
+    rng, given, covered = np.random.default_rng(3), 0, 0
+    for _ in range(300):
+        sums = pulse_sums(rng, np.array([1.7]), noise=np.sqrt(8) / errors)
+        ratio = by_estimator(sums, recording, model)["pore slab"].ratio
+        given += bool(np.isfinite(ratio.value[0]))
+        covered += bool(ratio.low[0] <= 1.7 <= ratio.high[0])
+    assert 0.90 <= covered / given <= 0.985
+    assert given / 300 > (0.25 if errors < 3 else 0.9)
