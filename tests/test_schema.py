@@ -8,7 +8,9 @@ import pytest
 from helpers import CHARGE_SETS, PROTOCOLS, raw_point
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from signac.job import calc_id
 
+from januspore.dataspace import dump
 from januspore.errors import InputError
 from januspore.schema import (
     MAX_FIELD_V_PER_NM,
@@ -351,3 +353,31 @@ def test_what_a_start_state_depends_on_changes_the_parent(path, value):
 def test_what_a_start_state_does_not_depend_on_leaves_the_parent(path, value):
     data = complete()
     assert parent_of(state_point(changed(data, path, value))) == parent_of(state_point(data))
+
+
+#: Ids of `raw_point`'s jobs, as the first data spaces have them.
+IDS = {
+    "equilibrate": "9c87fdeb7bce58a83581f85ba5860fb1",
+    "sine": "4b5a65a6d99aa09d8c120d489759d4d2",
+    "staircase": "ca55da37ee7206dd5c0236c55057f47a",
+    "paired_pulse": "974097e690a790ea65e1fb6fac1c0349",
+    "pulse_train": "0dec73c68819f478c087f138f6ef6d5b",
+    "barrier": "f3b31df779521416b440507107689958",
+}
+
+
+@pytest.mark.parametrize("protocol", IDS)
+def test_ids_of_older_jobs_stay(protocol):
+    assert calc_id(dump(state_point(raw_point(protocol)))) == IDS[protocol]
+
+
+def test_a_later_key_at_its_default_is_no_key_and_otherwise_another_job():
+    raw = raw_point("barrier")
+    raw["protocol"]["charging_ps"] = 0.0
+    kept = dump(state_point(raw))
+    assert "charging_ps" not in kept["protocol"] and calc_id(kept) == IDS["barrier"]
+    assert state_point(kept).protocol.charging_ps == 0.0
+    raw["protocol"]["charging_ps"] = 60.0
+    charged = dump(state_point(raw))
+    assert charged["protocol"]["charging_ps"] == 60.0 and calc_id(charged) != IDS["barrier"]
+    assert state_point(charged) == state_point(raw)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from januspore.field import programme_of, simulated_ps
 from januspore.schema import Barrier, state_point
-from januspore.windows import Path, separate_ps, windows
+from januspore.windows import Path, charged_ps, separate_ps, windows
 
 
 def barrier(**keys) -> Barrier:
@@ -20,16 +20,18 @@ def barrier(**keys) -> Barrier:
 
 
 barriers = st.builds(
-    lambda positions, fields, approach, settle, window: barrier(
+    lambda positions, fields, approach, charging, settle, window: barrier(
         positions_nm=sorted(positions),
         fields_V_per_nm=fields,
         approach_ps=approach / 10,
+        charging_ps=charging / 10,
         settle_ps=settle / 10,
         window_ps=window / 10,
     ),
     st.lists(st.integers(-30, 30).map(lambda i: i / 10), min_size=2, max_size=6, unique=True),
     st.lists(st.sampled_from([0.0, 0.3, 0.5, -0.7]), min_size=1, max_size=4, unique=True),
     st.integers(1, 40),
+    st.integers(0, 40),
     st.integers(1, 40),
     st.integers(1, 60),
 )
@@ -50,6 +52,25 @@ def test_a_neighbour_s_end_saves_an_approach_for_every_window_but_the_first():
     protocol = barrier(positions_nm=[-0.3, 0.0, 0.3], fields_V_per_nm=[0.3, 0.7])
     assert simulated_ps(protocol) == pytest.approx(2.0 + 6 * (1.0 + 3.0))
     assert separate_ps(protocol) == pytest.approx(6 * (2.0 + 0.5 + 3.0))
+
+
+def test_every_field_charges_before_its_first_window():
+    protocol = barrier(fields_V_per_nm=[0.3, -0.5], charging_ps=7.0)
+    field, length = programme_of(protocol), 3 * (1.0 + 3.0)
+    assert simulated_ps(protocol) == pytest.approx(2.0 + 2 * (7.0 + length))
+    path = Path(protocol, (0.2, 0.9))
+    changes = [0.0, 2.0 + 7.0 + length]
+    assert [field.value(t + 1e-6) for t in changes] == [0.3, -0.5]
+    for change, approach in zip(changes, (2.0, 0.0), strict=True):
+        first = min(
+            t0 for t0, t1 in intervals(protocol) if t0 > change and path.sampled(t0, t1) >= 0
+        )
+        assert first - change == pytest.approx(approach + 7.0 + 1.0, abs=0.11)
+        # Meanwhile the ion is held at the first window.
+        at = [path.at(change + approach + t)[0] for t in np.linspace(0.01, 7.0, 9)]
+        assert at == pytest.approx([protocol.positions_nm[0 if change == 0 else -1]] * 9)
+    assert charged_ps(protocol) == 8.0
+    assert charged_ps(barrier(fields_V_per_nm=[0.3], charging_ps=7.0)) == 10.0
 
 
 @given(barriers)

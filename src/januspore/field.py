@@ -156,8 +156,12 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
     # One field after the other; where the ion is held meanwhile is told by `windows`.
     fields = protocol.fields_V_per_nm
     length = len(protocol.positions_nm) * (protocol.settle_ps + protocol.window_ps)
-    approach = Constant(protocol.approach_ps, fields[0], "approach")
-    return Sequence((approach, *(Constant(length, field, "windows") for field in fields)))
+    parts = [Constant(protocol.approach_ps, fields[0], "approach")]
+    for field in fields:
+        if protocol.charging_ps:
+            parts.append(Constant(protocol.charging_ps, field, "charging"))
+        parts.append(Constant(length, field, "windows"))
+    return Sequence(tuple(parts))
 
 
 def branches_of(protocol: PairedPulse) -> dict[float, Programme]:

@@ -2,7 +2,8 @@
 
 After an approach the ion visits every window of the first field from the lowest position to the
 highest, then those of the second field back again, and so on: each window starts from the end of
-its neighbour, and no field starts with a long way. A window begins with `settle_ps`: the tether
+its neighbour, and no field starts with a long way. Before its first window each field waits for
+`charging_ps`, the ion held where it is. A window begins with `settle_ps`: the tether
 moves during the first half and rests in the second; then it is sampled for `window_ps`.
 """
 
@@ -32,20 +33,30 @@ def windows(protocol: Barrier) -> list[Window]:
         order = range(n) if field % 2 == 0 else reversed(range(n))
         visits += [(field, position) for position in order]
     length = protocol.settle_ps + protocol.window_ps
-    starts = [protocol.approach_ps + k * length for k in range(len(visits))]
+    starts = [
+        protocol.approach_ps + (field + 1) * protocol.charging_ps + k * length
+        for k, (field, _) in enumerate(visits)
+    ]
     return [
         Window(field, position, start, start + protocol.settle_ps, start + length)
         for (field, position), start in zip(visits, starts, strict=True)
     ]
 
 
+def charged_ps(protocol: Barrier) -> float:
+    """Least time, ps, between a field's coming on and the first sample under it."""
+    wait = protocol.charging_ps + protocol.settle_ps
+    return wait if len(protocol.fields_V_per_nm) > 1 else protocol.approach_ps + wait
+
+
 def separate_ps(protocol: Barrier) -> float:
     """Simulated time, ps, if every window were begun from the snapshot instead of its neighbour.
 
-    Each would need an approach of its own; the half of `settle_ps` in which the tether moves from
-    the neighbour would fall away.
+    Each would need an approach and charging of its own; the half of `settle_ps` in which the
+    tether moves from the neighbour would fall away.
     """
-    one = protocol.approach_ps + 0.5 * protocol.settle_ps + protocol.window_ps
+    before = protocol.approach_ps + protocol.charging_ps
+    one = before + 0.5 * protocol.settle_ps + protocol.window_ps
     return one * len(protocol.positions_nm) * len(protocol.fields_V_per_nm)
 
 
@@ -95,7 +106,7 @@ class Path:
         """
         middle = 0.5 * (t0_ps + t1_ps)
         k = self._visit(middle)
-        if k < 0 or middle < self._windows[k].sampled_ps:
+        if k < 0 or not self._windows[k].sampled_ps <= middle < self._windows[k].ends_ps:
             return -1
         here = self._windows[k]
         return here.field * len(self.protocol.positions_nm) + here.position

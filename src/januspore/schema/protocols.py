@@ -1,7 +1,7 @@
 """Protocols: the whole recipe of a job, one class each."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -129,8 +129,11 @@ class Barrier(_Driven):
     """Mean force on an ion tethered along the pore axis, at held fields (paper, Table 1).
 
     The ion approaches the first window, then visits every window of every field, one after the
-    other, to and fro: `settle_ps` to move there and settle, `window_ps` to sample.
+    other, to and fro: `settle_ps` to move there and settle, `window_ps` to sample. Each field's
+    first window waits `charging_ps`, in which the reservoirs charge while the ion is held there.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"charging_ps"})
 
     name: Literal["barrier"] = "barrier"
     ion: Literal["K", "Cl"] = "Cl"
@@ -139,6 +142,7 @@ class Barrier(_Driven):
         min_length=2, max_length=1000
     )
     approach_ps: Duration = 20.0
+    charging_ps: Annotated[Real, Field(ge=0, le=1e6)] = 0.0
     settle_ps: Duration = 50.0
     window_ps: Duration = 500.0
     radius_nm: Length = 0.3
@@ -162,7 +166,7 @@ class Barrier(_Driven):
 
     def durations(self) -> dict[str, float]:
         """Durations in ps that must be whole numbers of sample intervals, by key."""
-        keys = ("approach_ps", "settle_ps", "window_ps")
+        keys = ("approach_ps", "charging_ps", "settle_ps", "window_ps")
         return super().durations() | {key: getattr(self, key) for key in keys}
 
 

@@ -1,9 +1,17 @@
 """What a single value in a state point may be; floats are rounded on entry."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 #: Fields beyond this are absurd: water breaks down and ions outrun the thermostat.
 MAX_FIELD_V_PER_NM = 5.0
@@ -39,6 +47,21 @@ Duration = Annotated[Real, Field(gt=0, le=1e7)]
 
 
 class Section(BaseModel):
-    """A part of the state point: unknown keys are refused, values never change."""
+    """A part of the state point: unknown keys are refused, values never change.
+
+    Attributes:
+        LATER: optional keys that came after jobs had been made. At its default such a key is left
+            out of the state point as signac keeps it, so that ids of older jobs stay.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    LATER: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _as_kept(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        for key in self.LATER:
+            if data[key] == fields[key].default:
+                del data[key]
+        return data
