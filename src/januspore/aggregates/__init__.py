@@ -16,6 +16,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("water_order", protocol="sine"),
     Product("hydration", protocol="sine"),
     Product("relaxation", protocol="staircase"),
+    Product("steady_current", protocol="staircase"),
     Product("paired_pulse", protocol="paired_pulse"),
     Product("pulse_train", protocol="pulse_train"),
     Product("barrier", protocol="barrier"),

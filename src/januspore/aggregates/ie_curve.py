@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.current import Tables, crossing_current, current_interval, current_tables
+from ..analysis.current import crossing_current, current_interval, current_tables, rate
 from ..analysis.sine import BRANCHES, PHASES, branch_of_phase
 from ..analysis.statistics import Interval, poisson
 from ..schema import Sine
@@ -29,7 +29,7 @@ def make(ensemble: Ensemble) -> Content:
     phases = np.arange(PHASES)
     tables = current_tables(sums, ensemble.point.protocol.recording, ensemble.model)
     frames = [
-        _frame(ensemble, sums, phases, *key, current_interval(one, _current))
+        _frame(ensemble, sums, phases, *key, current_interval(one, rate))
         for key, one in tables.items()
     ]
     quarters = branch_of_phase()
@@ -37,10 +37,6 @@ def make(ensemble: Ensemble) -> Content:
         frames.append(_frame(ensemble, sums, quarters, "crossings", species, interval))
     table = pd.concat(frames, ignore_index=True)
     return Content(table, _figure(ensemble, table, sums), _findings(sums))
-
-
-def _current(tables: Tables) -> NDArray:
-    return tables["charge"] / tables["time"]
 
 
 def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:

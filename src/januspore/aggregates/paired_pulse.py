@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.current import ESTIMATORS, Tables
-from ..analysis.pulses import Memory, Pulses, by_estimator, rate
+from ..analysis.current import ESTIMATORS, Tables, rate
+from ..analysis.pulses import Memory, Pulses, by_estimator
 from ..analysis.relaxation import exponential, fit_exponential
 from ..analysis.statistics import bootstrap
 from ..schema import PairedPulse

@@ -71,6 +71,11 @@ def current_tables(
     }
 
 
+def rate(tables: Tables) -> NDArray:
+    """Current of every bin, nA, of the shape of the tables."""
+    return tables["charge"] / tables["time"]
+
+
 def current_interval(
     tables: Tables, estimator: Callable[[Tables], NDArray], level: float = LEVEL
 ) -> Interval:

@@ -10,7 +10,7 @@ from ..field import Programme, branches_of, programme_of
 from ..model.system import Model
 from ..schema import PairedPulse, PulseTrain, Recording
 from ..simulate.record import Rows
-from .current import ESTIMATORS, Tables, current_interval, current_tables
+from .current import ESTIMATORS, Tables, current_interval, current_tables, rate
 from .statistics import Interval, ratio_of_means, student
 from .sums import by_segment
 
@@ -83,11 +83,6 @@ def by_estimator(sums: dict[str, NDArray], recording: Recording, model: Model) -
         currents = current_interval(own, rate)
         found[estimator] = Pulses(own, currents, *_ratio(own, currents))
     return found
-
-
-def rate(tables: Tables) -> NDArray:
-    """Current of every pulse, nA, shape (n, pulses)."""
-    return tables["charge"] / tables["time"]
 
 
 def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None, str]:

@@ -80,6 +80,11 @@ PANELS = (
         ("pulse_train",),
         "depression",
     ),
+    Panel(
+        "not in the paper",
+        "the steady current of held fields: conductance, share of K+, rectification",
+        ("steady_current",),
+    ),
     Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
 )
 

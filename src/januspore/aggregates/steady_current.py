@@ -1,0 +1,217 @@
+"""Steady current against held field: conductance, selectivity, rectification.
+
+A staircase holds every field. The reservoirs charge and the pore's water orders in the first part
+of a hold, so the current is read in its second half: it holds neither charging nor lag, which the
+curve of a fast sine does. Any pore and any membrane; a pore that no ion passes gets bounds.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.current import (
+    SPECIES,
+    Tables,
+    crossing_current,
+    current_interval,
+    current_tables,
+    rate,
+)
+from ..analysis.statistics import Interval, ratio_of_means, student
+from ..schema import Staircase
+from .ensemble import Content, Ensemble
+
+#: Share of a hold, at its beginning, that is left out.
+SETTLING = 0.5
+_CHARGE = {"K": +1.0, "Cl": -1.0}
+_DIRECTIONS = ("forward", "reverse")
+_SLAB = ("pore slab", "total")
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Read the current of every hold when it is steady, and what follows from all of them.
+
+    Currents come from the charge carried through the pore's slab, from that of the whole cell
+    (equal in steady state) and from completed crossings, as in `ie_curve`.
+    """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Staircase)
+    sums = settled(ensemble.sums())
+    tables = current_tables(sums, protocol.recording, ensemble.model)
+    frames = [
+        _frame(ensemble, sums, *key, current_interval(one, rate)) for key, one in tables.items()
+    ]
+    frames += [
+        _frame(ensemble, sums, "crossings", ion, _crossing(sums, ion, q))
+        for ion, q in _CHARGE.items()
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    findings = _findings(tables, float(ensemble.model.box[0])) | {
+        "settling_share": SETTLING,
+        "window_ps": float(sums["time_ps"].sum()),
+    }
+    findings["verdict"] = _verdict(table, findings)
+    return Content(table, _figure(ensemble, table, findings), findings)
+
+
+def settled(sums: dict[str, NDArray]) -> dict[str, NDArray]:
+    """Sums of each hold without its first part, shape (seeds, holds), of (seeds, holds, bins)."""
+    first = int(SETTLING * sums["time_ps"].shape[2])
+    return {name: v[:, :, first:].sum(axis=2) for name, v in sums.items() if v.ndim == 3}
+
+
+def _crossing(sums: dict[str, NDArray], ion: str, charge: float) -> Interval:
+    forward, backward, time = (
+        sums[name].sum(axis=0) for name in (f"{ion}_forward", f"{ion}_backward", "time_ps")
+    )
+    return crossing_current(forward, backward, charge, time)
+
+
+def _frame(
+    ensemble: Ensemble,
+    sums: dict[str, NDArray],
+    estimator: str,
+    species: str,
+    interval: Interval,
+) -> pd.DataFrame:
+    time = sums["time_ps"].sum(axis=0)
+    field = sums["field_ps"].sum(axis=0) / time
+    return pd.DataFrame(
+        {
+            "direction": np.repeat(_DIRECTIONS, len(field) // 2),
+            "field_V_per_nm": field,
+            # In steady state the pore carries the whole voltage of the cell.
+            "voltage_V": field * ensemble.model.box[0],
+            "estimator": estimator,
+            "species": species,
+            "current_nA": interval.value,
+            "low_nA": interval.low,
+            "high_nA": interval.high,
+            "time_ps": time,
+            "seeds": len(ensemble.jobs),
+        }
+    )
+
+
+# --- numbers of the whole curve ----------------------------------------------------------------
+
+
+def conductance(tables: Tables, length_nm: float, sign: int = 0) -> NDArray:
+    """Slope of current against voltage through the origin, least squares, nS, shape (b, 1).
+
+    Args:
+        tables: sums over seeds, shape (b, holds).
+        length_nm: of the box along the field: voltage over field.
+        sign: +1 or -1 for the holds of that sign of the field alone.
+    """
+    field = tables["field"] / tables["time"]
+    used = np.where(np.sign(field) * sign >= 0, field, 0.0) if sign else field
+    above = (tables["charge"] * used).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return above / (tables["time"] * used**2).sum(axis=1, keepdims=True) / length_nm
+
+
+def _findings(tables: dict[tuple[str, str], Tables], length_nm: float) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for species in SPECIES:
+        one = tables["pore slab", species]
+        value = current_interval(one, lambda t: conductance(t, length_nm))
+        found[f"{species} conductance_nS"] = _triple(value)
+    total, field = tables[_SLAB], tables[_SLAB]["field"].sum(axis=0)
+    _, low, high = found["total conductance_nS"]
+    if low > 0 or high < 0:  # else a share of it is noise over noise
+        both = (_each(one, length_nm) for one in (tables["pore slab", "K"], total))
+        found["K_share"] = _triple(_ratio(*both))
+    if field.min() < 0 < field.max():
+        ways = (_each(total, length_nm, sign) for sign in (+1, -1))
+        found["rectification"] = _triple(_ratio(*ways))
+    return found
+
+
+def _each(tables: Tables, length_nm: float, sign: int = 0) -> NDArray:
+    """Conductance of every seed by itself, shape (seeds,)."""
+    return conductance(tables, length_nm, sign)[:, 0]
+
+
+def _ratio(above: NDArray, below: NDArray) -> Interval:
+    """Ratio of two means over the same seeds; unknown where the lower one may be 0 (Fieller)."""
+    n = len(above)
+    if n < 2:
+        return Interval(*(np.full(1, np.nan) for _ in range(3)))
+    covariance = np.cov(above, below) / n
+    return ratio_of_means(
+        (np.array([above.mean()]), np.array([below.mean()])),
+        (covariance[:1, 0], covariance[1:, 1]),
+        covariance[:1, 1],
+        student(n),
+    )
+
+
+def _triple(interval: Interval) -> list[float]:
+    return [float(v[0]) for v in (interval.value, interval.low, interval.high)]
+
+
+def _verdict(table: pd.DataFrame, findings: dict[str, Any]) -> str:
+    value, low, high = findings["total conductance_nS"]
+    if not np.isfinite(low):
+        return "one seed gives no interval"
+    rows = table[(table.estimator == _SLAB[0]) & (table.species == _SLAB[1])]
+    if low <= 0 <= high:
+        bound = float(rows[["low_nA", "high_nA"]].abs().to_numpy().max())
+        return f"no significant current at any field: below {bound:.3g} nA"
+    known = f"conducts {value:.3g} nS [{low:.3g}, {high:.3g}]"
+    share = findings.get("K_share", [np.nan] * 3)
+    if np.isfinite(share).all():
+        known += ", K+ carrying {:.2g} [{:.2g}, {:.2g}] of the current".format(*share)
+    return known
+
+
+# --- figure ------------------------------------------------------------------------------------
+
+
+def _figure(ensemble: Ensemble, table: pd.DataFrame, findings: dict[str, Any]) -> Figure:
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    rows = table[table.estimator == "pore slab"]
+    for direction, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
+        part = rows[(rows.species == "total") & (rows.direction == direction)]
+        # Both directions often agree: an open symbol shows the other one behind it.
+        _points(left, part, direction, color, direction == "forward")
+    for ion, color in (("K", "tab:purple"), ("Cl", "tab:green")):
+        _points(right, rows[(rows.species == ion)], ion, color, filled=True)
+    value = findings["total conductance_nS"][0]
+    voltage = np.array([min(table.voltage_V.min(), 0.0), max(table.voltage_V.max(), 0.0)])
+    length = float(ensemble.model.box[0])
+    left.plot(voltage / length, voltage * value, color="0.5", lw=1, label=f"{value:.3g} nS")
+    left.set_ylabel("I (nA)")
+    for axis, title in ((left, "K and Cl"), (right, "each ion")):
+        axis.axhline(0, color="0.7", lw=0.5)
+        axis.set_xlabel("E (V/nm)")
+        axis.legend(frameon=False, fontsize=8, title=title)
+        top = axis.secondary_xaxis("top", functions=(lambda e: e * length, lambda v: v / length))
+        top.set_xlabel("voltage over the cell (V)")
+    figure.suptitle(
+        f"{ensemble.title}; pore {ensemble.model.pore.diameter_nm:.2f} nm; {ensemble.seeds}, "
+        "bars 95 %",
+        fontsize=10,
+    )
+    return figure
+
+
+def _points(axis: Axes, rows: pd.DataFrame, label: str, color: str, filled: bool) -> None:
+    error = [rows.current_nA - rows.low_nA, rows.high_nA - rows.current_nA]
+    axis.errorbar(
+        rows.field_V_per_nm,
+        rows.current_nA,
+        error,
+        fmt="o",
+        ms=5,
+        capsize=3,
+        color=color,
+        mfc=color if filled else "none",
+        label=label,
+    )
