@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from januspore import faults
 from januspore.errors import InputError
 from januspore.initialise import init_command
 
@@ -12,3 +13,7 @@ if __name__ == "__main__":
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped: every job is whole or not there; type it again to go on", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(faults.status())

@@ -13,7 +13,7 @@ from typing import Any
 from flow import FlowProject, aggregator
 from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserOperationError
 
-from januspore import conditions
+from januspore import conditions, faults
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.product import Product
 from januspore.cluster import (
@@ -22,14 +22,14 @@ from januspore.cluster import (
     simulation_directives,
     simulation_request,
 )
-from januspore.dataspace import open_project
+from januspore.dataspace import SoundProject, open_project, project_document
 from januspore.errors import InputError
 from januspore.workers import Stopped, cause_of, comes_back, end_workers_when_told
 
 ROOT = Path(__file__).resolve().parent
 
 
-class Project(FlowProject):
+class Project(SoundProject, FlowProject):
     """KCl driven through a pore in a Janus membrane."""
 
 
@@ -110,7 +110,9 @@ def main() -> int:
     """Run signac-flow's command line; errors that a user can mend are one line, status 2."""
     end_workers_when_told()
     try:
-        Project.get_project(str(open_project(ROOT).path)).main(command_line())
+        project = open_project(ROOT, Project)
+        project_document(project)  # flow keeps notes in it
+        project.main(command_line())
     except KeyboardInterrupt:
         return 130  # what was running has said that its checkpoint is written
     except NoSchedulerError:
@@ -127,7 +129,7 @@ def main() -> int:
             return cause.status
         told = cause
     else:
-        return 0
+        return faults.status()
     print(f"error: {told}", file=sys.stderr)
     return 2
 

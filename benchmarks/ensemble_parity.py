@@ -36,8 +36,9 @@ from januspore.analysis.current import current
 from januspore.analysis.orientation import circular_std
 from januspore.analysis.statistics import bootstrap
 from januspore.analysis.store import write_json
-from januspore.dataspace import carry_out, open_project, parent_job, plan
+from januspore.dataspace import open_project, parent_job
 from januspore.errors import InputError
+from januspore.plan import carry_out, plan
 from januspore.schema import Staircase, StatePoint, state_point
 from januspore.simulate.record import read_record
 from januspore.study import parse_seeds

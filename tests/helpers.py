@@ -157,25 +157,30 @@ class Killed(BaseException):
 class Guillotine:
     """Lets the first `moments` operations that change files happen, and no later one.
 
-    A killed process cleans nothing up, so operations in `finally` clauses fail as well.
+    A killed process cleans nothing up, so operations in `finally` clauses fail as well; `fails` may
+    be the error of a full disk instead, from which what removes files is spared. A file that is
+    being written is left torn.
     """
 
-    def __init__(self, monkeypatch, moments):
+    def __init__(self, monkeypatch, moments, fails=Killed):
         self.left = moments
         self.fell = False
+        self.fails = fails
         for name in ("replace", "unlink", "rmdir", "rename", "mkdir"):
-            monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
+            if fails is Killed or name not in ("unlink", "rmdir"):
+                monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
         monkeypatch.setattr(h5py, "File", self.guard(h5py.File, tears=True))
+        monkeypatch.setattr("builtins.open", self.guard(open, tears=True))
 
     def guard(self, operation, tears=False):
         def guarded(*args, **kwargs):
-            if tears and args[1] == "r":
+            if tears and (len(args) < 2 or "r" in args[1]):
                 return operation(*args, **kwargs)
             if self.fell or self.left <= 0:
                 self.fell = True
                 if tears:
-                    args[0].write_bytes(b"torn")
-                raise Killed
+                    Path(args[0]).write_bytes(b"torn")
+                raise self.fails
             self.left -= 1
             return operation(*args, **kwargs)
 

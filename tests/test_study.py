@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from helpers import STUDIES, copy_studies
 
-from januspore.dataspace import dump, open_project, plan
+from januspore.dataspace import dump, open_project
 from januspore.errors import InputError
 from januspore.initialise import init_command
+from januspore.plan import plan
 from januspore.schema import parent_of
 from januspore.study import load_study, parse_charges, parse_seeds
 

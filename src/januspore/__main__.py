@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import signac
 
+from . import faults
+from .dataspace import find_project
 from .errors import InputError
 from .results import figures, findings, parse_filter, product_table, results
 
@@ -36,20 +38,16 @@ _SHOWN = (
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit status."""
     options = _parser().parse_args(arguments)
+    faults.forget()
     try:
-        project = signac.get_project(str(options.project), search=False)
-    except LookupError:
-        print(f"error: --project = {options.project}: no data space here", file=sys.stderr)
-        return 2
-    try:
-        options.command(project, options)
+        options.command(find_project(options.project), options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
         return 1
-    return 0
+    return faults.status()
 
 
 def _results(project: signac.Project, options: argparse.Namespace) -> None:
@@ -69,18 +67,10 @@ def _results(project: signac.Project, options: argparse.Namespace) -> None:
 
 
 def _summary(project: signac.Project, options: argparse.Namespace) -> None:
-    if not len(project):
-        print("the data space is empty; python init.py makes jobs")
-    elif options.all:
-        _everything(project)
-    else:
-        from .report.summary import summary
-
-        print("\n".join(summary(project)))
-
-
-def _everything(project: signac.Project) -> None:
     table = results(project)
+    if table.empty:
+        print("the data space is empty; python init.py makes jobs")
+        return
     done = table.groupby(["charge_set.material", "protocol.name"])["analysed"]
     print(done.agg(jobs="size", analysed="sum").reset_index().to_string(index=False))
     for ensemble, product, found in findings(project):
@@ -124,7 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="every column, as JSON records")
     ask.set_defaults(command=_results)
     tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
-    tell.add_argument("--all", action="store_true", help="every number of every product")
     tell.set_defaults(command=_summary)
     report = commands.add_parser("report", help="the paper beside this data space, as one page")
     report.add_argument(

@@ -1,47 +1,154 @@
-"""The signac data space: opening it, making jobs of state points, and finding a job's parent."""
+"""The signac data space: opening it, and what its jobs say of themselves.
+
+A data space lives for years, and hands, disks and kills leave traces in it. A project that is
+opened here passes over what is no usable job, names each once with the remedy, and goes on with
+the rest.
+"""
 
 import json
-from collections import Counter
+import logging
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import signac
-from signac.errors import JobsCorruptedError
-from signac.job import calc_id
+from signac.errors import ConfigError, IncompatibleSchemaVersion, JobsCorruptedError
+from signac.job import Job, calc_id
 
+from . import faults
 from .errors import InputError
-from .field import simulated_ps
-from .schema import (
-    SEED_END,
-    Equilibrate,
-    StatePoint,
-    parent_of,
-    snapshot_of,
-    state_point,
-    with_seed,
-)
-from .study import check_seeds
+from .schema import SEED_END, Equilibrate, StatePoint, parent_of, state_point, with_seed
 
 #: What the jobs of one ensemble share.
-_ENSEMBLE = ("charge_set", "protocol")
+ENSEMBLE = ("charge_set", "protocol")
 _CONFIG = (
     "# signac's project configuration; .signac/config is a link to this file.\nschema_version = 2\n"
 )
+#: signac logs what is told here in a line of its own, with the remedy.
+logging.getLogger("signac").setLevel(logging.CRITICAL)
 
 
-def open_project(root: Path) -> signac.Project:
-    """Open the data space at `root`, making its configuration if a copy of it lost the link."""
+class SoundProject(signac.Project):
+    """A signac project of the jobs that can be used; the others are told of, once each.
+
+    Iterating over it, its length, its searches and signac-flow's aggregates leave out every folder
+    named like a job that holds no state point of this package's.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self._sound: set[str] = set()  # first, as signac-flow's projects list jobs at once
+        super().__init__(path)
+
+    def _job_dirs(self) -> Iterator[str]:
+        # All that signac and signac-flow list comes through here.
+        for job_id in super()._job_dirs():
+            if job_id in self._sound:
+                yield job_id
+                continue
+            fault = self._fault(job_id)
+            if fault is None:
+                self._sound.add(job_id)
+                yield job_id
+            else:
+                faults.tell(fault)
+
+    def _fault(self, job_id: str) -> str | None:
+        fault = _fault_of(Job(self, id_=job_id, directory_known=True))
+        if fault is not None and self._sp_cache.pop(job_id, None) is not None:
+            # signac's cache may be at fault and the job's own file in order.
+            with suppress(OSError):
+                Path(self.fn(self.FN_CACHE)).unlink(missing_ok=True)
+            fault = _fault_of(Job(self, id_=job_id, directory_known=True))
+        return fault
+
+    def _read_cache(self) -> dict[str, Any]:
+        """signac's cache of state points, which is thrown away if it cannot be read."""
+        with suppress(OSError, EOFError, ValueError, zlib.error):
+            cache = super()._read_cache()
+            if isinstance(cache, dict):
+                return cache
+        with suppress(OSError):
+            Path(self.fn(self.FN_CACHE)).unlink(missing_ok=True)
+        return {}
+
+
+def _fault_of(job: Any) -> str | None:
+    """What makes a folder of the workspace no usable job, None if it is one."""
+    try:
+        _statepoint(job)
+        try:
+            ensemble_of(job)
+            seed_of(job)
+        except InputError as error:
+            raise InputError(f"{error}; no job of this kind: move it out of workspace/") from None
+        if protocol_name(job) == "equilibrate":
+            snapshots_of(job)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def open_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundProject:
+    """Open the data space at `root`, making its configuration if a copy of it lost the link.
+
+    Args:
+        root: folder of `signac.rc`.
+        kind: the class to open it as.
+
+    Raises:
+        InputError: its configuration is damaged, or a file is in the place of a folder.
+    """
     config, link = root / "signac.rc", root / ".signac" / "config"
-    if not config.exists():
-        config.write_text(_CONFIG)
-    if not link.exists():
-        link.parent.mkdir(exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("..") / "signac.rc")
-    return signac.get_project(str(root), search=False)
+    remedy = "move it away, and the next command writes it again"
+    try:
+        if not config.exists():
+            config.write_text(_CONFIG)
+        if not link.exists():
+            link.parent.mkdir(exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("..") / "signac.rc")
+        return kind.get_project(str(root), search=False)
+    except IncompatibleSchemaVersion:
+        found = "schema_version is not 2"
+    except (ConfigError, LookupError, ValueError):
+        found = "not a configuration of signac's"
+    except FileExistsError as error:
+        raise InputError(f"{error.filename}: a file where a folder must be; move it away") from None
+    except OSError as error:
+        raise InputError(f"{root}: the data space cannot be opened: {error}") from None
+    raise InputError(f"{config}: {found}; {remedy}")
+
+
+def find_project(root: Path) -> SoundProject:
+    """Open the data space at `root`, if there is one.
+
+    Raises:
+        InputError: there is none, or it cannot be opened.
+    """
+    if not (root / "signac.rc").exists() and not (root / ".signac" / "config").exists():
+        raise InputError(f"--project = {root}: no data space here")
+    return open_project(root)
+
+
+def project_document(project: signac.Project) -> dict[str, Any]:
+    """Return the data space's document: the study that `init.py` made last, and flow's notes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = Path(project.fn(project.FN_DOCUMENT))
+    with suppress(FileNotFoundError):
+        document = _read_json(path)
+        if isinstance(document, dict):
+            return document
+        raise InputError(
+            f"{path}: damaged: not a table; remove it, and type python init.py --study NAME, "
+            "which writes it again"
+        )
+    return {}
 
 
 def point_of(job: Any) -> StatePoint:
@@ -82,7 +189,7 @@ def ensemble_of(job: Any) -> str:
         return _ensembles[job.id]
     data = _statepoint(job)
     try:
-        ensemble = as_text(data, *_ENSEMBLE)
+        ensemble = as_text(data, *ENSEMBLE)
         _recipe(ensemble)
     except (InputError, KeyError, TypeError):
         state_point(dict(data), f"job {job.id}")  # says which job and key are wrong
@@ -111,9 +218,31 @@ def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
 def _statepoint(job: Any) -> Mapping[str, Any]:
     try:
         data: Mapping[str, Any] = job.cached_statepoint
-    except (JobsCorruptedError, OSError, ValueError, TypeError):
-        raise InputError(f"job {job.id}: its {job.FN_STATE_POINT} is damaged") from None
+    except (JobsCorruptedError, OSError, LookupError, ValueError, TypeError):
+        raise InputError(
+            f"job {job.id}: its {job.FN_STATE_POINT} {_damage(job)}; the init.py that made the job "
+            "writes it again (a folder that is no job must leave the workspace)"
+        ) from None
     return data
+
+
+def _damage(job: Any) -> str:
+    """What is wrong with a state point file, in words."""
+    try:
+        data = _read_json(Path(job.fn(job.FN_STATE_POINT)))
+    except OSError as error:
+        return "is missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+    if data is None:
+        return "is damaged: empty, cut or no JSON"
+    return f"is damaged: it is that of {calc_id(data)}" if isinstance(data, dict) else "is damaged"
+
+
+def _read_json(path: Path) -> Any:
+    """Content of a JSON file, None if it is not JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _builtin(value: Any) -> Any:
@@ -179,12 +308,19 @@ def engine_of(job: Any) -> dict[str, Any]:
 
 
 def _document(job: Any) -> dict[str, Any]:
+    # Not by signac, which makes the folder of a job that is not there.
+    path = Path(job.path, job.FN_DOCUMENT)
     try:
-        document = job.doc()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT} is damaged: {error}") from None
+        document = _read_json(path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT}: {error}") from None
     if not isinstance(document, dict):
-        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT} is damaged: not a table")
+        raise InputError(
+            f"job {job.id}: its {job.FN_DOCUMENT} is damaged: not a table; "
+            "python -m januspore verify --repair writes it again"
+        )
     return document
 
 
@@ -197,91 +333,3 @@ def parent_job(job: Any, point: StatePoint) -> Any:
     """Return the equilibrate job that a driven job starts from, None for an equilibrate job."""
     parent = parent_of(point)
     return None if parent is None else job.project.open_job(dump(parent))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an initialisation would do.
-
-    Attributes:
-        points: state points by job id.
-        data: the same as signac keeps them.
-        snapshots: asked of equilibrations, by job id.
-        new: ids of the jobs that are not there yet.
-    """
-
-    points: dict[str, StatePoint]
-    data: dict[str, dict[str, Any]]
-    snapshots: dict[str, int]
-    new: frozenset[str]
-
-    def simulated_ps(self) -> float:
-        """Simulated time of the new jobs."""
-        return sum(
-            simulated_ps(self.points[i].protocol, self.snapshots.get(i, 1)) for i in self.new
-        )
-
-
-def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
-    """Work out jobs and parents of state points without writing anything.
-
-    Raises:
-        InputError: with the jobs already there, two seeds of one sweep would be one to an engine.
-    """
-    by_id: dict[str, StatePoint] = {}
-    kept: dict[str, dict[str, Any]] = {}
-    seeds: dict[str, dict[str, int]] = {}
-    snapshots: Counter[str] = Counter()
-    for point, data, ensemble in _dumped(points):
-        if not isinstance(point.protocol, Equilibrate):
-            seed = point.seed % point.protocol.equilibration.count
-            start, parent = parent_in(ensemble, seed)
-            if start not in by_id:
-                by_id[start], kept[start] = parent, dump(parent)
-                seeds.setdefault(as_text(kept[start], *_ENSEMBLE), {})[start] = parent.seed
-            snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
-        own = str(calc_id(data))
-        by_id[own], kept[own] = point, data
-        seeds.setdefault(ensemble, {})[own] = point.seed
-    new = frozenset(by_id.keys() - {job.id for job in project})
-    if new:
-        _check_seed_width(project, seeds)
-    return Plan(by_id, kept, dict(snapshots), new)
-
-
-def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str]]:
-    """State points, the same as signac keeps them, and what they share but for the seed.
-
-    Thousands of seeds share a few charge sets and protocols, which are written out once.
-    """
-    shared: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
-    for point in points:
-        # By identity, as the points keep both alive; equal ones that are not shared only cost time.
-        parts = (id(point.charge_set), id(point.protocol))
-        if parts not in shared:
-            data = dump(point)
-            shared[parts] = data, as_text(data, *_ENSEMBLE)
-        data, ensemble = shared[parts]
-        yield point, {**data, "seed": point.seed}, ensemble
-
-
-def carry_out(project: signac.Project, todo: Plan) -> None:
-    """Make the planned jobs; jobs already there keep their id and all their data."""
-    for job_id, point in todo.points.items():
-        relaxes = isinstance(point.protocol, Equilibrate)
-        if job_id not in todo.new and not relaxes:
-            continue
-        job = project.open_job(todo.data[job_id]).init()
-        wanted = todo.snapshots.get(job_id, 1)
-        if relaxes and (job_id in todo.new or snapshots_of(job) < wanted):
-            job.doc["snapshots"] = wanted
-
-
-def _check_seed_width(project: signac.Project, planned: dict[str, dict[str, int]]) -> None:
-    """Check the seeds of each sweep, by job id, with those of the jobs that are there."""
-    for job in project:
-        sweep = planned.get(ensemble_of(job))
-        if sweep is not None:
-            sweep[job.id] = seed_of(job)
-    for seeds in planned.values():
-        check_seeds(list(seeds.values()), "seed")

@@ -29,6 +29,17 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def put_aside(path: Path) -> Path:
+    """Rename what is damaged, so that what reads it finds nothing; return its new path."""
+    aside = path.with_name(f"{path.name}.damaged")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged{number}")
+    path.rename(aside)
+    return aside
+
+
 def clear_litter(folder: Path) -> None:
     """Remove what killed writers left aside; only the holder of the folder's lock may."""
     for aside in folder.rglob(".*.tmp"):

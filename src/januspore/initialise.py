@@ -5,8 +5,13 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from .dataspace import Plan, carry_out, open_project, plan, recipes_of
+import signac
+
+from .dataspace import open_project, project_document, recipes_of
+from .errors import InputError, told_in_one_line
 from .feasible import check_buildable, check_memory, largest, same_pores
+from .files import put_aside
+from .plan import Plan, carry_out, plan
 from .study import load_study, parse_charges, parse_seeds
 
 
@@ -18,7 +23,7 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
     """
     options = _parser().parse_args(arguments)
     project = open_project(root)
-    name = options.study or project.doc.get("study") or "quick"
+    name = options.study or project_document(project).get("study") or "quick"
     study = load_study(name, root / "studies")
     charges = [parse_charges(text) for text in options.charges or []]
     seeds = parse_seeds(options.seeds) if options.seeds else None
@@ -29,8 +34,8 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
     if new and not options.force:
         check_memory(new)
     if not options.dry_run:
+        _name(project, name if options.study is None else _relative(options.study, root))
         carry_out(project, todo)
-        project.doc["study"] = name if options.study is None else _relative(options.study, root)
     _print(study.name, todo)
     for note in same_pores([*recipes_of(project), *new]) if new else ():
         print(f"  note: {note}")
@@ -38,6 +43,17 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
         _print_time(todo)
     if options.dry_run:
         print("dry run: nothing was written")
+
+
+def _name(project: signac.Project, study: str) -> None:
+    """Write down the study, before its jobs: whatever stops their making, it goes on when typed."""
+    try:
+        if project_document(project).get("study") == study:
+            return
+    except InputError:
+        put_aside(Path(project.fn(project.FN_DOCUMENT)))
+    with told_in_one_line(project.fn(project.FN_DOCUMENT)):
+        project.doc["study"] = study
 
 
 def _relative(study: str, root: Path) -> str:

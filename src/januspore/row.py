@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import signac
-
 from . import conditions
 from .aggregates import PRODUCTS
 from .aggregates.product import Product
+from .dataspace import open_project
 from .errors import InputError
 
 #: Name of an action: whether a job is ready, whether it is done.
@@ -96,7 +95,7 @@ def _status(name: str, job: Any) -> int:
 
 def _job(directory: str) -> Any:
     try:
-        return signac.get_project(search=False).open_job(id=Path(directory).name)
+        return open_project(Path.cwd()).open_job(id=Path(directory).name)
     except LookupError:
         raise InputError(f"directory {directory!r}: no job of the data space here") from None
 
