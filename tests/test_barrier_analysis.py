@@ -17,7 +17,7 @@ from januspore.model.system import build_model
 from januspore.paper import MEMBRANES
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import Made
-from januspore.report.write import comparison
+from januspore.report.comparison import comparison
 from januspore.simulate.record import Rows
 from januspore.units import VOLT_PER_NM
 

@@ -19,7 +19,7 @@ from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
 from januspore.model.system import build_model
 from januspore.report.collect import products_made
-from januspore.report.write import comparison
+from januspore.report.comparison import comparison
 from januspore.results import product_table
 from januspore.units import E_PER_PS
 

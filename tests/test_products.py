@@ -45,10 +45,10 @@ def narrowing(field):
     return 1.2 - 0.6 * field
 
 
-def planted_space(space, *arguments, current=loop, spread=narrowing, **options):
+def planted_space(space, *arguments, current=loop, spread=narrowing, protocol="sine", **options):
     init_command(list(arguments), space)
     project = open_project(space)
-    for job in project.find_jobs({"protocol.name": "sine"}):
+    for job in project.find_jobs({"protocol.name": protocol}):
         if not is_analysed(job):
             rng = np.random.default_rng(job.statepoint["seed"])
             plant(job, planted_rows(point_of(job), current, spread, rng, **options))

@@ -13,9 +13,10 @@ from januspore.dataspace import open_project
 from januspore.report.charging import sentences
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import Made, products_made
+from januspore.report.comparison import comparison
 from januspore.report.judging import judge_sign, judge_value, more_seeds
 from januspore.report.panels import PANELS
-from januspore.report.write import comparison, write_report
+from januspore.report.write import write_report
 
 
 def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # noqa: F811

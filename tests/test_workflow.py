@@ -81,6 +81,8 @@ def test_from_init_to_figures(space):
     pictures = list((space / "results").glob("*/*/*.png"))
     assert {p.parent.parent.name for p in pictures} == {product.name for product in PRODUCTS}
     summary = run(space, "python", "-m", "januspore", "summary").stdout
+    assert f"{len(pictures)} figures" in summary
+    summary = run(space, "python", "-m", "januspore", "summary", "--all").stdout
     assert "verdict" in summary and summary.count("figure:") == len(pictures)
     jobs = list((space / "workspace").iterdir())
     assert all((job / "trajectory" / "record.h5").exists() for job in jobs)

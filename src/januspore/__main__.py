@@ -67,10 +67,18 @@ def _results(project: signac.Project, options: argparse.Namespace) -> None:
 
 
 def _summary(project: signac.Project, options: argparse.Namespace) -> None:
-    table = results(project)
-    if table.empty:
+    if not len(project):
         print("the data space is empty; python init.py makes jobs")
-        return
+    elif options.all:
+        _everything(project)
+    else:
+        from .report.summary import summary
+
+        print("\n".join(summary(project)))
+
+
+def _everything(project: signac.Project) -> None:
+    table = results(project)
     done = table.groupby(["charge_set.material", "protocol.name"])["analysed"]
     print(done.agg(jobs="size", analysed="sum").reset_index().to_string(index=False))
     for ensemble, product, found in findings(project):
@@ -114,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="every column, as JSON records")
     ask.set_defaults(command=_results)
     tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
+    tell.add_argument("--all", action="store_true", help="every number of every product")
     tell.set_defaults(command=_summary)
     report = commands.add_parser("report", help="the paper beside this data space, as one page")
     report.add_argument(

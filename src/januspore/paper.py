@@ -35,6 +35,12 @@ def in_words(charge_set: Mapping[str, Any]) -> str:
     return f"{charge_set['material']} ({', '.join(charges)} e)"
 
 
+def short_name(charge_set: Mapping[str, Any]) -> str:
+    """The paper's name of a charge set, else its material and the charges of its chalcogens."""
+    charges = "/".join(f"{v:+g}" for k, v in charge_set.items() if k not in ("material", "Mo"))
+    return name_of(charge_set) or f"{charge_set['material']} {charges}"
+
+
 def order(charge_set: Mapping[str, Any]) -> tuple[int, str]:
     """Key that sorts charge sets: the paper's in its order, then others."""
     name = name_of(charge_set)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..paper import name_of
 from .collect import Made
-from .judging import Reading, Triple, Verdict, judge_sign, judge_value, more_seeds
+from .judging import Reading, Triple, Verdict, judge_sign, judge_value, undecided
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _slower(made: Made) -> Reading:
     if high < 1:
         return Reading(shown, Verdict.DISAGREES)
     half = (math.log(high) - math.log(low)) / 2
-    return Reading(shown, Verdict.OPEN, more_seeds(made.equilibrations, half, abs(math.log(value))))
+    return undecided(shown, made.equilibrations, half, abs(math.log(value)))
 
 
 def _pulse_tau(paper: float) -> Callable[[Made], Reading]:

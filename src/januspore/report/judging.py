@@ -22,11 +22,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """What one ensemble says of a claim: its value in words, the verdict, and why it is so."""
+    """What one ensemble says of a claim: its value in words, the verdict, and why it is so.
+
+    `needs` is the number of seeds, in all, that would decide an open one, where that is known.
+    """
 
     value: str
     code: Verdict
     why: str = ""
+    needs: int | None = None
 
     @property
     def verdict(self) -> str:
@@ -55,7 +59,7 @@ def judge_sign(triple: Triple, unit: str, seeds: int) -> Reading:
         return Reading(shown, Verdict.AGREES)
     if high < 0:
         return Reading(shown, Verdict.DISAGREES)
-    return Reading(shown, Verdict.OPEN, more_seeds(seeds, (high - low) / 2, abs(value)))
+    return undecided(shown, seeds, (high - low) / 2, abs(value))
 
 
 def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
@@ -68,8 +72,14 @@ def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
         return Reading(shown, Verdict.DISAGREES)
     half = (high - low) / 2
     if half > abs(paper) / 2:
-        return Reading(shown, Verdict.OPEN, more_seeds(seeds, half, abs(paper) / 4))
+        return undecided(shown, seeds, half, abs(paper) / 4)
     return Reading(shown, Verdict.AGREES)
+
+
+def undecided(shown: str, seeds: int, half_width: float, wanted: float) -> Reading:
+    """Leave a statement open, and tell how many seeds narrow its interval to `wanted`."""
+    how = seeds, half_width, wanted
+    return Reading(shown, Verdict.OPEN, more_seeds(*how), seeds_needed(*how))
 
 
 def more_seeds(seeds: int, half_width: float, wanted: float) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import shutil
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -16,23 +15,9 @@ from ..paper import MEMBRANES, in_words
 from ..paper import PANELS as PANELS_BY_MEMBRANE
 from ..results import results as job_table
 from .charging import sentences
-from .claims import CLAIMS
 from .collect import Made, products_made, progress
-from .judging import Reading, Verdict
+from .comparison import Row, comparison
 from .panels import PANELS
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the comparison."""
-
-    quantity: str
-    panel: str
-    paper: str
-    assumes: str
-    membrane: str
-    reading: Reading
-    source: str
 
 
 def write_report(project: signac.Project, output: Path | None = None) -> list[Path]:
@@ -98,21 +83,6 @@ def _copy_products(made: list[Made], results: Path, output: Path) -> None:
 def _grouped(rows: list[Row]) -> list[list[Row]]:
     """Rows of one statement together, for cells that span them."""
     return [list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel))]
-
-
-def comparison(made: list[Made]) -> list[Row]:
-    """Judge every claim by every ensemble that can, and say where none can."""
-    rows = []
-    for claim in CLAIMS:
-        head = claim.quantity, claim.panel, claim.paper, claim.assumes
-        judges = [m for m in made if claim.concerns(m)]
-        rows += [
-            Row(*head, m.charges, claim.read(m), f"{m.provenance}; {m.conditions}") for m in judges
-        ]
-        if not judges:
-            nothing = Reading("-", Verdict.MISSING, f"no {claim.product} made yet")
-            rows.append(Row(*head, "-", nothing, "-"))
-    return rows
 
 
 def _membranes(made: list[Made]) -> list[tuple[str, str, str]]:

@@ -1,0 +1,107 @@
+"""The summary: one screen of what was asked, what was found, and what is still open.
+
+A finding is a statement of the paper that this data space bears out or contradicts, or a number of
+its own that the paper does not give; each is one sentence with its interval. What is open is told
+by product, with the first reason, since one cause (no ion passed) opens many statements at once.
+"""
+
+import textwrap
+from collections.abc import Iterable
+from itertools import groupby
+
+import signac
+
+from ..paper import short_name
+from .claims import CLAIMS
+from .collect import Made, products_made, progress
+from .comparison import Row, comparison
+from .judging import Verdict
+
+#: Columns of a terminal, and how far a sentence's further lines are moved in.
+WIDTH, INDENT = 100, 6
+
+
+def summary(project: signac.Project) -> list[str]:
+    """Return the lines of the summary, at most `WIDTH` wide.
+
+    Args:
+        project: a data space with jobs.
+    """
+    made = products_made(project)
+    rows = comparison(made)
+    figures = sum(1 for m in made if m.figure.exists())
+    return [
+        *_asked(project, made),
+        *_section("Found", _found(rows) + _own(made)),
+        *_section("Open", _open(rows)),
+        "",
+        f"{figures} figures, with their tables, in results/<product>/<ensemble>/",
+        "On one page: python -m januspore report. Every number: python -m januspore summary --all",
+    ]
+
+
+def _section(title: str, sentences: list[str]) -> list[str]:
+    if not sentences:
+        return []
+    lines = ["", title]
+    for sentence in sentences:
+        lines += textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent=" " * INDENT)
+    return lines
+
+
+def _asked(project: signac.Project, made: list[Made]) -> list[str]:
+    stages = progress(project)
+    jobs, done = sum(total for *_, total in stages), sum(ready for _, ready, _ in stages)
+    kinds = ", ".join(f"{name} {total}" for name, _, total in stages)
+    names = dict.fromkeys(_name(m) for m in made if len(m.charge_sets) == 1)
+    lines = textwrap.wrap(f"{jobs} jobs, {done} analysed: {kinds}", WIDTH)
+    if names:
+        lines += textwrap.wrap(f"Membranes: {', '.join(names)}", WIDTH)
+    if done < jobs:
+        lines.append("Not all is done: python project.py run goes on.")
+    return lines
+
+
+def _name(made: Made) -> str:
+    return short_name(made.charge_sets[0])
+
+
+def _found(rows: list[Row]) -> list[str]:
+    """Every statement that is decided, with all the membranes that decide it in the same way."""
+    decided = [(row, row.made) for row in rows if row.reading.decides and row.made is not None]
+    sentences = []
+    for (quantity, panel, code), group in groupby(
+        decided, lambda pair: (pair[0].quantity, pair[0].panel, pair[0].reading.code)
+    ):
+        values = "; ".join(f"{_name(made)} {row.reading.value}" for row, made in group)
+        sentences.append(f"{code}: {quantity} ({panel}): {values}")
+    return sentences
+
+
+def _own(made: list[Made]) -> list[str]:
+    """What products say that no statement of the paper is judged by."""
+    judging = {claim.product for claim in CLAIMS}
+    return [
+        f"{m.product}: {_name(m)} {m.findings['verdict']}"
+        for m in made
+        if m.product not in judging and len(m.charge_sets) == 1 and "verdict" in m.findings
+    ]
+
+
+def _open(rows: list[Row]) -> list[str]:
+    undecided = [row for row in rows if not row.reading.decides]
+    sentences = []
+    for panel, group in groupby(undecided, lambda row: row.panel):
+        members = list(group)
+        missing = all(row.reading.code is Verdict.MISSING for row in members)
+        names = _listed({row.quantity for row in members})
+        reasons = _listed({row.reading.why for row in members if row.reading.why}, most=1)
+        word = "not measured" if missing else "not enough data"
+        sentences.append(f"{panel}, {word}: {names}" + (f" ({reasons})" if reasons else ""))
+    return sentences
+
+
+def _listed(items: Iterable[str], most: int = 3) -> str:
+    ordered = sorted(items)
+    more = len(ordered) - most
+    return "; ".join(ordered[:most]) + (f"; and {more} more" if more > 0 else "")
