@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.signal import lfilter
 
+from januspore.analysis.barrier import TOGETHER
+from januspore.analysis.orientation import BINS
 from januspore.engines.base import PARTS
 from januspore.field import mean, programme_of
 from januspore.simulate.record import COLUMNS, HELD, RAGGED, Rows
@@ -58,3 +60,49 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
     for name in RAGGED:
         columns[name] = columns[name].astype(np.float32)
     return Rows(columns)
+
+
+def neighbours(rng, shape, rho):
+    """Standard normal numbers whose correlation falls by rho from one window to the next."""
+    each = rng.normal(size=shape)
+    for k in range(1, shape[-1]):
+        each[..., k] = rho * each[..., k - 1] + np.sqrt(1 - rho**2) * each[..., k]
+    return each
+
+
+def window_sums(protocol, forces, seeds, rng, noise=20.0, shift=0.0, rho=0.0, error=None):
+    """What `analysis.barrier.by_window` would keep of several seeds, stacked, without their runs.
+
+    Args:
+        protocol: gives fields and positions.
+        forces: as for `held_rows`.
+        seeds: how many, each of an equilibration of its own.
+        rng: source of randomness.
+        noise: of each window's mean force, of the tether and of each part, kJ/mol/nm.
+        shift: standard deviation of what all windows of a field of a seed share, kJ/mol/nm.
+        rho: correlation of the noise of neighbouring windows.
+        error: within-run standard error that the windows claim; `noise` if not given.
+    """
+    x, fields = np.array(protocol.positions_nm), protocol.fields_V_per_nm
+    shape = seeds, len(fields), len(x)
+    charge = 1.0 if protocol.ion == "K" else -1.0
+    applied = charge * VOLT_PER_NM * np.array(fields)[:, None] * np.ones(len(x))
+    shared = shift * rng.normal(size=(seeds, len(fields), 1))
+    own = {"field": np.broadcast_to(applied, shape)}
+    for part in PARTS:
+        if part != "field":
+            truth = np.array([forces[part](x, field) for field in fields])
+            own[part] = truth + noise * neighbours(rng, shape, rho)
+    own["water_electrostatic"] = own["water_electrostatic"] + shared
+    for name, parts in TOGETHER.items():
+        own[name] = np.sum([own[part] for part in parts], axis=0)
+    whole = sum(np.array([forces[p](x, e) for e in fields]) for p in PARTS if p != "field")
+    own["tether"] = whole + applied + shared + noise * neighbours(rng, shape, rho)
+    own["cosine"] = 0.5 * np.array(fields)[:, None] + 0.02 * rng.normal(size=shape)
+    own["x_nm"], own["r_nm"] = np.broadcast_to(x, shape), np.full(shape, 0.1)
+    claimed = noise if error is None else error
+    sums = {"samples": np.full(shape, 100.0), "theta": np.ones((*shape, BINS))}
+    for name, values in own.items():
+        sums |= {name: values, f"{name}_variance": np.full(shape, claimed**2)}
+        sums[f"{name}_freedom"] = np.full(shape, 4.0)
+    return sums

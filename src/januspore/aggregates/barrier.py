@@ -7,134 +7,33 @@ twice, in the whole PMF and in that without the applied field's share (`profile`
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..analysis.barrier import (
-    LONG_WINDOW_PS,
-    MANY_SEEDS,
-    Estimate,
-    Means,
-    over_seeds,
-    way_of,
-)
+from ..analysis.barrier import CHARGED_PS_PER_NM, Estimate
 from ..analysis.orientation import circular_std
-from ..analysis.pmf import (
-    Barrier,
-    find_barrier,
-    longest_stretch,
-    spline_weights,
-    trapezoid_weights,
-)
+from ..analysis.pmf import Barrier
 from ..analysis.statistics import Interval
-from ..engines.base import PARTS
 from ..schema import Barrier as Protocol
+from ..windows import charged_ps
 from .barrier_figure import draw
+from .barrier_profiles import FORCES, Profiles
 from .ensemble import Content, Ensemble
 
-#: Profiles that barriers are looked for in.
-PROFILES = ("whole", "without field")
 #: What is given of every window and barrier, in the order of the paper's Table 1.
 SHOWN = ("water_vdw", "water_electrostatic", "water", "membrane", "ions", "field", "sum", "total")
-_FORCES = ("total", "total_without_field", *PARTS, "water", "membrane", "sum")
 _UNITS = {"mean force": "kJ/mol/nm", "slope": "kJ/mol per V/nm", "cos_dipole": "1", "order": "1"}
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """Mean forces of one ensemble and what follows from them, by field and window."""
-
-    protocol: Protocol
-    sums: dict[str, NDArray]
-
-    @cached_property
-    def means(self) -> dict[str, Means]:
-        """Means of every series by name, those of `_FORCES` and "cosine"."""
-        means = {name: over_seeds(self.sums, name) for name in (*_FORCES[2:], "cosine")}
-        means["total"] = over_seeds(self.sums, "tether")
-        means["total_without_field"] = means["total"].less(means["field"])
-        return means
-
-    @property
-    def fields(self) -> NDArray:
-        """Held fields, V/nm."""
-        return np.array(self.protocol.fields_V_per_nm)
-
-    @cached_property
-    def x(self) -> NDArray:
-        """Mean positions of the ion, nm, shape (fields, positions); NaN where not sampled."""
-        return np.asarray(self.sums["x_nm"].mean(axis=0))
-
-    def stretch(self, f: int) -> slice:
-        """Windows of a field without a gap, which the PMF is integrated over."""
-        return longest_stretch(
-            np.isfinite(self.means["total"].value[f] + self.means["sum"].value[f])
-        )
-
-    def way(self, f: int) -> int:
-        """Direction in which a field drives the ion."""
-        return way_of(self.protocol.ion, float(self.fields[f]))
-
-    def weights(self, f: int, spline: bool = False) -> NDArray:
-        """Weights of the PMF at every window of a field, shape (positions, fields, positions).
-
-        NaN outside the stretch: a PMF is not carried over a gap.
-        """
-        n, part = len(self.x[f]), self.stretch(f)
-        weights = np.zeros((n, len(self.fields), n))
-        weights[:, f] = np.nan
-        rule = spline_weights if spline else trapezoid_weights
-        weights[part, f] = 0.0
-        weights[part, f, part] = rule(self.x[f, part])
-        return weights
-
-    def between(self, f: int, start: int, end: int, spline: bool = False) -> NDArray:
-        """Weights of the PMF's rise from one window to another, shape (fields, positions)."""
-        weights = self.weights(f, spline)
-        return np.asarray(weights[end] - weights[start])
-
-    def quadrature(self, f: int) -> float:
-        """Largest difference between two points of a field's PMF that the rule makes, kJ/mol."""
-        change = self.weights(f, True) - self.weights(f)
-        gap = self.means["total"].estimate(change).value
-        return float(np.nanmax(gap) - np.nanmin(gap)) if np.isfinite(gap).any() else 0.0
-
-    def mean_along(self, f: int, barrier: Barrier) -> NDArray:
-        """Weights of the mean over a barrier's windows, along the field, as `between`."""
-        first, last = sorted((barrier.minimum, barrier.maximum))
-        weights = np.zeros((len(self.fields), self.x.shape[1]))
-        weights[f, first : last + 1] = (-1.0 if self.fields[f] < 0 else 1.0) / (last + 1 - first)
-        return weights
-
-    @cached_property
-    def barriers(self) -> dict[tuple[str, int], Barrier | None]:
-        """Barriers by profile and field; windows count from the first of all. None: no PMF."""
-        names = dict(zip(PROFILES, ("total", "total_without_field"), strict=True))
-        return {
-            (profile, f): self._barrier(self.means[name], f)
-            for profile, name in names.items()
-            for f in range(len(self.fields))
-        }
-
-    def _barrier(self, means: Means, f: int) -> Barrier | None:
-        part = self.stretch(f)
-        variance = means.variance[f, part]
-        if part.stop - part.start < 2 or not np.isfinite(variance).all():
-            return None
-        here = (self.x[f, part], means.value[f, part], variance, means.freedom[f, part])
-        return find_barrier(*here, self.way(f), first=part.start)
 
 
 def make(ensemble: Ensemble) -> Content:
     """Find the barriers, take them apart, and say whether the water's part rises with field."""
     protocol = ensemble.point.protocol
     assert isinstance(protocol, Protocol)
-    profiles = Profiles(protocol, ensemble.each_seed())
+    profiles = Profiles(protocol, ensemble.each_seed(), ensemble.equilibrations)
     rows = [*_barrier_rows(profiles), *_slope_rows(profiles), *_window_rows(profiles)]
     table = pd.DataFrame(rows)
     table["interval"] = profiles.means["total"].interval_from
@@ -181,21 +80,20 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             "to_nm": float(barrier.maximum_nm.value),
             "profile": profile,
         }
-        if not barrier.found:
-            highest = barrier.bound_kJ_per_mol + profiles.quadrature(f)
-            bound = Interval(*(np.asarray(v) for v in (np.nan, 0.0, highest)))
-            text = _none_found(barrier, highest)
-            yield _row("barrier", field, "total", bound, profile=profile, statement=text)
+        height = _height(profiles, f, barrier)
+        text = barrier.in_words(height)
+        if not barrier.resolved:
+            height = Interval(np.asarray(np.nan), height.low, height.high)
+            yield _row("barrier", field, "total", height, profile=profile, statement=text)
             continue
-        rules = [
-            profiles.between(f, barrier.minimum, barrier.maximum, spline)
-            for spline in (False, True)
-        ]
+        rules = _rules(profiles, f, barrier)
+        own = "total" if profile == "whole" else "total_without_field"
         for part in (*SHOWN, "total_without_field"):
             found = profiles.means[part].estimate(*rules)
-            own = "total" if profile == "whole" else "total_without_field"
-            text = _statement(barrier, found) if part == own else ""
-            yield _row("barrier", field, part, found, **ends, statement=text)
+            if part == own:
+                found = replace(found, low=height.low, high=height.high)
+            said = text if part == own else ""
+            yield _row("barrier", field, part, found, **ends, statement=said)
         order = profiles.means["cosine"].estimate(profiles.mean_along(f, barrier))
         yield _row("order", field, "cosine", order, **ends)
         for name in ("minimum", "maximum"):
@@ -203,25 +101,20 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             yield _row(name, field, "", place, profile=profile) | {"unit": "nm"}
 
 
-def _none_found(barrier: Barrier, highest: float) -> str:
-    text = f"no barrier found, below {highest:.3g} kJ/mol"
-    if barrier.minimum == barrier.maximum:
-        return f"{text} (the PMF falls all the way)"
-    return f"{text} (noise alone rises as much in {barrier.chance:.0%} of cases)"
+def _rules(profiles: Profiles, f: int, barrier: Barrier) -> list[NDArray]:
+    """Weights of a barrier's rise by both quadratures."""
+    ends = barrier.minimum, barrier.maximum
+    return [profiles.between(f, *ends, spline) for spline in (False, True)]
 
 
-def _statement(barrier: Barrier, found: Estimate) -> str:
-    least = "at least " if barrier.open_ends else ""
-    text = f"{least}{_shown(found)} kJ/mol from x = {_shown(barrier.minimum_nm, '.2f')}"
-    text += f" to {_shown(barrier.maximum_nm, '.2f')} nm"
-    if barrier.open_ends:
-        text += f"; {' and '.join(barrier.open_ends)} at the end of the windows, still rising"
-    return text
-
-
-def _shown(found: Interval | Estimate, digits: str = ".3g") -> str:
-    value, low, high = (float(v) for v in (found.value, found.low, found.high))
-    return f"{value:{digits}} [{low:{digits}}, {high:{digits}}]"
+def _height(profiles: Profiles, f: int, barrier: Barrier) -> Interval:
+    """A barrier's height, its interval widened by what the choice of quadrature makes of it."""
+    by = profiles.quadrature(f)
+    if barrier.found:
+        trapezoid, spline = _rules(profiles, f, barrier)
+        by = abs(float(profiles.means["total"].estimate(spline - trapezoid).value))
+    height = barrier.height
+    return Interval(height.value, np.maximum(height.low - by, 0.0), height.high + by)
 
 
 # --- does the water's part rise with field? ----------------------------------------------------
@@ -231,8 +124,8 @@ def _slope_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
     """Least-squares slopes of the parts against |E|, for each sign of the field apart.
 
     On each field's own way from minimum to maximum, as in the paper's Table 1, where at least two
-    fields have a barrier; and on one way common to all fields, which needs no barrier: that of the
-    least field with one, else from the first window to the one nearest to the Mo plane.
+    fields have a resolved barrier; and on one way common to all fields, which needs no barrier:
+    that of the least field with one, else from the first window to the one nearest to the Mo plane.
     """
     for sign in (1, -1):
         members = [f for f, e in enumerate(profiles.fields) if sign * e >= 0]
@@ -241,7 +134,7 @@ def _slope_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
         ):
             continue
         label = f"E {'>' if sign > 0 else '<'} 0"
-        found = [f for f in members if (b := profiles.barriers["whole", f]) and b.found]
+        found = [f for f in members if (b := profiles.barriers["whole", f]) and b.resolved]
         own = {f: _ends(profiles, f) for f in found}
         common = _common(profiles, members, found)
         for way, ends in (("own way", own), ("common way", common)):
@@ -286,7 +179,7 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
         found[f"E = {row['field_V_per_nm']:g} V/nm, {name}"] = row["statement"]
     found["intervals"] = total.interval_from
     found["caution"] = _caution(profiles)
-    found["within-run errors widened by"] = total.factor
+    found["spread over seeds in standard errors of the runs"] = total.excess
     found["tether less sum of parts, root mean square in standard errors"] = _gap(profiles)
     found["cubic spline less trapezoid, largest in the PMF (kJ/mol)"] = max(
         profiles.quadrature(f) for f in range(len(profiles.fields))
@@ -303,14 +196,17 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _caution(profiles: Profiles) -> str:
-    """Why the intervals may be too narrow, empty if nothing says so."""
-    window, seeds = profiles.protocol.window_ps, len(profiles.sums["samples"])
-    if seeds >= MANY_SEEDS or window >= LONG_WINDOW_PS:
-        return ""
-    return (
-        f"windows of {window:g} ps do not tell their own error, and intervals are too narrow: "
-        f"{MANY_SEEDS} seeds or windows of {LONG_WINDOW_PS:g} ps would tell"
-    )
+    """Why the intervals may be too narrow whatever they say, empty if nothing tells so."""
+    protocol = profiles.protocol
+    waited, wanted = charged_ps(protocol), CHARGED_PS_PER_NM * protocol.cell.reservoir_nm
+    if waited < wanted:
+        return (
+            f"windows are sampled from {waited:g} ps after a change of field on, while the "
+            f"reservoirs still charge, in all seeds alike: {wanted:g} ps would do (charging_ps)"
+        )
+    if len(profiles.means["total"].each) == 1:
+        return "one seed does not tell what all of its windows share: two seeds would"
+    return ""
 
 
 def _gap(profiles: Profiles) -> float:
@@ -354,8 +250,8 @@ def _window_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
         unit[np.arange(n), f, np.arange(n)] = 1.0
         place = [{"x_nm": profiles.x[f, k], "samples": samples[f, k]} for k in range(n)]
         for quantity, rules, parts in (
-            ("mean force", (unit,), _FORCES),
-            ("PMF", (profiles.weights(f), profiles.weights(f, True)), _FORCES),
+            ("mean force", (unit,), FORCES),
+            ("PMF", (profiles.weights(f), profiles.weights(f, True)), FORCES),
             ("cos_dipole", (unit,), ("cosine",)),
         ):
             for part in parts:

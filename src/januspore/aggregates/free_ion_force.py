@@ -14,7 +14,13 @@ from scipy import stats
 
 from ..analysis.barrier import way_of
 from ..analysis.free_ions import EDGES_NM, conditional_means, held_fields
-from ..analysis.pmf import find_barrier, longest_stretch, trapezoid_weights, welch
+from ..analysis.pmf import (
+    find_barrier,
+    independent_draws,
+    longest_stretch,
+    trapezoid_weights,
+    welch,
+)
 from ..analysis.statistics import LEVEL
 from ..engines.base import PARTS
 from ..schema import Staircase
@@ -101,16 +107,11 @@ def _pmf(
         _row("PMF", "sum", f, part.start + k, value, half[k], sums)
         for k, value in enumerate(weights @ force)
     ]
-    barrier = find_barrier(_X[part], force, variance, freedom, way)
+    error = stats.t.ppf(0.5 + LEVEL / 2, freedom) * np.sqrt(variance)
+    noise = independent_draws(weights[-1], variance, freedom)
+    barrier = find_barrier(_X[part], force, error, noise, way)
     text = f"from x = {_X[part][0]:.2f} to {_X[part][-1]:.2f} nm "
-    if not barrier.found:
-        return rows, text + f"no barrier found, below {barrier.bound_kJ_per_mol:.3g} kJ/mol"
-    share = weights[barrier.maximum] - weights[barrier.minimum]
-    error = stats.t.ppf(0.5 + LEVEL / 2, welch(share, variance, freedom))
-    error, height = error * np.sqrt(share**2 @ variance), share @ force
-    least = "at least " if barrier.open_ends else ""
-    text += f"a barrier of {least}{height:.3g} [{height - error:.3g}, {height + error:.3g}] kJ/mol"
-    return rows, text
+    return rows, text + barrier.in_words(barrier.height)
 
 
 def _verdict(table: pd.DataFrame) -> str:

@@ -5,19 +5,18 @@ is what pushes it; and the sum of the parts that act on it (`engines.base.PARTS`
 taken apart. Forces are those on the ion along +x, kJ/mol/nm, at its mean position in each window.
 
 *Errors.* Within a run, from batches of each window (`statistics.mean_of_batches`), which see slow
-correlations under the tether's fast vibration. Windows of one run are taken as independent. Two or
-three seeds know their own spread badly (Student's factor is 12.7 and 4.3), but they know the spread
-of many windows well. So below `MANY_SEEDS` seeds an interval is the within-run one, widened by what
-the seeds say of within-run errors altogether: the root of the reduced chi-square of all windows
-about their means over seeds, if above 1 (the factor of R. T. Birge, Phys. Rev. 40, 207 (1932)).
-What it cannot see is a shift that all windows of a seed share; from `MANY_SEEDS` seeds on,
-intervals are therefore those of the spread over seeds. (For a mean, the package's bootstrap over
-seeds is Student's interval; it is written as such.) Both standard errors stand in the table. Seeds
-are weighted equally: their windows are equally long, and
-weights by estimated variances would add these variances' noise.
+correlations under the tether's fast vibration. They see neither what neighbouring windows share,
+one being begun from the other's end, nor what all windows of a seed share, such as the charge that
+its reservoirs hold apart. So from two seeds on every interval is Student's, of the spread of what
+the seeds give for the same number, a rise of the PMF for instance: that has in it whatever the
+windows share. Seeds of one equilibration count as one. Two seeds know little (Student's factor is
+12.7), and say so. (For a mean, the package's bootstrap over seeds is Student's interval; it is
+written as such.) One seed has the intervals of its run, and gets no verdict. Both standard errors
+stand in the table. Seeds are weighted equally: their windows are equally long, and weights by
+estimated variances would add these variances' noise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,18 +24,23 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..engines.base import PARTS
-from ..schema import Barrier
+from ..schema import Barrier as Protocol
 from ..simulate.record import Rows
 from .orientation import histogram
-from .pmf import welch
-from .statistics import LEVEL, Interval, mean_of_batches
+from .pmf import (
+    Barrier,
+    find_barrier,
+    independent_draws,
+    shared_draws,
+    trapezoid_weights,
+    welch,
+)
+from .statistics import LEVEL, Interval, by_cluster, mean_of_batches
 
-#: Seeds from which on an interval is that of their spread.
-MANY_SEEDS = 4
-#: Windows from which on a run tells its own error, ps: five batches cover what they claim from 20
-#: correlation times on (tests/test_barrier_analysis.py), and the pore's water forgets within 8 ps
-#: (paper, Fig. 5A). With shorter ones only `MANY_SEEDS` seeds do.
-LONG_WINDOW_PS = 160.0
+#: Time under a field, ps per nm of reservoir, after which the reservoirs count as charged. In the
+#: small cell, 2 nm a side, they held 0.5 e apart after 3 to 10 ps and 0.97 e after 40 to 60 ps. The
+#: time goes with the depth alone: the area cancels between resistance and capacitance.
+CHARGED_PS_PER_NM = 30.0
 #: Sums of parts, with errors of their own: parts of one force are strongly anticorrelated.
 TOGETHER = {
     "water": ("water_vdw", "water_electrostatic"),
@@ -47,7 +51,7 @@ TOGETHER = {
 SERIES = ("tether", *PARTS, *TOGETHER, "cosine", "x_nm", "r_nm")
 
 
-def by_window(rows: Rows, protocol: Barrier) -> dict[str, NDArray]:
+def by_window(rows: Rows, protocol: Protocol) -> dict[str, NDArray]:
     """Reduce a record to means by window.
 
     Returns:
@@ -126,31 +130,45 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Means:
-    """Means of one series by window, of all seeds.
+    """Means of one series by window, of all equilibrations.
 
     Attributes:
-        each: of every seed, shape (seeds, fields, positions).
-        variance: of their mean, from within the runs, widened (see the module).
+        each: of every equilibration, over its seeds, shape (equilibrations, fields, positions).
+        variance: of their mean, from within the runs, windows independent.
         freedom: degrees of freedom of that, shape (fields, positions) both.
-        factor: by which within-run standard errors were widened, at least 1.
+        seeds: number of seeds.
     """
 
     each: NDArray
     variance: NDArray
     freedom: NDArray
-    factor: float
+    seeds: int
 
     @property
     def value(self) -> NDArray:
-        """Mean over seeds, shape (fields, positions); NaN where a seed has none."""
+        """Mean over equilibrations, shape (fields, positions); NaN where one has none."""
         return np.asarray(self.each.mean(axis=0))
 
     @property
     def interval_from(self) -> str:
         """Where intervals come from, in words."""
-        if len(self.each) >= MANY_SEEDS:
-            return "over seeds"
-        return "within the run" if len(self.each) == 1 else "within runs, widened by seeds"
+        if len(self.each) == 1:
+            return "within the run"
+        return "over seeds" if len(self.each) == self.seeds else "over equilibrations"
+
+    @property
+    def excess(self) -> float:
+        """Spread over equilibrations in standard errors of the runs: 1 if windows share nothing.
+
+        The root of the reduced chi-square of all windows about their means; NaN for one.
+        """
+        n = len(self.each)
+        spread = self.each.var(axis=0, ddof=1) / n if n > 1 else np.full_like(self.variance, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # A variance known with few degrees of freedom is often too small: F's mean is not 1.
+            ratio = spread / self.variance * (self.freedom - 2) / self.freedom
+        usable = np.isfinite(ratio) & (self.variance > 0) & (self.freedom > 2)
+        return float(np.sqrt(ratio[usable].mean())) if usable.any() else float("nan")
 
     def less(self, other: "Means") -> "Means":
         """Means less a constant's: the applied field's share of a window has no error."""
@@ -167,18 +185,39 @@ class Means:
         per_seed = _weighted(weights[..., None, :, :], self.each)
         value = per_seed.mean(axis=-1)
         n = len(self.each)
-        variance = _weighted(weights**2, self.variance)
         flat = (*weights.shape[:-2], -1)
         used = np.where(weights == 0, 0.0, self.variance).reshape(flat)
         freedom = welch(weights.reshape(flat), used, self.freedom.ravel())
-        runs = np.sqrt(variance)
+        runs = np.sqrt(_weighted(weights**2, self.variance))
         seeds = per_seed.std(axis=-1, ddof=1) / np.sqrt(n) if n > 1 else np.full_like(runs, np.nan)
         tail = 0.5 + LEVEL / 2
-        many = n >= MANY_SEEDS
-        half = stats.t.ppf(tail, n - 1) * seeds if many else stats.t.ppf(tail, freedom) * runs
+        half = stats.t.ppf(tail, n - 1) * seeds if n > 1 else stats.t.ppf(tail, freedom) * runs
         if other_rule is not None:
             half = half + np.abs(_weighted(other_rule - weights, self.value))
         return Estimate(value, value - half, value + half, runs, seeds)
+
+    def barrier(self, x: NDArray, f: int, part: slice, way: int) -> Barrier | None:
+        """Find the barrier of a field's windows, None without two windows of known error.
+
+        Args:
+            x: positions of the windows in `part`, nm.
+            f: index of the field.
+            part: windows without a gap.
+            way: see `pmf.find_barrier`.
+        """
+        each, variance, freedom = (
+            v[..., f, part] for v in (self.each, self.variance, self.freedom)
+        )
+        if part.stop - part.start < 2 or not np.isfinite(variance).all():
+            return None
+        tail, n = 0.5 + LEVEL / 2, len(each)
+        if n > 1:
+            error = stats.t.ppf(tail, n - 1) * each.std(axis=0, ddof=1) / np.sqrt(n)
+            noise = shared_draws(each)
+        else:
+            error = stats.t.ppf(tail, freedom) * np.sqrt(variance)
+            noise = independent_draws(trapezoid_weights(x)[-1], variance, freedom)
+        return find_barrier(x, each.mean(axis=0), error, noise, way, first=part.start)
 
 
 def _weighted(weights: NDArray, values: NDArray) -> NDArray:
@@ -187,23 +226,25 @@ def _weighted(weights: NDArray, values: NDArray) -> NDArray:
     return np.asarray(terms.sum(axis=(-2, -1)))
 
 
-def over_seeds(sums: Mapping[str, NDArray], name: str) -> Means:
+def over_seeds(
+    sums: Mapping[str, NDArray], name: str, equilibrations: Sequence[int] | None = None
+) -> Means:
     """Combine a series of all seeds.
 
     Args:
         sums: what `by_window` keeps, stacked over seeds, shape (seeds, fields, positions).
         name: one of `SERIES`.
+        equilibrations: number of each seed's equilibration; each its own if not given.
     """
-    each, within = sums[name], sums[f"{name}_variance"]
-    n = len(each)
-    variance = within.sum(axis=0)
+    seeds = len(sums[name])
+    clusters = range(seeds) if equilibrations is None else equilibrations
+    within, freedom = sums[f"{name}_variance"], sums[f"{name}_freedom"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = variance**2 / (within**2 / sums[f"{name}_freedom"]).sum(axis=0)
-        chi2 = ((each - each.mean(axis=0)) ** 2).sum(axis=0) / (variance / n)
-        # A variance known with few degrees of freedom is often too small: F's mean is not 1.
-        chi2 *= (freedom - 2) / freedom
-    usable = np.isfinite(chi2) & (variance > 0) & (freedom > 2)
-    factor = 1.0
-    if n > 1 and usable.any():
-        factor = max(1.0, float(np.sqrt(chi2[usable].mean() / (n - 1))))
-    return Means(each, variance / n**2 * factor**2, freedom, factor)
+        terms = {"each": sums[name], "within": within, "squares": within**2 / freedom}
+    added = by_cluster(terms | {"size": np.ones((seeds, 1, 1))}, clusters)
+    n, size = len(added["each"]), added["size"]
+    # The mean over equilibrations weights a seed by 1 / (n x seeds of its equilibration).
+    variance = (added["within"] / (n * size) ** 2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = variance**2 / (added["squares"] / (n * size) ** 4).sum(axis=0)
+    return Means(added["each"] / size, variance, freedom, seeds)

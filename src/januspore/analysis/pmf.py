@@ -11,7 +11,9 @@ intervals only; a spline through noisy forces would carry a bad window's error f
 *A barrier* is the largest rise of w from any window to a later one on the ion's way. The largest of
 many differences is above zero whatever the truth: integrated noise is a random walk. So a rise is
 called a barrier only if windows whose force nowhere opposes the ion, given the same noise, show so
-large a one in under 5 % of cases (`chance_of_rise`); else there is a bound on what may be there.
+large a one in under 5 % of cases (`chance_of_rise`), and its height is given as an interval that
+allows for its being the largest (`find_barrier`). The noise is that of whole profiles: what windows
+share, such as a shift of a whole seed, is in it (`shared_draws`).
 """
 
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from .statistics import LEVEL, Interval
 
 #: Draws of the noise; a chance of 5 % is known to 0.5 %.
 DRAWS = 2000
+#: Half width of a height's interval over the height, below which it is given as a number.
+RESOLVED = 0.4
 
 
 def trapezoid_weights(x: NDArray) -> NDArray[np.float64]:
@@ -105,13 +109,14 @@ def chance_of_rise(x: NDArray, force: NDArray, driven: NDArray, noise: NDArray, 
 
 @dataclass(frozen=True)
 class Barrier:
-    """The largest rise of a PMF: whether it is one beyond noise, and between which windows.
+    """The largest rise of a PMF: whether it is one beyond noise, how high, and where.
 
-    `chance` is that of `chance_of_rise` and decides. `bound_kJ_per_mol` is the highest rise that
-    the forces allow at the package's level. `minimum_nm` and `maximum_nm` are never known better
-    than half way to the neighbouring windows. `open_ends` names the ends ("minimum", "maximum")
-    that lie at an end of the windows while the force there still opposes the ion beyond its error:
-    the rise goes on outside, and the barrier is at least what is seen.
+    `chance` is that of `chance_of_rise`. `height` is the rise seen, kJ/mol, with an interval of the
+    true one that allows for the choice; its low end is 0 unless a barrier is found. `minimum_nm`
+    and `maximum_nm` are never known better than half way to the neighbouring windows. `open_ends`
+    names the ends ("minimum", "maximum") that lie at an end of the windows while the force there
+    still opposes the ion beyond its error: the rise goes on outside, and the barrier is at least
+    what is seen.
     """
 
     found: bool
@@ -119,53 +124,114 @@ class Barrier:
     maximum: int
     minimum_nm: Interval
     maximum_nm: Interval
-    bound_kJ_per_mol: float
+    height: Interval
     chance: float
     open_ends: tuple[str, ...]
 
+    @property
+    def resolved(self) -> bool:
+        """Whether the height may be given as a number and taken apart between its two windows.
+
+        Of barriers near their error only those are found that noise has raised: a truth of 1.5
+        standard errors is found at twice its height. From five standard errors on, which is an
+        interval of half width below `RESOLVED` of the height, that is a few per cent.
+        """
+        half = (self.height.high - self.height.low) / 2
+        return self.found and bool(half < RESOLVED * self.height.value)
+
+    def in_words(self, height: Interval) -> str:
+        """Say whether there is a barrier, how high (`height`, kJ/mol, maybe widened) and where."""
+        low, high = float(height.low), float(height.high)
+        if not self.found:
+            why = f"noise alone rises as much in {self.chance:.0%} of cases"
+            if self.minimum == self.maximum:
+                why = "the PMF falls all the way"
+            return f"no barrier found, below {high:.3g} kJ/mol ({why})"
+        if not self.resolved:
+            return (
+                f"a barrier between {low:.3g} and {high:.3g} kJ/mol; no value, for those that are "
+                "found so near their error are too high on average"
+            )
+        least = "at least " if self.open_ends else ""
+        text = f"{least}{_shown(height)} kJ/mol from x = {_shown(self.minimum_nm, '.2f')}"
+        text += f" to {_shown(self.maximum_nm, '.2f')} nm"
+        if self.open_ends:
+            text += f"; {' and '.join(self.open_ends)} at the end of the windows, still rising"
+        return text
+
+
+def _shown(found: Interval, digits: str = ".3g") -> str:
+    value, low, high = (float(v) for v in (found.value, found.low, found.high))
+    return f"{value:{digits}} [{low:{digits}}, {high:{digits}}]"
+
 
 def find_barrier(
-    x: NDArray, force: NDArray, variance: NDArray, freedom: NDArray, way: int, first: int = 0
+    x: NDArray, force: NDArray, error: NDArray, noise: NDArray, way: int, first: int = 0
 ) -> Barrier:
     """Look for a barrier on the way of an ion.
+
+    The largest rise of the mean forces is too large on average, by as much as noise adds to the
+    largest rise; noise added once more to the mean forces shows how much. So its draws give the
+    upper end of the height's interval as they are, and the lower end mirrored about the rise seen.
 
     Args:
         x: rising positions of the windows, nm, shape (n,), n at least 2.
         force: mean force along +x, kJ/mol/nm, shape (n,).
-        variance: of the mean force, independent between windows, shape (n,).
-        freedom: degrees of freedom of the variance, shape (n,).
+        error: half width of the interval of each mean force, shape (n,).
+        noise: draws of the errors of all windows together, shape (m, n); see `shared_draws`.
         way: +1 towards +x, -1 towards -x.
         first: number of the first window, added to those of minimum and maximum.
     """
     weights = trapezoid_weights(x)
-    noise = draws(weights[-1], variance, freedom)
-    _, low, high = (int(v[0]) for v in largest_rise((weights @ force)[None], way))
+    seen, low, high = (v[0] for v in largest_rise((weights @ force)[None], way))
     rises, lows, highs = largest_rise((force + noise) @ weights.T, way)
-    error = stats.t.ppf(0.5 + LEVEL / 2, freedom) * np.sqrt(variance)
     chance = chance_of_rise(x, force, way * force - error, noise, way)
-    found = low != high and chance < 1 - LEVEL
-    ends = {"minimum": (low, 0 if way > 0 else -1), "maximum": (high, -1 if way > 0 else 0)}
+    tail = (1 - LEVEL) / 2
+    top = float(np.quantile(rises, 1 - tail))
+    found = bool(low != high and chance < 1 - LEVEL and 2 * seen > top)
+    ends = {
+        "minimum": (int(low), 0 if way > 0 else -1),
+        "maximum": (int(high), -1 if way > 0 else 0),
+    }
     opened = tuple(
         name
         for name, (where, end) in ends.items()
         if where == end % len(x) and way * force[end] + error[end] < 0
     )
+    height = seen, max(2 * seen - top, 0.0) if found else 0.0, top
     return Barrier(
         found=found,
-        minimum=first + low,
-        maximum=first + high,
-        minimum_nm=_place(x, low, lows),
-        maximum_nm=_place(x, high, highs),
-        bound_kJ_per_mol=float(np.quantile(rises, LEVEL)),
+        minimum=first + int(low),
+        maximum=first + int(high),
+        minimum_nm=_place(x, int(low), lows),
+        maximum_nm=_place(x, int(high), highs),
+        height=Interval(*(np.asarray(v, dtype=float) for v in height)),
         chance=chance,
         open_ends=opened if found else (),
     )
 
 
-def draws(
+def shared_draws(each: NDArray, seed: int = 0) -> NDArray[np.float64]:
+    """Errors of the mean of independent profiles, shape (DRAWS, n); the same whenever drawn.
+
+    From the profiles' own spread, so that what the windows of a profile share is shared in every
+    draw: normal combinations of the profiles about their mean, with Student's tails for the few
+    profiles that there are (a multivariate t of m - 1 degrees of freedom).
+
+    Args:
+        each: profiles, such as seeds' mean forces by window, shape (m, n), m at least 2.
+        seed: of the draws.
+    """
+    m = len(each)
+    rng = np.random.default_rng(seed)
+    normal = rng.normal(size=(DRAWS, m)) @ (each - each.mean(axis=0)) / np.sqrt(m * (m - 1))
+    return np.asarray(normal * np.sqrt((m - 1) / rng.chisquare(m - 1, size=(DRAWS, 1))))
+
+
+def independent_draws(
     weights: NDArray, variance: NDArray, freedom: NDArray, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Errors of independent means, shape (DRAWS, n); the same whenever drawn.
+    """Errors of means that share nothing, shape (DRAWS, n); the same whenever drawn.
 
     Each variance is known badly, but their sum well, so errors are normal, widened by Student's
     factor at the degrees of freedom of the whole integral (Welch and Satterthwaite's).
@@ -174,6 +240,7 @@ def draws(
         weights: of the whole integral, shape (n,).
         variance: of the means, shape (n,).
         freedom: degrees of freedom of each variance, shape (n,).
+        seed: of the draws.
     """
     whole = welch(weights, variance, freedom)
     tail = 0.5 + LEVEL / 2

@@ -40,8 +40,10 @@ def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[s
         Arrays of shape (n_clusters, ...), in the order of the clusters' numbers.
     """
     numbers = np.asarray(clusters)
-    member = (numbers == np.unique(numbers)[:, None]).astype(float)
-    return {name: np.tensordot(member, rows, axes=(1, 0)) for name, rows in tables.items()}
+    members = [numbers == k for k in np.unique(numbers)]
+    return {
+        name: np.stack([rows[own].sum(axis=0) for own in members]) for name, rows in tables.items()
+    }
 
 
 def student(seeds: int, level: float = LEVEL) -> float:

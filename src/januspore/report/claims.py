@@ -143,10 +143,10 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
         total = rows[rows.part == "total"].iloc[0]
         if pd.isna(total.high):
             return Reading("no value", Verdict.OPEN, total.statement)
-        # A bound on the whole says nothing of one part.
-        if part == "total" and total.high < paper:
+        # An interval of the whole says nothing of one part.
+        if part == "total" and not total.low <= paper <= total.high:
             return Reading(total.statement, Verdict.DISAGREES)
-        return Reading(total.statement, Verdict.OPEN, "no barrier to take apart")
+        return Reading(total.statement, Verdict.OPEN, "no barrier resolved to take apart")
 
     return read
 
