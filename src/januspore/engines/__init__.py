@@ -13,12 +13,22 @@ from ..errors import InputError
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
-from .base import Engine, Resources, Tether
+from .base import Device, Engine, Resources, Tether
 
 _MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine"}
 _LIBRARIES = {"openmm": "openmm", "hoomd": "hoomd"}
 
-__all__ = ["Engine", "Resources", "Tether", "available", "choose", "create", "minimise"]
+__all__ = [
+    "Device",
+    "Engine",
+    "Resources",
+    "Tether",
+    "available",
+    "choose",
+    "create",
+    "devices",
+    "minimise",
+]
 
 
 def available() -> list[str]:
@@ -45,6 +55,13 @@ def choose(name: str | None = None) -> str:
     if not wanted and "hoomd" in installed and _hoomd_sees_gpu():
         return "hoomd"
     return wanted or installed[0]
+
+
+def devices(name: str) -> list[Device]:
+    """Return where an engine can run here, the place that it chooses by itself first."""
+    module = importlib.import_module(_MODULES[name], __package__)
+    found: list[Device] = module.devices()
+    return found
 
 
 def create(
@@ -77,11 +94,13 @@ def minimise(model: Model, state: State, resources: Resources | None = None) -> 
 def openmm_resources(resources: Resources) -> Resources:
     """Return what OpenMM may use beside the engine that runs.
 
-    The platform and precision of another engine mean nothing to OpenMM and are left to it.
+    The platform and precision of another engine mean nothing to OpenMM and are left to it: the GPU
+    where there is one, unless that engine is told to run on the CPU.
     """
     if choose(resources.engine) == "openmm":
         return resources
-    return replace(resources, engine="openmm", platform=None, precision=None)
+    platform = "CPU" if (resources.platform or "").lower() == "cpu" else None
+    return replace(resources, engine="openmm", platform=platform, precision=None)
 
 
 def _hoomd_sees_gpu() -> bool:

@@ -151,6 +151,23 @@ def tether_force(
 
 
 @dataclass(frozen=True)
+class Device:
+    """Where an engine can run.
+
+    Attributes:
+        platform: what JANUSPORE_PLATFORM calls it.
+        name: the device's own, as its driver gives it.
+        is_gpu: whether it is a GPU.
+        settings: what the engine must be told to take it, or another of the same driver.
+    """
+
+    platform: str
+    name: str
+    is_gpu: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Resources:
     """What a run may use, apart from the physics: engine, platform, precision, CPU threads."""
 

@@ -37,6 +37,11 @@ class ForceParts:
             "ions": model.ions,
         }
 
+    @property
+    def platform(self) -> str:
+        """OpenMM's platform that computes: a GPU's where the engine has one."""
+        return self._charges.platform
+
     def along_x(
         self, positions: NDArray, atoms: NDArray, field_V_per_nm: float
     ) -> dict[str, NDArray[np.float64]]:

@@ -37,6 +37,7 @@ from .hoomd_forces import (
     within_waters,
 )
 from .hoomd_library import device, library, precision
+from .hoomd_library import devices as devices
 from .hoomd_tether import make_tether
 from .stretch import StepByStep
 

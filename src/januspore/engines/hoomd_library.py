@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import InputError
-from .base import Resources
+from .base import Device, Resources
 
 _OLDEST = (4, 8)
 _PRECISION = {(64, 64): "double", (64, 32): "mixed", (32, 32): "single"}
@@ -45,6 +45,13 @@ def sees_gpu() -> bool:
         return bool(library().device.GPU.is_available())
     except InputError:
         return False
+
+
+def devices() -> list[Device]:
+    """Return where HOOMD-blue can run here, a GPU first."""
+    kinds = library().device
+    gpus = [Device("gpu", str(name), True) for name in kinds.GPU.get_available_devices()]
+    return [*gpus, Device("cpu", "CPU")]
 
 
 def device(hoomd: Any, resources: Resources) -> Any:

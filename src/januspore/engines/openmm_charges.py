@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..model.system import Model
 from .base import Resources
-from .openmm_engine import empty_nonbonded, make_context
+from .openmm_engine import empty_nonbonded
+from .openmm_platform import make_context
 
 #: Groups of charges that can be switched; the ions' always act.
 SWITCHED = ("water", "membrane")
@@ -27,6 +28,11 @@ class SwitchedCharges:
             system.addParticle(1.0)
         system.addForce(_coulomb(model))
         self._context = make_context(system, mm.VerletIntegrator(1e-3), resources)
+
+    @property
+    def platform(self) -> str:
+        """OpenMM's platform that computes."""
+        return str(self._context.getPlatform().getName())
 
     def place(self, positions: NDArray) -> None:
         """Set the positions, nm, shape (N, 3)."""

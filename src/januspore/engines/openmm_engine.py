@@ -13,18 +13,18 @@ import numpy as np
 import openmm as mm
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..model.forcefield import WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
 from ..units import VOLT_PER_NM
 from .base import Observed, Resources, Tether, ewald_parameters
+from .openmm_platform import devices as devices
+from .openmm_platform import make_context
 from .stretch import StepByStep
 
 #: Force groups of their own: their energies are no part of the potential energy, group 0.
 _FIELD_GROUP, _TETHER_GROUP = 1, 2
-_GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 #: OpenMM shows its thermostat only in a serialised state: empty before the first step.
 _CHAIN = re.compile(r"<IntegratorParameters[^>]*?(/>|>.*</IntegratorParameters>)", re.S)
 
@@ -227,31 +227,3 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
     force.addParticle(tether.atom, [])
     force.setForceGroup(_TETHER_GROUP)
     return force
-
-
-def make_context(system: mm.System, integrator: mm.Integrator, resources: Resources) -> mm.Context:
-    """Make a context on the platform that `resources` names, else the fastest one here.
-
-    Raises:
-        InputError: there is no such platform or precision.
-    """
-    platform, properties = _platform(resources)
-    return mm.Context(system, integrator, platform, properties)
-
-
-def _platform(resources: Resources) -> tuple[mm.Platform, dict[str, str]]:
-    count = mm.Platform.getNumPlatforms()
-    names = [mm.Platform.getPlatform(i).getName() for i in range(count)]
-    wanted = resources.platform
-    if wanted and wanted not in names:
-        raise InputError(f"JANUSPORE_PLATFORM = {wanted!r}: OpenMM here has {', '.join(names)}")
-    chosen = wanted or next((n for n in _GPU_PLATFORMS if n in names), "CPU")
-    precision = resources.precision or "mixed"
-    if precision not in ("single", "mixed", "double"):
-        raise InputError(f"JANUSPORE_PRECISION = {precision!r}: must be single, mixed or double")
-    properties: dict[str, str] = {}
-    if chosen in _GPU_PLATFORMS:
-        properties["Precision"] = precision
-    elif chosen == "CPU":
-        properties["Threads"] = str(resources.threads)
-    return mm.Platform.getPlatformByName(chosen), properties

@@ -8,7 +8,8 @@ import openmm as mm
 from ..model.state import State
 from ..model.system import Model
 from .base import Resources
-from .openmm_engine import make_context, make_system
+from .openmm_engine import make_system
+from .openmm_platform import make_context
 
 #: Root mean square force at which the minimiser stops, kJ/mol/nm, and its most iterations.
 _FORCE, _ITERATIONS = 50.0, 500

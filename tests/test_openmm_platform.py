@@ -1,0 +1,76 @@
+"""Which platform OpenMM is given where none is named: a GPU's only where a GPU is."""
+
+import pytest
+
+from januspore.engines import Resources, openmm_platform, openmm_resources
+from januspore.engines.base import Device
+from januspore.engines.openmm_platform import choose_platform, devices
+from januspore.errors import InputError
+
+POCL = Device("OpenCL", "pthread-cpu", False, (("OpenCLPlatformIndex", "0"),))
+CARD = Device("OpenCL", "Some GPU", True, (("OpenCLPlatformIndex", "1"),))
+NVIDIA = Device("CUDA", "NVIDIA GPU", True)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Make a machine of drivers' devices; OpenMM registers their platforms, and CUDA's always."""
+
+    def make(*found):
+        names = ["Reference", "CPU", "CUDA", "OpenCL"]
+        monkeypatch.setattr(openmm_platform, "_registered", lambda: names)
+        monkeypatch.setattr(
+            openmm_platform,
+            "driver_devices",
+            lambda platform: tuple(d for d in found if d.platform == platform),
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("found", "chosen", "index"),
+    [
+        ([], "CPU", None),  # CUDA's driver without a device: CUDA_VISIBLE_DEVICES is empty
+        ([POCL], "CPU", None),
+        ([POCL, CARD], "OpenCL", "1"),
+        ([CARD, NVIDIA], "CUDA", None),
+    ],
+)
+def test_a_gpu_is_chosen_where_one_is_and_else_the_cpu(machine, found, chosen, index):
+    machine(*found)
+    name, properties = choose_platform(Resources(threads=3))
+    assert (name, properties.get("OpenCLPlatformIndex")) == (chosen, index)
+    assert properties.get("Threads") == ("3" if chosen == "CPU" else None)
+    assert properties.get("Precision") == (None if chosen == "CPU" else "mixed")
+
+
+def test_a_platform_that_is_named_is_taken_whatever_its_device_is(machine):
+    machine(POCL)
+    assert choose_platform(Resources(platform="OpenCL"))[1] == {"Precision": "mixed"}
+    machine(POCL, CARD, NVIDIA)
+    assert choose_platform(Resources(platform="OpenCL"))[1]["OpenCLPlatformIndex"] == "1"
+    assert choose_platform(Resources(platform="Reference")) == ("Reference", {})
+    with pytest.raises(InputError, match=r"HIP.*Reference, CPU, CUDA, OpenCL"):
+        choose_platform(Resources(platform="HIP"))
+
+
+def test_devices_come_with_what_is_chosen_first_and_the_yardstick_last(machine):
+    machine(POCL, CARD)
+    assert [(d.platform, d.is_gpu) for d in devices()] == [
+        ("OpenCL", True),
+        ("CPU", False),
+        ("OpenCL", False),
+        ("Reference", False),
+    ]
+
+
+@pytest.mark.parametrize(("asked", "platform"), [(None, "CUDA"), ("gpu", "CUDA"), ("cpu", "CPU")])
+def test_openmm_beside_another_engine_takes_the_gpu_unless_that_engine_is_kept_off_it(
+    machine, monkeypatch, asked, platform
+):
+    machine(NVIDIA)
+    monkeypatch.setattr("januspore.engines.available", lambda: ["openmm", "hoomd"])
+    beside = openmm_resources(Resources("hoomd", asked, "double"))
+    assert choose_platform(beside)[0] == platform
+    assert beside.precision is None
