@@ -25,6 +25,10 @@ def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # n
     assert text.count("missing:") == len(CLAIMS)
     assert text.count("Missing: no ") == len(PANELS) and html.stat().st_size > 1000
     assert "Nothing to compare yet" in text
+    # Every membrane's own step of potential, whether simulated or not.
+    steps = {line.split(":")[0]: line for line in text.splitlines() if "S (+x)" in line}
+    assert "Se (-x) +0.0, Mo +15.1, S (+x) -3.3" in steps["| MoSSe"]
+    assert "S (+x) -9.7" in steps["| high asymmetry"] and "S (+x) +1.8" in steps["| symmetric"]
 
 
 def test_every_product_has_a_panel():

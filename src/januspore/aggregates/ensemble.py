@@ -20,6 +20,7 @@ from ..analysis.store import read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import engine_of, point_of
 from ..files import written_aside
+from ..model.dipole import membrane_step
 from ..model.system import Model, build_model
 from ..paper import in_words
 from ..schema import StatePoint, equilibration_of
@@ -140,6 +141,7 @@ def _record(ensembles: Sequence[Ensemble], content: Content) -> dict[str, Any]:
                 "charge_set": ensemble.point.charge_set.model_dump(),
                 "pore_diameter_nm": ensemble.model.pore.diameter_nm,
                 "box_nm": ensemble.model.box.tolist(),
+                "dipole_step_V": membrane_step(ensemble.model),
                 "jobs": [_job(job) for job in ensemble.jobs],
             }
             for ensemble in ensembles

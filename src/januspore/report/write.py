@@ -11,6 +11,7 @@ import signac
 from .. import provenance
 from ..aggregates.ensemble import DPI
 from ..files import written_aside
+from ..model.dipole import sheet_potential
 from ..paper import MEMBRANES, in_words
 from ..paper import PANELS as PANELS_BY_MEMBRANE
 from ..results import results as job_table
@@ -85,14 +86,20 @@ def _grouped(rows: list[Row]) -> list[list[Row]]:
     return [list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel))]
 
 
-def _membranes(made: list[Made]) -> list[tuple[str, str, str]]:
-    """(membrane, panel, what it shows) of the paper's five membranes, then of any other."""
-    found = {m.charges: str(m.findings["verdict"]) for m in made if m.product == "ndr"}
-    verdicts = []
-    for name, charges in MEMBRANES.items():
-        words = in_words(charges)
-        verdicts.append((f"{name}: {words}", PANELS_BY_MEMBRANE[name], found.pop(words, "missing")))
-    return verdicts + [(words, "-", verdict) for words, verdict in found.items()]
+def _membranes(made: list[Made]) -> list[tuple[str, str, str, str]]:
+    """(membrane, panel, potential, verdict) of the paper's five membranes, then of any other."""
+    verdicts = {m.charges: str(m.findings["verdict"]) for m in made if m.product == "ndr"}
+    charges = {in_words(own): own for m in made for own in m.charge_sets}
+    named = {in_words(own): name for name, own in MEMBRANES.items()}
+    charges = {words: MEMBRANES[name] for words, name in named.items()} | charges
+    rows = []
+    for words, own in charges.items():
+        name = named.get(words, "")
+        potential = ", ".join(f"{plane} {v:+.1f}" for plane, v in sheet_potential(own).items())
+        verdict = verdicts.get(words, "missing")
+        label = f"{name}: {words}" if name else words
+        rows.append((label, PANELS_BY_MEMBRANE.get(name, "-"), potential, verdict))
+    return rows
 
 
 def _css_width(path: Path) -> int:

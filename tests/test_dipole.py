@@ -1,0 +1,77 @@
+"""The membrane's own step of potential: its charges', by hand, and by integrating numerically."""
+
+import numpy as np
+import pytest
+from helpers import CHARGE_SETS, raw_point, tiny_point
+from scipy import constants
+
+from januspore import units
+from januspore.model.dipole import membrane_step, potential, sheet_potential
+from januspore.model.lattice import PLANES_NM, unit_cell
+from januspore.model.system import build_model
+from januspore.paper import MEMBRANES
+from januspore.schema import state_point
+
+
+def by_poisson(x, planes, charges, area, width=0.004):
+    """Potential of charges smeared to Gaussian planes, by two numerical integrations."""
+    grid = np.arange(-1.0, 1.0, 0.0001)
+    density = np.exp(-((grid[:, None] - planes) ** 2) / (2 * width**2)) @ charges
+    density /= width * np.sqrt(2 * np.pi) * area  # e/nm^3
+    field = np.cumsum(density) * 0.0001 * units.PER_VACUUM_PERMITTIVITY
+    return np.interp(x, grid, -np.cumsum(field) * 0.0001)
+
+
+def test_the_constant_is_that_of_the_si():
+    per_eps0 = constants.e / constants.epsilon_0 * 1e9
+    assert pytest.approx(per_eps0, rel=1e-7) == units.PER_VACUUM_PERMITTIVITY
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("MoSSe", -3.3),
+        ("high asymmetry", -9.7),
+        ("symmetric", 1.8),
+        ("neutral", 0.0),
+        ("MoS2", 0.0),
+    ],
+)
+def test_steps_of_the_papers_sheets(name, step):
+    *_, last = sheet_potential(MEMBRANES[name]).values()
+    assert last == pytest.approx(step, abs=0.05)
+
+
+def test_the_potential_along_x_is_that_of_poissons_equation():
+    point = tiny_point(charge_set="janus")
+    model = build_model(point)
+    planes, charges = model.membrane_positions[:, 0], model.charge[model.frozen]
+    area = float(np.prod(model.box[1:]))
+    # Clear of the planes, where the numerical one is smeared.
+    x = np.array([-0.9, -0.3, -0.19, -0.1, -0.05, 0.05, 0.1, 0.18, 0.3, 0.9])
+    numerical = by_poisson(x, planes, charges, area)
+    assert potential(x, planes, charges, area) == pytest.approx(numerical, abs=0.02)
+    assert numerical[-1] == pytest.approx(membrane_step(model), abs=0.02)
+    assert np.abs(numerical).max() > 5
+
+
+@pytest.mark.parametrize("name", CHARGE_SETS)
+def test_a_cut_takes_its_units_share_of_the_step(name):
+    raw = raw_point(charge_set=name)
+    point = state_point(raw)
+    model = build_model(point)
+    *_, step = sheet_potential(point.charge_set.model_dump()).values()
+    cell = point.protocol.cell
+    left = 1 - model.pore.formula_units / (2 * cell.repeats_y * cell.repeats_z)
+    assert membrane_step(model) == pytest.approx(step * left, abs=1e-9)
+
+
+def test_planes_of_a_sheet_by_hand():
+    """Between two planes the potential falls by the charge behind times the way."""
+    charge_set = MEMBRANES["MoSSe"]
+    (_, above), (_, below) = PLANES_NM["MoSSe"]
+    area = np.prod(unit_cell("MoSSe")) / 2
+    se, mo, s = sheet_potential(charge_set).values()
+    assert se == 0
+    assert mo == pytest.approx(0.45 * -below / area * units.PER_VACUUM_PERMITTIVITY)
+    assert s - mo == pytest.approx(-0.61 * above / area * units.PER_VACUUM_PERMITTIVITY)
