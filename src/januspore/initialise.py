@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import signac
@@ -12,6 +13,7 @@ from .errors import InputError, told_in_one_line
 from .feasible import check_buildable, check_memory, largest, same_pores
 from .files import put_aside
 from .plan import Plan, carry_out, plan
+from .schema import StatePoint
 from .study import load_study, parse_charges, parse_seeds
 
 
@@ -23,26 +25,65 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
     """
     options = _parser().parse_args(arguments)
     project = open_project(root)
-    name = options.study or project_document(project).get("study") or "quick"
-    study = load_study(name, root / "studies")
-    charges = [parse_charges(text) for text in options.charges or []]
-    seeds = parse_seeds(options.seeds) if options.seeds else None
-    points = study.state_points(charges or None, options.protocol, seeds)
-    todo = plan(project, points)
+    asked = _decisions(project, options) if options.decide else _sweep(project, options, root)
+    todo = plan(project, asked.points)
     new = [todo.points[i] for i in todo.new]
     check_buildable(new)
     if new and not options.force:
         check_memory(new)
     if not options.dry_run:
-        _name(project, name if options.study is None else _relative(options.study, root))
+        if asked.study:
+            _name(project, asked.study)
         carry_out(project, todo)
-    _print(study.name, todo)
+    _print(asked.title, todo)
     for note in same_pores([*recipes_of(project), *new]) if new else ():
         print(f"  note: {note}")
     if options.calibrate and todo.new:
         _print_time(todo)
     if options.dry_run:
         print("dry run: nothing was written")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """State points that a user asks for, by a study or to decide what is open."""
+
+    title: str
+    points: list[StatePoint]
+    study: str = ""
+
+
+def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> _Asked:
+    name = options.study or project_document(project).get("study") or "quick"
+    study = load_study(name, root / "studies")
+    charges = [parse_charges(text) for text in options.charges or []]
+    seeds = parse_seeds(options.seeds) if options.seeds else None
+    points = study.state_points(charges or None, options.protocol, seeds)
+    kept = name if options.study is None else _relative(options.study, root)
+    return _Asked(f"study {study.name}", points, kept)
+
+
+def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
+    """Seeds that the open statements need, those that a budget allows."""
+    from .report.decide import Wish, wishes, within  # pandas: only where it is asked for
+
+    others = ("study", "charges", "protocol", "seeds")
+    given = [f"--{name}" for name in others if getattr(options, name) is not None]
+    if given:
+        raise InputError(f"--decide takes its seeds from what is open; leave out {given[0]}")
+    taken, left = within(wishes(project), options.max_ns)
+
+    def shown(wish: Wish) -> str:
+        seeds = f"{len(wish.points)} more seeds, {wish.simulated_ps / 1000:.3g} ns"
+        return f"{wish.statement}: {wish.why_not or seeds}"
+
+    for wish in taken:
+        print(f"  to decide {shown(wish)}")
+    for wish in left:
+        print(f"  left open {shown(wish)}")
+    if not taken and not left:
+        print("nothing is open that more seeds would decide; python project.py run makes products")
+    return _Asked("to decide", [point for wish in taken for point in wish.points])
 
 
 def _name(project: signac.Project, study: str) -> None:
@@ -60,10 +101,10 @@ def _relative(study: str, root: Path) -> str:
     return os.path.relpath(Path(study).resolve(), root) if study.endswith(".toml") else study
 
 
-def _print(study: str, todo: Plan) -> None:
+def _print(title: str, todo: Plan) -> None:
     kinds = Counter(todo.points[i].protocol.name for i in todo.new)
     kept = Counter(point.protocol.name for i, point in todo.points.items() if i not in todo.new)
-    print(f"study {study}: {len(todo.new)} new, {len(todo.points) - len(todo.new)} existing jobs")
+    print(f"{title}: {len(todo.new)} new, {len(todo.points) - len(todo.new)} existing jobs")
     for name in sorted(kinds | kept):
         print(f"  {name:<12} {kinds[name]:>6} new {kept[name]:>6} existing")
     print(f"  {todo.simulated_ps() / 1000:.3f} ns to simulate in the new jobs")
@@ -81,6 +122,16 @@ def _print_time(todo: Plan) -> None:
     scales = ((2.0, 60.0, "min"), (72.0, 1.0, "h"), (float("inf"), 1 / 24, "days"))
     shown = next(f"{hours * by:,.1f} {unit}" for below, by, unit in scales if hours < below)
     print(f"  {shown} for them, one after the other: measured now, {rate.measured}")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,6 +152,18 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", action="append", help="only this protocol of the study; may be repeated"
     )
     parser.add_argument("--seeds", help="instead of the study's: 0:10 (10 excluded) or 0,3,7")
+    parser.add_argument(
+        "--decide",
+        action="store_true",
+        help="instead of a study: the seeds that decide what is open, the cheapest first",
+    )
+    parser.add_argument(
+        "--max-ns",
+        type=_positive,
+        default=float("inf"),
+        metavar="NS",
+        help="simulated time that --decide may ask for, without new equilibrations",
+    )
     parser.add_argument(
         "--force",
         action="store_true",

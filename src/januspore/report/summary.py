@@ -34,6 +34,7 @@ def summary(project: signac.Project) -> list[str]:
         *_asked(project, made),
         *_section("Found", _found(rows) + _own(made)),
         *_section("Open", _open(rows)),
+        *_how_to_decide(rows),
         "",
         f"{figures} figures, with their tables, in results/<product>/<ensemble>/",
         "On one page: python -m januspore report. Every number: python -m januspore summary --all",
@@ -99,6 +100,16 @@ def _open(rows: list[Row]) -> list[str]:
         word = "not measured" if missing else "not enough data"
         sentences.append(f"{panel}, {word}: {names}" + (f" ({reasons})" if reasons else ""))
     return sentences
+
+
+def _how_to_decide(rows: list[Row]) -> list[str]:
+    needing = [row for row in rows if row.reading.needs is not None and not row.reading.decides]
+    if not needing:
+        return []
+    return [
+        f"  More seeds would decide {len(needing)} of them; what they cost: "
+        "python init.py --decide --dry-run"
+    ]
 
 
 def _listed(items: Iterable[str], most: int = 3) -> str:
