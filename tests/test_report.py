@@ -3,18 +3,28 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from test_products import make_all, planted_space, space  # noqa: F401
 
 from januspore.__main__ import main
 from januspore.aggregates import PRODUCTS
+from januspore.analysis.statistics import p_value
 from januspore.dataspace import open_project
 from januspore.report.charging import sentences
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import Made, products_made
 from januspore.report.comparison import comparison
-from januspore.report.judging import judge_sign, judge_value, more_seeds
+from januspore.report.judging import (
+    Reading,
+    Verdict,
+    controlled,
+    judge_sign,
+    judge_value,
+    more_seeds,
+)
 from januspore.report.panels import PANELS
 from januspore.report.write import write_report
 
@@ -24,7 +34,7 @@ def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # n
     text = markdown.read_text()
     assert text.count("missing:") == len(CLAIMS)
     assert text.count("Missing: no ") == len(PANELS) and html.stat().st_size > 1000
-    assert "Nothing to compare yet" in text
+    assert "Nothing to compare yet" in text and "0 statements could be tested" in text
     # Every membrane's own step of potential, whether simulated or not.
     steps = {line.split(":")[0]: line for line in text.splitlines() if "S (+x)" in line}
     assert "Se (-x) +0.0, Mo +15.1, S (+x) -3.3" in steps["| MoSSe"]
@@ -135,3 +145,53 @@ def test_seeds_that_would_tell_are_counted_with_students_factor(seeds, factor, m
 
 def test_very_many_seeds_are_not_counted():
     assert "more than 10,000" in more_seeds(10, 1000.0, 1.0)
+
+
+def test_p_values_are_those_of_the_intervals():
+    """At an interval's end p is 0.05, beyond it less, within it more; Student's in between."""
+    t = stats.t.ppf(0.975, 3)
+    for side in (-1, 1):
+        assert p_value((1.0, 1 - 0.5 * t, 1 + 0.5 * t), 1 + side * 0.5 * t, 4) == pytest.approx(
+            0.05
+        )
+        p = p_value((1.0, 1 - 0.5 * t, 1 + 0.5 * t), 1 + side * 2.0, 4)
+        assert p == pytest.approx(2 * stats.t.sf(4.0, 3))
+    assert p_value((1.0, 0.8, 3.0), 3.0, 4) == pytest.approx(0.05)  # each side has its own width
+    assert judge_sign([0.5, 0.2, 0.8], "rad", 4).p < 0.05 < judge_sign([0.5, -0.1, 1.1], "", 4).p
+    assert judge_sign([None, None, None], "rad", 4).p is None
+
+
+@pytest.mark.parametrize("truth", [4.0, 12.0])
+def test_a_value_half_off_is_seldom_called_the_same(truth):
+    """Where the interval is as wide as half of the paper's value, it was in half of cases."""
+    rng, agrees = np.random.default_rng(0), 0
+    for width in (0.5, 1.0, 1.5, 2.0):
+        for value in rng.normal(truth, width, 500):
+            half = stats.t.ppf(0.975, 9) * width
+            reading = judge_value([value, value - half, value + half], 8.0, "ps", 10)
+            agrees += reading.code is Verdict.AGREES
+    assert agrees / 2000 <= 0.035
+
+
+def test_verdicts_are_those_that_survive_among_all_statements():
+    sure = [Reading("", Verdict.AGREES, p=1e-4)] * 3
+    weak = [Reading("", Verdict.DISAGREES, p=0.04)]
+    nothing = [Reading("", Verdict.OPEN, p=0.5)] * 20 + [Reading("", Verdict.MISSING)] * 9
+    kept = controlled([*sure, *weak, *nothing])
+    assert [r.code for r in kept[:3]] == [Verdict.AGREES] * 3
+    assert kept[3].code is Verdict.OPEN and "disagrees alone, but not among 24" in kept[3].why
+    # Alone, or beside statements as clear, it stands.
+    assert controlled(weak)[0].decides and all(r.decides for r in controlled(sure * 5 + weak))
+
+
+def test_the_false_discovery_rate_is_controlled():
+    """Thirty differences, none there: some verdict in 5 % of reports, where alone it is 79 %."""
+    rng, wrong, alone = np.random.default_rng(1), 0, 0
+    for _ in range(400):
+        values = rng.normal(size=(30, 6))
+        mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / 6**0.5
+        half = stats.t.ppf(0.975, 5) * error
+        readings = [judge_sign([m, m - h, m + h], "", 6) for m, h in zip(mean, half, strict=True)]
+        wrong += any(r.decides for r in controlled(readings))
+        alone += any(r.decides for r in readings)
+    assert wrong / 400 <= 0.05 + 2 * 0.011 and alone / 400 > 0.7

@@ -91,6 +91,29 @@ def bootstrap(
     return Interval(value, value - half, value + half)
 
 
+def p_value(
+    triple: tuple[float, float, float], truth: float, seeds: int, level: float = LEVEL
+) -> float:
+    """Two-sided p of a truth, from an interval: how seldom one lies so far from what it is of.
+
+    Student's, with the interval's half width on the side of the truth for its scale. An interval
+    that is no Student's (of counts, of ratios) is taken for one there: exact where it ends.
+
+    Args:
+        triple: value, low and high.
+        truth: what it is held against.
+        seeds: independent ones behind the interval, at least 2.
+        level: nominal coverage of the interval.
+    """
+    value, low, high = triple
+    if truth == value:
+        return 1.0
+    half = high - value if truth > value else value - low
+    if not half > 0:
+        return 0.0
+    return float(2 * stats.t.sf(student(seeds, level) * abs(truth - value) / half, seeds - 1))
+
+
 def seeds_needed(seeds: int, half_width: float, wanted: float) -> int | None:
     """Seeds whose interval would be of half width `wanted`, at the present spread.
 

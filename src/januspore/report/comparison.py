@@ -1,10 +1,10 @@
 """The paper's statements beside this data space's readings of them, line by line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .claims import CLAIMS
 from .collect import Made
-from .judging import Reading, Verdict
+from .judging import Reading, Verdict, controlled
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,10 @@ class Row:
 
 
 def comparison(made: list[Made]) -> list[Row]:
-    """Judge every claim by every ensemble that can, and say where none can."""
+    """Judge every claim by every ensemble that can, and say where none can.
+
+    Verdicts are those left by the control of the false discovery rate over all of them.
+    """
     rows = []
     for claim in CLAIMS:
         head = claim.quantity, claim.panel, claim.paper, claim.assumes
@@ -34,4 +37,10 @@ def comparison(made: list[Made]) -> list[Row]:
         if not judges:
             nothing = Reading("-", Verdict.MISSING, f"no {claim.product} made yet")
             rows.append(Row(*head, "-", nothing, "-"))
-    return rows
+    readings = controlled([row.reading for row in rows])
+    return [replace(row, reading=kept) for row, kept in zip(rows, readings, strict=True)]
+
+
+def tested(rows: list[Row]) -> int:
+    """Number of statements among which the false discovery rate is controlled."""
+    return sum(row.reading.p is not None for row in rows)

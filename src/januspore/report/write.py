@@ -17,7 +17,7 @@ from ..paper import PANELS as PANELS_BY_MEMBRANE
 from ..results import results as job_table
 from .charging import sentences
 from .collect import Made, products_made, progress
-from .comparison import Row, comparison
+from .comparison import Row, comparison, tested
 from .panels import PANELS
 
 
@@ -41,8 +41,10 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         _copy_products(made, results, output)
         with written_aside(output / "jobs.csv") as aside:
             job_table(project).to_csv(aside, index=False)
+    rows = comparison(made)
     content = {
-        "groups": _grouped(comparison(made)),
+        "groups": _grouped(rows),
+        "tested": tested(rows),
         "panels": [(panel, *panel.split(made)) for panel in PANELS],
         "progress": progress(project),
         "membranes": _membranes(made),
