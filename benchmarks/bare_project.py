@@ -14,7 +14,7 @@ from flow import FlowProject, aggregator
 
 #: Aggregate operations: name, the protocol whose jobs each combines, whether across charge sets.
 PRODUCTS = json.loads(Path("products.json").read_text(encoding="utf-8"))
-DRIVEN = ("sine", "staircase", "paired_pulse", "pulse_train", "barrier")
+DRIVEN = ("sine", "staircase", "steps", "paired_pulse", "pulse_train", "barrier")
 
 
 class Project(FlowProject):

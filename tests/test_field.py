@@ -123,6 +123,14 @@ def test_a_staircase_goes_up_and_comes_down_the_same_holds():
     assert [leaf.label for _, leaf in stairs.leaves()] == ["forward"] * 3 + ["reverse"] * 3
 
 
+def test_steps_settle_and_then_go_up_and_down():
+    steps = programme("steps", low_V_per_nm=0.2, high_V_per_nm=1.0, up_ps=10.0, down_ps=20.0)
+    assert steps.duration_ps == pytest.approx(20.0 + 3 * 30.0)
+    assert [leaf.label for _, leaf in steps.leaves()] == ["settle"] + ["up", "down"] * 3
+    held = [steps.value(start + 1.0) for start, _ in steps.leaves()]
+    assert held == [0.2] + [1.0, 0.2] * 3
+
+
 @pytest.mark.parametrize("preparation_ps", [0.0, 20.0])
 def test_a_train_has_its_pulses_with_rests_between_and_none_after(preparation_ps):
     keys = {"preparation_V_per_nm": 2.0, "pulse_V_per_nm": 0.7, "rest_V_per_nm": 0.5}

@@ -133,7 +133,7 @@ def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(
     project = planted_space(space)
     make_all(project, ("water_order",))
     table = product_table(project, "water_order")
-    rows = table[(table.branch == "both") & (table.sign == "both")]
+    rows = table[(table.branch == "both") & (table.sign == "+")]
     truth = narrowing(rows.field_V_per_nm)
     # Each window has some 1,300 angles: a width of 1.2 rad is known to about 0.03 rad.
     assert rows.sigma_theta_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.1)
@@ -141,7 +141,7 @@ def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(
     found = dict((p, f) for _, p, f in findings(project))["water_order"]
     # The field's own direction is 0.
     assert rows.mu_fit_rad.to_numpy() == pytest.approx(0, abs=0.1)
-    value, low, high = found["narrowing_rad"]
+    value, low, high = found["fall of sigma_theta with field, E > 0"]
     assert low < truth.iloc[0] - truth.iloc[-1] < high
     assert value == pytest.approx(truth.iloc[0] - truth.iloc[-1], abs=0.1)
     assert "rises with field beyond its interval" in found["verdict"]
@@ -191,7 +191,8 @@ def test_membranes_side_by_side_are_those_that_are_finished(space):
     alone = product_table(project, "ndr", {"charge_set.Se": -0.40})
     same = alone[(alone.sign == "+") & (alone.quantity == "forward minus reverse area")]
     assert areas["own"] == same[same.estimator == "pore slab"].value.iloc[0]
-    widths = table[table.quantity == "fall of sigma_theta with field"].set_index("membrane")
+    widths = table[(table.quantity == "fall of sigma_theta with field") & (table.sign == "+")]
+    widths = widths.set_index("membrane")
     assert widths.low["MoSSe"] > 0 and widths.low["own"] < 0 < widths.high["own"]
     assert set(product_table(project, "membranes", {"charge_set.Se": -0.40}).membrane) == {"own"}
     assert make_all(project, ("membranes",)) == []

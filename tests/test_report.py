@@ -106,7 +106,7 @@ def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811
     assert html.count("data:image/png;base64,") == 3
     assert "http" not in html.replace("https://doi", "")  # self-contained
     rows = {row.quantity: row for row in comparison(products_made(project))}
-    assert rows["fall of sigma_theta with field"].reading.verdict == "agrees"
+    assert rows["water order rises with field, E > 0"].reading.verdict == "agrees"
     # The planted loop has no NDR and half the current on its way back.
     assert rows["NDR onset, E > 0"].reading.verdict.startswith("not enough data")
     assert rows["reverse current below forward, E > 0"].reading.verdict == "agrees"

@@ -198,6 +198,7 @@ def test_a_formula_unit_of_mos2_has_two_sulphurs():
 field_keys = {
     "sine": ("amplitude_V_per_nm",),
     "staircase": ("holds_V_per_nm", 1),
+    "steps": ("high_V_per_nm",),
     "paired_pulse": ("pulse_V_per_nm",),
     "pulse_train": ("preparation_V_per_nm",),
     "barrier": ("fields_V_per_nm", 0),
@@ -268,6 +269,15 @@ def test_a_recorded_region_wider_than_a_reservoir_is_refused(key):
 def test_windows_that_cannot_be_visited_are_refused(key, value, told):
     message = refusal(changed(complete("barrier"), ("protocol", key), value))
     assert told in message and key in message
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 0.0), (0.5, 0.5), (0.6, 0.5), (-0.1, 0.5), (-0.6, -0.5)]
+)
+def test_steps_that_do_not_rise_are_refused(low, high):
+    data = changed(complete("steps"), ("protocol", "low_V_per_nm"), low)
+    told = refusal(changed(data, ("protocol", "high_V_per_nm"), high))
+    assert "high_V_per_nm" in told and "farther from 0 than low_V_per_nm" in told
 
 
 @given(st.integers(1, 40), st.integers(1, 100), st.sampled_from([0.5, 1.0, 2.0]))

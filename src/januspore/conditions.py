@@ -23,7 +23,7 @@ from .dataspace import (
 from .schema import Equilibrate
 
 #: Protocols that are one field programme, besides `equilibrate`.
-PROGRAMMES = ("sine", "staircase", "paired_pulse", "pulse_train", "barrier")
+PROGRAMMES = ("sine", "staircase", "steps", "paired_pulse", "pulse_train", "barrier")
 
 
 def relaxes(job: Any) -> bool:

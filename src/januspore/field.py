@@ -19,6 +19,7 @@ from .schema import (
     PulseTrain,
     Sine,
     Staircase,
+    Steps,
 )
 
 
@@ -145,6 +146,11 @@ def programme_of(protocol: AnyProtocol, snapshots: int = 1) -> Programme:
         up = [Constant(protocol.hold_ps, e, "forward") for e in protocol.holds_V_per_nm]
         down = [Constant(protocol.hold_ps, e, "reverse") for e in protocol.holds_V_per_nm[::-1]]
         return Sequence((*up, *down))
+    if isinstance(protocol, Steps):
+        low, high = protocol.low_V_per_nm, protocol.high_V_per_nm
+        settle = Constant(protocol.down_ps, low, "settle")
+        pair = [Constant(protocol.up_ps, high, "up"), Constant(protocol.down_ps, low, "down")]
+        return Sequence((settle, *pair * protocol.repeats))
     if isinstance(protocol, PulseTrain):
         *before, pulse = _first_pulse(protocol)
         rest = Constant(protocol.delay_ps, protocol.rest_V_per_nm, "rest")

@@ -17,6 +17,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("hydration", protocol="sine"),
     Product("relaxation", protocol="staircase"),
     Product("steady_current", protocol="staircase"),
+    Product("step_relaxation", protocol="steps"),
     Product("paired_pulse", protocol="paired_pulse"),
     Product("pulse_train", protocol="pulse_train"),
     Product("barrier", protocol="barrier"),

@@ -62,7 +62,8 @@ def _frame(
     """Rows of one current; `group` says which row each phase bin belongs to."""
     first = np.unique(group, return_index=True)[1]
     time = np.bincount(group, sums["time_ps"].sum(axis=0))
-    field = np.bincount(group, sums["field_ps"].sum(axis=0)) / time
+    with np.errstate(invalid="ignore"):
+        field = np.bincount(group, sums["field_ps"].sum(axis=0)) / time
     return pd.DataFrame(
         {
             "branch": np.array(BRANCHES)[branch_of_phase()[first]],

@@ -108,8 +108,11 @@ def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
         for sign, found in loop.area.items():
             what, says = ("forward minus reverse area", "nA V/nm"), hysteresis(found)
             rows.append(_row((estimator, sign, "both"), what, found, (), says=says))
-    for quantity, found in changes(ensemble).items():
-        rows.append(_row(("pore water", "both", "both"), (quantity, "rad"), found, 0))
+    for name, found in changes(ensemble).items():
+        quantity, side = name.rsplit(", ", 1)
+        sign = "+" if side == _SIGNS["+"] else "-"
+        what = quantity, "rad" if "sigma_theta" in quantity else "1"
+        rows.append(_row(("pore water", sign, "both"), what, found, ()))
     return rows
 
 

@@ -26,7 +26,6 @@ from ..analysis.loop import (
     excludes_zero,
     find_pinch,
     number,
-    scalar,
     window_currents,
 )
 from ..analysis.ndr import Ndr, find_ndr
@@ -81,7 +80,7 @@ def find_loop(tables: Tables, amplitude: float) -> Loop:
 
 
 def _area(tables: Tables, sign: str, amplitude: float) -> Interval:
-    return scalar(current_interval(tables, lambda t: area(t, sign, amplitude)))
+    return current_interval(tables, lambda t: area(t, sign, amplitude)).at(0)
 
 
 class Hysteresis(StrEnum):
@@ -150,7 +149,7 @@ def _charging_rows(loops: dict[tuple[str, str], Loop], amplitude: float) -> list
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
         for sign in _SIGNS:
             # A crossing is in both, so what seeds show is all there is to know.
-            found = scalar(bootstrap(apart, partial(area, sign=sign, amplitude=amplitude)))
+            found = bootstrap(apart, partial(area, sign=sign, amplitude=amplitude)).at(0)
             key = "whole cell minus pore slab", species
             rows.append(_row(key, (sign, "both"), _AREA, found, hysteresis(found)))
     return rows
@@ -169,15 +168,11 @@ def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
             found[f"{name}, forward"] = loop.ndr["forward", sign].statement
             codes[f"{name}, forward"] = loop.ndr["forward", sign].outcome
             found[f"{name}, loop"] = codes[f"{name}, loop"] = hysteresis(loop.area[sign])
-            found[f"{name}, loop area (nA V/nm)"] = _triple(loop.area[sign])
+            found[f"{name}, loop area (nA V/nm)"] = loop.area[sign].triple()
         found[f"{estimator}, at E = 0"] = loop.pinch.statement
         codes[f"{estimator}, at E = 0"] = loop.pinch.outcome
     found["verdict"] = verdict(loops["pore slab", "total"], loops["whole cell", "total"])
     return found
-
-
-def _triple(interval: Interval) -> list[float]:
-    return [float(interval.value), float(interval.low), float(interval.high)]
 
 
 def features(loop: Loop) -> dict[str, bool]:

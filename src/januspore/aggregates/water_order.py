@@ -1,5 +1,10 @@
-"""Order of the pore's water against field (paper, Figs 2B, 2C)."""
+"""Order of the pore's water against field (paper, Figs 2B, 2C), each sign of the field apart.
 
+A Janus membrane orders water without any field, so the same field along +x and along -x meets
+different water. Pooled, the two cancel, and sigma_theta at low field is that of no direction.
+"""
+
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -8,107 +13,140 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..analysis.lag import lag
 from ..analysis.orientation import (
     CENTRES,
+    along_field,
     circular_std,
     density,
     gaussian,
     gaussian_fit,
     gaussian_std,
-    turned,
+    mean_cosine,
 )
 from ..analysis.sine import branch_of_phase
 from ..analysis.statistics import Interval, bootstrap
+from ..schema import Sine
 from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
+SIGNS = {"+": "E > 0", "-": "E < 0"}
 _COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
-#: Resamples of the fitted width, which is slow; only where both signs are pooled.
+#: Resamples of the fitted width, which is slow; only where both branches are together.
 _FITS = 30
 
 
-def make(ensemble: Ensemble) -> Content:
-    """Width of P(theta) and mean alignment by window of |E|, branch and sign of the field.
+class Order(StrEnum):
+    """How the water's order changes with field."""
 
-    theta is taken from the field's own direction, so that both signs can be pooled.
+    RISES = "rises"
+    FALLS = "falls"
+    OPEN = "not told"
+    ONE_SEED = "one seed"
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Mean cosine of the dipoles to the field, and width of P(theta), by window of |E| and branch.
+
+    theta and the cosine are taken from the field's own direction. Verdicts rest on the cosine; the
+    width is the paper's number.
     """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Sine)
     sums = ensemble.sums()
-    amplitude = float(getattr(ensemble.point.protocol, "amplitude_V_per_nm", 1.0))
-    groups = _groups(sums, amplitude)
-    frames = []
-    for (branch, sign), members in groups.items():
-        tables = _pooled(sums, members)
-        frames.append(_frame(branch, sign, amplitude, sums, members, tables))
-    table = pd.concat(frames, ignore_index=True)
-    both = _pooled(sums, groups["both", "both"])
-    found = changes(ensemble)
-    findings = {
-        "narrowing_rad": _triple(found["fall of sigma_theta with field"]),
-        "hysteresis_rad": _triple(found["sigma_theta forward less reverse"]),
-        "alignment_gain": _triple(_alignment_gain(both)),
-        "verdict": _verdict(found["fall of sigma_theta with field"]),
+    amplitude = protocol.amplitude_V_per_nm
+    pooled = {
+        (branch, sign): _pooled(sums, members)
+        for (branch, sign), members in _groups(sums, amplitude).items()
     }
-    by_branch = {b: _pooled(sums, groups[b, "both"])["theta"] for b in _COLORS}
-    return Content(table, _figure(ensemble, table, by_branch), findings)
+    table = pd.concat([_frame(*key, amplitude, t) for key, t in pooled.items()], ignore_index=True)
+    table["seeds"] = len(ensemble.jobs)
+    findings: dict[str, Any] = {name: found.triple() for name, found in changes(ensemble).items()}
+    findings["lag_ps"] = lag(sums, protocol).triple()
+    findings["codes"] = {
+        says: _code(findings[f"rise of mean cosine with field, {says}"]) for says in SIGNS.values()
+    }
+    findings["verdict"] = _verdict(findings)
+    return Content(table, _figure(ensemble, table, pooled), findings)
 
 
 def changes(ensemble: Ensemble) -> dict[str, Interval]:
-    """How much narrower P(theta) is at the highest field, and forward against reverse, rad."""
+    """What changes with field, and from the forward to the reverse branch, by sign of the field.
+
+    The branches' difference is the mean over the windows but the last, where they meet. A lag
+    behind the field makes one, too: see `analysis.lag`.
+    """
+    protocol = ensemble.point.protocol
+    assert isinstance(protocol, Sine)
     sums = ensemble.sums()
-    amplitude = float(getattr(ensemble.point.protocol, "amplitude_V_per_nm", 1.0))
-    groups = _groups(sums, amplitude)
-    both, forward, reverse = (
-        _pooled(sums, groups[branch, "both"]) for branch in ("both", "forward", "reverse")
+    groups = _groups(sums, protocol.amplitude_V_per_nm)
+    found = {}
+    for sign, says in SIGNS.items():
+        both, forward, reverse = (
+            _pooled(sums, groups[branch, sign]) for branch in ("both", "forward", "reverse")
+        )
+        found[f"rise of mean cosine with field, {says}"] = _difference(
+            both, lambda t: mean_cosine(t)[:, -1] - mean_cosine(t)[:, 0]
+        )
+        found[f"fall of sigma_theta with field, {says}"] = _difference(
+            both, lambda t: circular_std(t["theta"][:, 0]) - circular_std(t["theta"][:, -1])
+        )
+        branches = {f"{name}_f": v for name, v in forward.items()}
+        branches |= {f"{name}_r": v for name, v in reverse.items()}
+        found[f"mean cosine reverse less forward, {says}"] = _difference(
+            branches, lambda t: _between_branches(t, mean_cosine)
+        )
+        found[f"sigma_theta forward less reverse, {says}"] = _difference(
+            branches, lambda t: -_between_branches(t, lambda own: circular_std(own["theta"]))
+        )
+    return found
+
+
+def _difference(tables: dict[str, NDArray], estimator: Any) -> Interval:
+    return bootstrap(tables, lambda t: estimator(t)[:, None]).at(0)
+
+
+def _between_branches(tables: dict[str, NDArray], value: Any) -> NDArray:
+    """Reverse less forward, mean over the windows but the last, shape (n,)."""
+    forward, reverse = (
+        value({name[:-2]: v for name, v in tables.items() if name.endswith(branch)})
+        for branch in ("_f", "_r")
     )
-    return {
-        "fall of sigma_theta with field": _narrowing(both),
-        "sigma_theta forward less reverse": _hysteresis(forward, reverse),
-    }
+    return np.asarray((reverse - forward)[:, :-1].mean(axis=1))
 
 
 def _groups(sums: dict[str, NDArray], amplitude: float) -> dict[tuple[str, str], NDArray]:
-    """Window of each phase bin, -1 where the bin is not of that branch and sign."""
-    field = (sums["field_ps"].sum(axis=0)) / sums["time_ps"].sum(axis=0)
+    """Window of each phase bin by branch and sign, -1 where the bin is not of these."""
+    time = np.maximum(sums["time_ps"].sum(axis=0), 1e-12)  # a phase that holds no sample has none
+    field = sums["field_ps"].sum(axis=0) / time
     window = np.minimum((np.abs(field) / amplitude * WINDOWS).astype(int), WINDOWS - 1)
     forward = branch_of_phase() % 2 == 0
-    masks = {
-        (branch, sign): branch_mask & sign_mask
-        for branch, branch_mask in (
-            ("both", np.ones_like(forward)),
-            ("forward", forward),
-            ("reverse", ~forward),
-        )
-        for sign, sign_mask in (("both", field == field), ("+", field > 0), ("-", field < 0))
+    branches = {"both": np.ones_like(forward), "forward": forward, "reverse": ~forward}
+    signs = {"+": field > 0, "-": field < 0}
+    return {
+        (branch, sign): np.where(own & on_side, window, -1)
+        for branch, own in branches.items()
+        for sign, on_side in signs.items()
     }
-    return {key: np.where(mask, window, -1) for key, mask in masks.items()}
 
 
 def _pooled(sums: dict[str, NDArray], members: NDArray) -> dict[str, NDArray]:
     """Sums of each seed by window, the field's direction taken as theta = 0."""
-    negative = sums["field_ps"].sum(axis=0) < 0
-    theta = np.where(negative[:, None], turned(sums["theta"]), sums["theta"])
-    cosine = np.where(negative, -1.0, 1.0) * sums["cosine"]
+    aligned = along_field(sums, sums["field_ps"].sum(axis=0))
     select = (members == np.arange(WINDOWS)[:, None]).astype(float)
     return {
-        "theta": np.einsum("wp,spb->swb", select, theta),
-        "cosine": cosine @ select.T,
+        "theta": np.einsum("wp,spb->swb", select, aligned["theta"]),
+        "cosine": aligned["cosine"] @ select.T,
         "waters": sums["waters"] @ select.T,
+        "time": sums["time_ps"] @ select.T,
+        "field": np.abs(sums["field_ps"]) @ select.T,
     }
 
 
-def _frame(
-    branch: str,
-    sign: str,
-    amplitude: float,
-    sums: dict[str, NDArray],
-    members: NDArray,
-    tables: dict[str, NDArray],
-) -> pd.DataFrame:
-    select = members == np.arange(WINDOWS)[:, None]
-    time, field = sums["time_ps"].sum(axis=0), np.abs(sums["field_ps"].sum(axis=0))
+def _frame(branch: str, sign: str, amplitude: float, tables: dict[str, NDArray]) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
-        mean_field = (select @ field) / (select @ time)
+        mean_field = tables["field"].sum(axis=0) / tables["time"].sum(axis=0)
     columns: dict[str, Any] = {
         "branch": branch,
         "sign": sign,
@@ -116,14 +154,13 @@ def _frame(
         "window_high_V_per_nm": (np.arange(WINDOWS) + 1) * amplitude / WINDOWS,
         "field_V_per_nm": mean_field,
         "water_samples": tables["waters"].sum(axis=0).astype(int),
-        "seeds": len(tables["waters"]),
+        "mu_fit_rad": gaussian_fit(tables["theta"].sum(axis=0))[:, 0],
     }
-    columns["mu_fit_rad"] = gaussian_fit(tables["theta"].sum(axis=0))[:, 0]
-    fits = _FITS if sign == "both" else 0
+    fits = _FITS if branch == "both" else 0
     intervals = {
+        "cos_dipole": bootstrap(tables, mean_cosine),
         "sigma_theta_rad": bootstrap(tables, lambda t: circular_std(t["theta"])),
         "sigma_fit_rad": bootstrap(tables, lambda t: gaussian_std(t["theta"]), repeats=fits),
-        "cos_dipole": bootstrap(tables, _alignment),
     }
     for name, interval in intervals.items():
         columns |= {
@@ -134,75 +171,62 @@ def _frame(
     return pd.DataFrame(columns)
 
 
-def _alignment(tables: dict[str, NDArray]) -> NDArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return tables["cosine"] / tables["waters"]
+# --- findings ----------------------------------------------------------------------------------
 
 
-def _narrowing(both: dict[str, NDArray]) -> Interval:
-    def narrowing(tables: dict[str, NDArray]) -> NDArray:
-        sigma = circular_std(tables["theta"])
-        return sigma[:, :1] - sigma[:, -1:]
-
-    return bootstrap(both, narrowing)
-
-
-def _alignment_gain(both: dict[str, NDArray]) -> Interval:
-    def gain(tables: dict[str, NDArray]) -> NDArray:
-        cosine = _alignment(tables)
-        return cosine[:, -1:] - cosine[:, :1]
-
-    return bootstrap(both, gain)
-
-
-def _hysteresis(forward: dict[str, NDArray], reverse: dict[str, NDArray]) -> Interval:
-    """sigma_theta forward less reverse, mean over the windows but the last, where branches meet."""
-    tables = {"forward": forward["theta"], "reverse": reverse["theta"]}
-
-    def difference(sums: dict[str, NDArray]) -> NDArray:
-        width = circular_std(sums["forward"]) - circular_std(sums["reverse"])
-        return width[:, :-1].mean(axis=1, keepdims=True)
-
-    return bootstrap(tables, difference)
-
-
-def _triple(interval: Interval) -> list[float]:
-    return [float(interval.value[0]), float(interval.low[0]), float(interval.high[0])]
-
-
-def _verdict(narrower: Interval) -> str:
-    value, low, high = _triple(narrower)
+def _code(rise: list[float]) -> Order:
+    _, low, high = rise
     if not np.isfinite(low):
-        return "not enough data: one seed gives no interval"
-    text = f"sigma_theta falls by {value:.2f} rad [{low:.2f}, {high:.2f}] from low to high field: "
+        return Order.ONE_SEED
     if low > 0:
-        return text + "water order rises with field beyond its interval"
-    if high < 0:
-        return text + "water order falls with field beyond its interval"
-    return text + "not enough data to tell from no change"
+        return Order.RISES
+    return Order.FALLS if high < 0 else Order.OPEN
 
 
-def _figure(ensemble: Ensemble, table: pd.DataFrame, by_branch: dict[str, NDArray]) -> Figure:
-    figure = Figure(figsize=(11, 7.6), layout="constrained")
-    axes = figure.subplots(2, 2)
+def _verdict(findings: dict[str, Any]) -> str:
+    if Order.ONE_SEED in findings["codes"].values():
+        return "not enough data: one seed gives no interval"
+    parts = []
+    for side, code in findings["codes"].items():
+        value, low, high = findings[f"rise of mean cosine with field, {side}"]
+        says = {
+            Order.RISES: "water order rises with field beyond its interval",
+            Order.FALLS: "water order falls with field beyond its interval",
+            Order.OPEN: "not enough data to tell from no change",
+        }[code]
+        shown = f"mean cosine to the field {value:+.2f} [{low:+.2f}, {high:+.2f}]"
+        parts.append(f"{side}: {shown} from low to high field: {says}")
+    return "; ".join(parts)
+
+
+# --- figure ------------------------------------------------------------------------------------
+
+
+def _figure(
+    ensemble: Ensemble, table: pd.DataFrame, pooled: dict[tuple[str, str], dict[str, NDArray]]
+) -> Figure:
+    figure = Figure(figsize=(14, 7.6), layout="constrained")
+    axes = figure.subplots(2, 4)
     top = 0.0
-    for axis, (branch, theta) in zip(axes[0], by_branch.items(), strict=True):
-        rows = table[(table.branch == branch) & (table.sign == "both")]
-        top = max(top, _distributions(axis, rows, theta.sum(axis=0)))
-        axis.set_title(branch, fontsize=10)
-    for axis in axes[0]:
-        axis.set_ylim(0, 1.05 * top or 1.0)
-    for branch, color in _COLORS.items():
-        rows = table[(table.branch == branch) & (table.sign == "both")]
-        for axis, name in zip(axes[1], ("sigma_theta_rad", "cos_dipole"), strict=True):
-            error = [rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]]
-            axis.errorbar(
-                rows.field_V_per_nm, rows[name], error, color=color, capsize=3, label=branch
-            )
-        axes[1, 0].plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
-    axes[1, 0].set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
-    axes[1, 1].set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)")
-    axes[1, 0].legend(frameon=False)
+    for row, (sign, side) in zip(axes, SIGNS.items(), strict=True):
+        for axis, branch in zip(row, _COLORS, strict=False):
+            rows = table[(table.branch == branch) & (table.sign == sign)]
+            top = max(top, _distributions(axis, rows, pooled[branch, sign]["theta"].sum(axis=0)))
+            axis.set_title(f"{side}, {branch}", fontsize=10)
+        for branch, color in _COLORS.items():
+            rows = table[(table.branch == branch) & (table.sign == sign)]
+            for axis, name in zip(row[2:], ("cos_dipole", "sigma_theta_rad"), strict=True):
+                error = [rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]]
+                axis.errorbar(
+                    rows.field_V_per_nm, rows[name], error, color=color, capsize=3, label=branch
+                )
+            row[3].plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
+        row[2].set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)", title=side)
+        row[3].set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
+        row[2].legend(frameon=False)
+    for row in axes:
+        for axis in row[:2]:
+            axis.set_ylim(0, 1.05 * top or 1.0)
     figure.suptitle(
         f"{ensemble.title}; {ensemble.seeds}, bars 95 %; widths in rad, model-free "
         "(of the dashed Gaussian fit)",
@@ -224,5 +248,5 @@ def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray) -> float:
             fit = gaussian(away, 0.0, row.sigma_fit_rad)
             axis.plot(degrees, fit, color=line.get_color(), ls="--", lw=1)
     axis.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=7)
     return float(density(theta[::2]).max())

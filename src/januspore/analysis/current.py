@@ -40,6 +40,12 @@ def current(displacement_e_nm: NDArray, length_nm: float, time_ps: NDArray) -> N
         return E_PER_PS * displacement_e_nm / (length_nm * time_ps)
 
 
+def rate(tables: Tables) -> NDArray:
+    """Current of every bin, nA, shape (n, bins); NaN where no time was recorded."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return tables["charge"] / tables["time"]
+
+
 def current_tables(
     sums: Mapping[str, NDArray], recording: Recording, model: Model
 ) -> dict[tuple[str, str], Tables]:
@@ -69,11 +75,6 @@ def current_tables(
         for estimator, column in ESTIMATORS.items()
         for species, ions in SPECIES.items()
     }
-
-
-def rate(tables: Tables) -> NDArray:
-    """Current of every bin, nA, of the shape of the tables."""
-    return tables["charge"] / tables["time"]
 
 
 def current_interval(

@@ -1,6 +1,5 @@
 """What is kept of one job: sums for the aggregates, and a summary of scalars."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,14 +7,24 @@ from numpy.typing import NDArray
 
 from ..field import programme_of
 from ..model.system import Model
-from ..schema import Barrier, Equilibrate, PairedPulse, PulseTrain, Sine, Staircase, StatePoint
+from ..schema import (
+    Barrier,
+    Equilibrate,
+    PairedPulse,
+    PulseTrain,
+    Sine,
+    Staircase,
+    StatePoint,
+    Steps,
+)
 from ..simulate.record import Rows
 from . import VERSION, barrier
 from .current import crossing_current
-from .orientation import circular_std, turned
+from .orientation import along_field, mean_cosine
 from .pulses import pulse_pairs
 from .sine import by_phase
 from .statistics import Interval, poisson, run_mean
+from .steps import by_step
 from .sums import by_segment, time_bins
 
 
@@ -60,6 +69,8 @@ def _sums(trunk: Rows, branches: list[Rows], point: StatePoint) -> dict[str, NDA
     if isinstance(protocol, Staircase):
         bins = time_bins(protocol.hold_ps, sample)
         return by_segment(trunk, programme_of(protocol), sample, bins)
+    if isinstance(protocol, Steps):
+        return by_step(trunk, protocol)
     if isinstance(protocol, PulseTrain):
         return by_segment(trunk, programme_of(protocol), sample)
     if isinstance(protocol, PairedPulse):
@@ -108,13 +119,15 @@ def _crossings(rows: Rows) -> dict[str, float]:
     return summary
 
 
-def _order(sums: Mapping[str, Any]) -> dict[str, float]:
-    """sigma_theta, from the field's direction, in the third of phases with least and most field."""
+def _order(sums: dict[str, NDArray]) -> dict[str, float]:
+    """Mean cosine to the field in the thirds of phases with least and most field, by its sign."""
     field = sums["field_ps"] / np.maximum(sums["time_ps"], 1e-12)
-    aligned = np.where((field < 0)[:, None], turned(sums["theta"]), sums["theta"])
-    order = np.argsort(np.abs(field))
-    third = len(order) // 3
-    return {
-        "sigma_theta_low_field_rad": float(circular_std(aligned[order[:third]].sum(axis=0))),
-        "sigma_theta_high_field_rad": float(circular_std(aligned[order[-third:]].sum(axis=0))),
-    }
+    aligned = along_field(sums, field)
+    found = {}
+    for sign, chosen in (("positive", field > 0), ("negative", field < 0)):
+        rising = np.flatnonzero(chosen)[np.argsort(np.abs(field[chosen]))]
+        third = len(rising) // 3
+        for which, part in (("low", rising[:third]), ("high", rising[len(rising) - third :])):
+            tables = {name: aligned[name][part].sum() for name in ("cosine", "waters")}
+            found[f"mean_cosine_{which}_{sign}_field"] = float(mean_cosine(tables))
+    return found

@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from .current import Tables, current_interval
+from .current import Tables, current_interval, rate
 from .sine import BRANCHES, PHASES
 from .statistics import LEVEL, Interval
 
@@ -46,7 +46,8 @@ def curve(tables: Tables, branch: str, sign: str) -> tuple[NDArray, NDArray]:
         for name, values in tables.items()
     }
     along = merged["charge"] if sign == "+" else -merged["charge"]
-    return np.abs(merged["field"]) / merged["time"], along / merged["time"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.abs(merged["field"]) / merged["time"], along / merged["time"]
 
 
 def branch_mean(tables: Tables, branch: str, sign: str) -> NDArray:
@@ -59,10 +60,7 @@ def branch_mean(tables: Tables, branch: str, sign: str) -> NDArray:
 
 def area(tables: Tables, sign: str, amplitude: float) -> NDArray:
     """Integral of forward minus reverse current over |E|, nA V/nm, shape (n, 1)."""
-    forward, reverse = (
-        tables["charge"][:, bins_of(branch, sign)] / tables["time"][:, bins_of(branch, sign)]
-        for branch in ("forward", "reverse")
-    )
+    forward, reverse = (rate(tables)[:, bins_of(b, sign)] for b in ("forward", "reverse"))
     widths = amplitude * np.diff(np.sin(np.arange(QUARTER + 1) / QUARTER * np.pi / 2))
     total = ((forward - reverse) * widths).sum(axis=1, keepdims=True)
     return total if sign == "+" else -total
@@ -75,7 +73,7 @@ def at_zero_field(tables: Tables) -> NDArray:
     sides are averaged: exact for any straight line on either side, and the curvature of an odd
     characteristic cancels.
     """
-    current = tables["charge"] / tables["time"]
+    current = rate(tables)
     field = tables["field"] / tables["time"]
     crossings = []
     for sides in ((("forward", "+"), ("reverse", "-")), (("reverse", "+"), ("forward", "-"))):
@@ -95,7 +93,7 @@ def window_currents(tables: Tables, branch: str, sign: str) -> Interval:
 
 def mean_current(tables: Tables, branch: str, sign: str) -> Interval:
     """Mean current along the field over a branch, nA."""
-    return scalar(current_interval(tables, lambda t: branch_mean(t, branch, sign)))
+    return current_interval(tables, lambda t: branch_mean(t, branch, sign)).at(0)
 
 
 def number(value: float) -> Interval:
@@ -106,12 +104,6 @@ def number(value: float) -> Interval:
 
 #: What is not given: no value and no interval.
 NOTHING = number(np.nan)
-
-
-def scalar(interval: Interval, index: int = 0) -> Interval:
-    """Element of an interval's arrays."""
-    ends = (interval.value, interval.low, interval.high)
-    return Interval(*(np.asarray(v[index], dtype=float) for v in ends))
 
 
 def excludes_zero(interval: Interval) -> bool:
@@ -161,7 +153,7 @@ def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
         return Pinch(NOTHING, NOTHING, Opening.NO_CURRENT, "no significant current")
     # Both crossings must contain 0 at once: each has half of the error rate.
     both = current_interval(tables, at_zero_field, level=(1 + LEVEL) / 2)
-    rising, falling = scalar(both, 0), scalar(both, 1)
+    rising, falling = both.at(0), both.at(1)
     bound = max(farthest(rising), farthest(falling))
     if excludes_zero(rising) or excludes_zero(falling):
         values = f"{float(rising.value):.3g} and {float(falling.value):.3g} nA"

@@ -22,7 +22,6 @@ from .loop import (
     excludes_zero,
     farthest,
     mean_current,
-    scalar,
     window_currents,
 )
 from .statistics import LEVEL, Interval, bootstrap, resampled, student
@@ -168,7 +167,7 @@ def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
         peak_V_per_nm=places[0],
         valley_V_per_nm=places[1],
         ratio=ratio,
-        slope=scalar(slope),
+        slope=slope.at(0),
         probability=float(np.mean(slope_beyond(field, curves, peak) < 0)),
         chance=chance,
         fall_bound=part,
@@ -192,7 +191,7 @@ def _places(
     low = [min(places.low[k], edges[w]) for k, w in enumerate(windows)]
     high = [max(places.high[k], edges[w + 1]) for k, w in enumerate(windows)]
     whole = Interval(places.value, np.clip(low, 0, edges[-1]), np.clip(high, 0, edges[-1]))
-    return scalar(whole, 0), scalar(whole, 1)
+    return whole.at(0), whole.at(1)
 
 
 def _mean_sine(bin_: int) -> float:
@@ -215,8 +214,7 @@ def _ratio(
             parts = np.log(curve(t, branch, sign)[1])
         return parts[:, [peak]] - parts[:, [valley]]
 
-    ratio = scalar(bootstrap(tables, logarithm))
-    return Interval(np.exp(ratio.value), np.exp(ratio.low), np.exp(ratio.high))
+    return bootstrap(tables, logarithm).at(0).exp()
 
 
 def _statement(

@@ -1,10 +1,15 @@
-"""Water order in the pore: the distribution of theta, its width fitted and model-free.
+"""Water order in the pore: the mean cosine of the dipoles, and the distribution of theta.
+
+The mean cosine of the dipole to the field is the package's number of order: linear in the order, so
+it averages, relaxes and lags as the order itself does. The width sigma_theta is the paper's: it is
+not linear (equal kinetics give unequal times), and where order is weak its error is without bounds.
 
 theta is the angle between +x and a water's dipole projected onto the x-y plane (paper, Fig. 2A).
 Histograms have `BINS` equal bins over [-pi, pi).
 """
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +47,36 @@ def circular_std(counts: NDArray) -> NDArray[np.float64]:
     """Model-free circular standard deviation sqrt(-2 ln R), rad, shape (...)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(-2.0 * np.log(np.minimum(np.abs(resultant(counts)), 1.0)))
+
+
+#: What the order is read off, the number that verdicts rest on first.
+OBSERVABLES = ("mean cosine", "sigma_theta")
+
+
+def along_field(sums: Mapping[str, NDArray], field: NDArray) -> dict[str, NDArray]:
+    """Sums of the pore's waters with the field's direction as theta = 0.
+
+    Args:
+        sums: `cosine` and `waters`, shape (n, ...), and `theta`, shape (n, ..., BINS).
+        field: whose sign is that direction, shape (...).
+    """
+    against = field < 0
+    return {
+        "cosine": np.where(against, -1.0, 1.0) * sums["cosine"],
+        "waters": sums["waters"],
+        "theta": np.where(against[..., None], turned(sums["theta"]), sums["theta"]),
+    }
+
+
+def mean_cosine(tables: Mapping[str, NDArray]) -> NDArray[np.float64]:
+    """Mean cosine of the dipoles to the field of `along_field`, NaN without waters."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(tables["cosine"] / tables["waters"])
+
+
+def order(tables: Mapping[str, NDArray], observable: str) -> NDArray[np.float64]:
+    """One of `OBSERVABLES` from sums of `along_field`, shape (n, ...)."""
+    return mean_cosine(tables) if observable == "mean cosine" else circular_std(tables["theta"])
 
 
 def gaussian_fit(counts: NDArray) -> NDArray[np.float64]:

@@ -4,14 +4,18 @@ A + B (1 - exp(-t / tau)), the paper's form for a rise, is the same curve with o
 level and the sign of its amplitude, so one fit serves both.
 """
 
+from enum import StrEnum
+
 import numpy as np
 from numpy.typing import NDArray
+
+from .statistics import Interval
 
 #: Times tried, between half the first time step and four times the range, equally spaced in log.
 _TRIED = 160
 
 
-def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
+def fit_exponential(t: NDArray, y: NDArray, first: NDArray | None = None) -> NDArray[np.float64]:
     """Fit A + B exp(-t / tau) by least squares.
 
     For a given tau the best A and B are linear, so tau alone is searched, on a fine grid and then
@@ -20,6 +24,8 @@ def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
     Args:
         t: times, increasing, shape (m,).
         y: values, shape (..., m); a NaN makes its fit NaN.
+        first: if `y` are means over bins of these times, the index of the first of each: bins may
+            then differ in width, and count as the times that they hold; y has shape (..., bins).
 
     Returns:
         (log tau, A, B), shape (..., 3); NaN where the best tau lies at an end of the range tried,
@@ -28,10 +34,16 @@ def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
     step = np.diff(t).min()
     log_tau = np.linspace(np.log(0.5 * step), np.log(4 * (t[-1] - t[0])), _TRIED)
     decay = np.exp(-(t - t[0]) / np.exp(log_tau)[:, None])
-    centred = decay - decay.mean(axis=1, keepdims=True)
-    norm = (centred**2).sum(axis=1)
-    flat = y.reshape(-1, len(t))
-    amplitude = (flat - flat.mean(axis=1, keepdims=True)) @ centred.T / norm
+    weight = np.ones(len(t))
+    if first is not None:
+        weight = np.diff(np.append(first, len(t))).astype(float)
+        decay = np.add.reduceat(decay, first, axis=1) / weight
+    share = weight / weight.sum()
+    centred = decay - decay @ share[:, None]
+    norm = centred**2 @ weight
+    flat = y.reshape(-1, len(weight))
+    mean = flat @ share
+    amplitude = (flat - mean[:, None]) * weight @ centred.T / norm
     gain = amplitude**2 * norm  # of the sum of squares, by each tau tried
     bad = ~np.isfinite(gain).all(axis=1)
     best = np.argmax(np.where(bad[:, None], 0.0, gain), axis=1)
@@ -42,7 +54,7 @@ def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
         shift = 0.5 * (before - after) / (before - 2 * peak + after)
     found = log_tau[inner] + np.nan_to_num(shift) * (log_tau[1] - log_tau[0])
     b = amplitude[row, inner]
-    a = flat.mean(axis=1) - b * decay.mean(axis=1)[inner]
+    a = mean - b * (decay @ share)[inner]
     # Back to t = 0 as the origin of the amplitude.
     b = b * np.exp(np.minimum(t[0] / np.exp(found), 50.0))
     unresolved = bad | (best == 0) | (best == _TRIED - 1)
@@ -53,3 +65,51 @@ def fit_exponential(t: NDArray, y: NDArray) -> NDArray[np.float64]:
 def exponential(t: NDArray, log_tau: float, a: float, b: float) -> NDArray[np.float64]:
     """Values of A + B exp(-t / tau), shape of t."""
     return a + b * np.exp(-t / np.exp(log_tau))
+
+
+class Decay(StrEnum):
+    """Whether a fit holds a time that the data carry."""
+
+    RESOLVED = "resolved"
+    NO_DECAY = "no decay resolved"
+    NO_INTERVAL = "no interval: one seed, or most resamples have no decay"
+    NO_STEP = "no step: the field stays"
+    SMALL_STEP = "step not larger than its interval"
+    OUT_OF_RANGE = "tau outside the range that the hold can show"
+
+
+def judge_decay(fit: Interval, shortest_ps: float, longest_ps: float) -> Decay:
+    """Judge a fit of `fit_exponential` by its interval.
+
+    Args:
+        fit: (log tau, A, B), shape (3,).
+        shortest_ps: time between the first two values.
+        longest_ps: time of the last value.
+    """
+    if not np.isfinite(fit.value[0]):
+        return Decay.NO_DECAY
+    if not np.isfinite(fit.low[0]):
+        return Decay.NO_INTERVAL
+    if fit.low[2] <= 0 <= fit.high[2]:
+        return Decay.SMALL_STEP
+    if np.exp(fit.high[0]) > 10 * longest_ps or np.exp(fit.low[0]) < 0.1 * shortest_ps:
+        return Decay.OUT_OF_RANGE
+    return Decay.RESOLVED
+
+
+class Slower(StrEnum):
+    """How the time of the reverse steps compares with that of the forward ones."""
+
+    REVERSE = "reverse slower"
+    FORWARD = "forward slower"
+    OPEN = "not told"
+    UNRESOLVED = "not resolved"
+
+
+def judge_ratio(reverse_over_forward: Interval) -> Slower:
+    """Judge the ratio of two times."""
+    if not np.isfinite(reverse_over_forward.low):
+        return Slower.UNRESOLVED
+    if reverse_over_forward.low > 1:
+        return Slower.REVERSE
+    return Slower.FORWARD if reverse_over_forward.high < 1 else Slower.OPEN

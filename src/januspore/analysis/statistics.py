@@ -25,6 +25,19 @@ class Interval:
         """Return all three times a positive factor."""
         return Interval(self.value * factor, self.low * factor, self.high * factor)
 
+    def at(self, *index: int) -> "Interval":
+        """Return one element of each array."""
+        ends = (self.value, self.low, self.high)
+        return Interval(*(np.asarray(end[index], dtype=float) for end in ends))
+
+    def exp(self) -> "Interval":
+        """Return the exponential of all three."""
+        return Interval(np.exp(self.value), np.exp(self.low), np.exp(self.high))
+
+    def triple(self) -> list[float]:
+        """Return value, low and high of a single number, as they go into a JSON."""
+        return [float(self.value), float(self.low), float(self.high)]
+
 
 def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[str, NDArray]:
     """Add up rows of one cluster, by which an interval then counts clusters, not rows.
@@ -260,3 +273,25 @@ def ratio_of_means(
         ends = (top / bottom, (middle - root) / square, (middle + root) / square)
     known = square > 0
     return Interval(*(np.where(known, end, np.nan) for end in ends))
+
+
+def bootstrap_ratio(
+    tables: Mapping[str, NDArray],
+    estimator: Callable[[dict[str, NDArray]], NDArray],
+    repeats: int = 1000,
+) -> Interval:
+    """Ratio of two estimates over seeds, with Fieller's interval (`ratio_of_means`).
+
+    Args:
+        tables: sums of each seed, arrays of shape (n_seeds, ...).
+        estimator: takes sums over seeds, shape (b, ...), and returns numerator and denominator,
+            shape (b, 2).
+        repeats: number of resamples.
+    """
+    n = len(next(iter(tables.values())))
+    value = estimator({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()})[0]
+    if n < 2:
+        return Interval(value[0] / value[1], np.asarray(np.nan), np.asarray(np.nan))
+    spread = np.cov(estimator(resampled(tables, repeats)), rowvar=False) * n / (n - 1)
+    variances = spread[0, 0], spread[1, 1]
+    return ratio_of_means((value[0], value[1]), variances, spread[0, 1], student(n))

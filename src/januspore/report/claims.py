@@ -1,6 +1,5 @@
 """The paper's statements (design, section 5), and which number here judges each."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -8,8 +7,9 @@ import pandas as pd
 
 from ..analysis.statistics import p_value
 from ..paper import name_of
+from . import water
 from .collect import Made
-from .judging import Reading, Triple, Verdict, judge_sign, judge_value, undecided
+from .judging import Reading, Triple, Verdict, judge_sign, judge_value
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,6 @@ class Claim:
         modes = ("", made.protocol.get("mode"), made.protocol.get("ion"))
         membranes = ("", name_of(made.charge_sets[0]))
         return made.product == self.product and self.mode in modes and self.membrane in membranes
-
-
-def _difference(key: str, unit: str) -> Callable[[Made], Reading]:
-    return lambda made: judge_sign(made.findings[key], unit, made.equilibrations)
 
 
 def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
@@ -75,21 +71,6 @@ def _pinched(made: Made) -> Reading:
     outcome = made.findings["codes"]["pore slab, at E = 0"]
     verdict = {"pinched": Verdict.AGREES, "not pinched": Verdict.DISAGREES}
     return Reading(str(made.findings["pore slab, at E = 0"]), verdict.get(outcome, Verdict.OPEN))
-
-
-def _slower(made: Made) -> Reading:
-    triple = made.findings.get("tau_reverse_over_forward")
-    if triple is None:
-        resolved, steps = made.findings["steps_resolved"], made.findings["steps"]
-        return Reading(f"{resolved} of {steps} steps resolved", Verdict.OPEN, "more seeds")
-    value, low, high = triple
-    shown = f"tau reverse / forward = {value:.3g} [{low:.3g}, {high:.3g}]"
-    if low > 1:
-        return Reading(shown, Verdict.AGREES)
-    if high < 1:
-        return Reading(shown, Verdict.DISAGREES)
-    half = (math.log(high) - math.log(low)) / 2
-    return undecided(shown, made.equilibrations, half, abs(math.log(value)))
 
 
 def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
@@ -201,21 +182,49 @@ CLAIMS = (
     Claim("reverse current below forward, E > 0", "Fig. 1B", "yes", "ndr", _loop(">")),
     Claim("reverse current below forward, E < 0", "Fig. 1B", "yes", "ndr", _loop("<")),
     Claim("loop pinched at E = 0", "Fig. 1B", "yes", "ndr", _pinched),
-    Claim(
-        "fall of sigma_theta with field",
-        "Fig. 2C",
-        "falls",
-        "water_order",
-        _difference("narrowing_rad", "rad"),
+    *(
+        Claim(
+            f"water order rises with field, {side}",
+            "Fig. 2C",
+            "sigma_theta falls",
+            "water_order",
+            water.rises(side),
+            assumes=water.RISES_ASSUMES,
+        )
+        for side in ("E > 0", "E < 0")
     ),
     Claim(
-        "sigma_theta forward less reverse",
+        "water order under the sine, reverse above forward beyond lag",
         "Fig. 2C",
         "reverse narrower",
         "water_order",
-        _difference("hysteresis_rad", "rad"),
+        water.beyond_lag,
+        assumes=water.LAG_ASSUMES,
     ),
-    Claim("tau reverse over forward", "Figs 2D, 3", "above 1", "relaxation", _slower),
+    Claim(
+        "water order at equal held field, reverse above forward",
+        "Figs 2C, 3",
+        "reverse narrower",
+        "relaxation",
+        water.held,
+        assumes=water.HELD_ASSUMES,
+    ),
+    Claim(
+        "tau reverse over forward, repeated steps",
+        "Figs 2D, 3",
+        "above 1",
+        "step_relaxation",
+        water.slower("tau_down_over_up"),
+        assumes=water.TAU_ASSUMES,
+    ),
+    Claim(
+        "tau reverse over forward, staircase",
+        "Figs 2D, 3",
+        "above 1",
+        "relaxation",
+        water.slower("tau_reverse_over_forward"),
+        assumes=water.TAU_ASSUMES,
+    ),
     Claim(
         "facilitation, tau_f", "Fig. 5A", "8 ps", "paired_pulse", _pulse_tau(8.0), "facilitation"
     ),

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Made:
     table: pd.DataFrame
     figure: Path
     jobs: tuple[dict[str, Any], ...]
+    #: Other products of the same membranes, cell and dynamics, by name.
+    beside: dict[str, "Made"] = field(default_factory=dict)
 
     @property
     def charges(self) -> str:
@@ -90,7 +93,18 @@ def products_made(project: signac.Project) -> list[Made]:
                     jobs=tuple(job for own in data["membranes"] for job in own["jobs"]),
                 )
             )
-    return sorted(made, key=lambda m: order(m.charge_sets[0]))
+    return sorted(map(partial(_with_others, made), made), key=lambda m: order(m.charge_sets[0]))
+
+
+def _with_others(made: list[Made], one: Made) -> Made:
+    """Put the products of the same membranes under the same conditions beside one of them."""
+
+    def conditions(m: Made) -> list[Any]:
+        keys = ("cell", "force_field", "dynamics")
+        return [m.charge_sets, *(m.protocol.get(key) for key in keys)]
+
+    alike = [m for m in made if m is not one and conditions(m) == conditions(one)]
+    return replace(one, beside={m.product: m for m in alike})
 
 
 def progress(project: signac.Project) -> list[tuple[str, int, int]]:

@@ -53,7 +53,7 @@ PANELS = (
     Panel(
         "Figs 2D, 3A, 3B",
         "sigma_theta(t) after steps of field, and its time: shorter in the forward sweep",
-        ("relaxation",),
+        ("step_relaxation", "relaxation"),
     ),
     Panel("Figs 4A-4D", "I-E of other membranes: NDR and hysteresis persist", ("membranes",)),
     Panel(

@@ -17,6 +17,7 @@ from .protocols import (
     PulseTrain,
     Sine,
     Staircase,
+    Steps,
 )
 from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
 from .values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
@@ -42,6 +43,7 @@ __all__ = [
     "Sine",
     "Staircase",
     "StatePoint",
+    "Steps",
     "equilibration_of",
     "parent_of",
     "parse",

@@ -81,6 +81,36 @@ class Staircase(_Driven):
         return super().durations() | {"hold_ps": self.hold_ps}
 
 
+class Steps(_Driven):
+    """Steps between two fields, up and down, again and again (paper, Figs 2D, 3).
+
+    After `down_ps` at the lower field, `repeats` times `up_ps` at the higher field and `down_ps` at
+    the lower one. Repeats tell the time of an exponential, which the paper's staircase of small
+    steps, each made once, does not.
+    """
+
+    name: Literal["steps"] = "steps"
+    low_V_per_nm: FieldValue = 0.0
+    high_V_per_nm: FieldValue
+    up_ps: Duration = 20.0
+    down_ps: Duration = 40.0
+    repeats: Whole = Field(20, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _rises(self) -> "Steps":
+        low, high = self.low_V_per_nm, self.high_V_per_nm
+        if abs(high) <= abs(low) or low * high < 0:
+            raise ValueError(
+                f"high_V_per_nm = {high:g}: must be farther from 0 than low_V_per_nm, {low:g}, on "
+                "the same side"
+            )
+        return self
+
+    def durations(self) -> dict[str, float]:
+        """Durations in ps that must be whole numbers of sample intervals, by key."""
+        return super().durations() | {"up_ps": self.up_ps, "down_ps": self.down_ps}
+
+
 class _Pulsed(_Driven):
     mode: Literal["facilitation", "depression"]
     preparation_V_per_nm: FieldValue
@@ -170,7 +200,7 @@ class Barrier(_Driven):
         return super().durations() | {key: getattr(self, key) for key in keys}
 
 
-AnyProtocol = Equilibrate | Sine | Staircase | PairedPulse | PulseTrain | Barrier
+AnyProtocol = Equilibrate | Sine | Staircase | Steps | PairedPulse | PulseTrain | Barrier
 Protocol = Annotated[AnyProtocol, Field(discriminator="name")]
 
 

@@ -1,0 +1,57 @@
+"""Repeated steps of the field: the order of the pore's water by the time since each step.
+
+Bins of time widen with it: single samples first, where the fast part of a relaxation is, then ten a
+decade.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schema import Steps
+from ..simulate.record import Rows
+from .sums import grouped
+
+#: Directions of a step, and the sums that are kept of each.
+WAYS = ("up", "down")
+_KEPT = ("time_ps", "field_ps", "cosine", "waters", "theta")
+_PER_DECADE = 10
+
+
+def step_times(protocol: Steps, way: str) -> NDArray[np.float64]:
+    """Times of the samples since a step, ps: a sample is taken at the end of its interval."""
+    sample = protocol.recording.sample_interval_ps
+    length = {"up": protocol.up_ps, "down": protocol.down_ps}[way]
+    return np.linspace(sample, length, round(length / sample))
+
+
+def log_bins(samples: int) -> NDArray[np.int64]:
+    """First sample of each bin, shape (bins,); the last bin ends with the last sample."""
+    decades = np.log10(max(samples, 1))
+    edges = np.round(10 ** np.arange(0, decades, 1 / _PER_DECADE)).astype(np.int64)
+    return np.unique(np.concatenate([[0], edges[edges < samples]]))
+
+
+def by_step(rows: Rows, protocol: Steps) -> dict[str, NDArray]:
+    """Sum a record by the time since each step.
+
+    Returns:
+        `sums.grouped`'s time, field, cosine, waters and theta, as `up_cosine` and so on, shape
+        (repeats, bins, ...) with the bins of `log_bins`.
+    """
+    sample = protocol.recording.sample_interval_ps
+    lengths = {way: len(step_times(protocol, way)) for way in WAYS}
+    since = np.arange(len(rows)) - lengths["down"]  # of the first step up
+    repeat, within = np.divmod(since, sum(lengths.values()))
+    sums = {}
+    for way, start in (("up", 0), ("down", lengths["up"])):
+        first = log_bins(lengths[way])
+        bins = np.searchsorted(first, within - start, side="right") - 1
+        inside = (since >= 0) & (within >= start) & (within < start + lengths[way])
+        groups = protocol.repeats * len(first)
+        # What is not after such a step goes into a group of its own, and is left out.
+        group = np.where(inside, repeat * len(first) + bins, groups)
+        found = grouped(rows, group, groups + 1, sample)
+        for name in _KEPT:
+            values = found[name][:groups]
+            sums[f"{way}_{name}"] = values.reshape(protocol.repeats, len(first), *values.shape[1:])
+    return sums

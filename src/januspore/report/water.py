@@ -1,0 +1,131 @@
+"""How the paper's statements on the pore's water are judged.
+
+All rest on the mean cosine of the dipoles to the field, which is linear in the order; the paper's
+sigma_theta stands beside it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..analysis.statistics import Interval, difference
+from .collect import Made
+from .judging import Reading, Verdict, judge_sign, undecided
+
+RISES_ASSUMES = "nothing of the water's kinetics; each sign of the field is judged alone"
+LAG_ASSUMES = (
+    "that without memory the order follows the field within the time of the slower of the "
+    "repeated steps"
+)
+HELD_ASSUMES = "that the later half of a hold lies five relaxation times or more after its step"
+TAU_ASSUMES = "one exponential in the mean cosine"
+#: Differences of order between branches below this part of its swing are as good as none.
+NEGLIGIBLE = 0.05
+
+
+def rises(side: str) -> Callable[[Made], Reading]:
+    """Whether the water's alignment grows with the field of one sign."""
+
+    def read(made: Made) -> Reading:
+        rise = made.findings[f"rise of mean cosine with field, {side}"]
+        width = made.findings[f"fall of sigma_theta with field, {side}"]
+        reading = judge_sign(rise, "of the mean cosine", made.equilibrations)
+        return replace(
+            reading, value=f"{reading.value}; {_shown('sigma_theta falls by', width)} rad"
+        )
+
+    return read
+
+
+def slower(key: str) -> Callable[[Made], Reading]:
+    """Whether relaxing takes longer than ordering."""
+
+    def read(made: Made) -> Reading:
+        triple = made.findings.get(f"mean cosine, {key}")
+        if triple is None:
+            return Reading("no two times resolved", Verdict.OPEN, "more seeds or repeats")
+        value, low, high = triple
+        shown = _shown("mean cosine", triple)
+        width = made.findings.get(f"sigma_theta, {key}")
+        shown += f"; {_shown('sigma_theta', width)}" if width else ""
+        if made.findings.get("caution"):
+            return Reading(shown, Verdict.OPEN, made.findings["caution"])
+        if low > 1:
+            return Reading(shown, Verdict.AGREES)
+        if high < 1:
+            return Reading(shown, Verdict.DISAGREES)
+        half = (math.log(high) - math.log(low)) / 2
+        return undecided(shown, made.equilibrations, half, abs(math.log(value)))
+
+    return read
+
+
+def beyond_lag(made: Made) -> Reading:
+    """Whether the order under a sine lags longer than the time that steps show.
+
+    Judged as the tangent of the phase, the quadrature of the order's fundamental over its part in
+    phase with the field.
+    """
+    triple = made.findings["lag_ps"]
+    shown = f"{_shown('lag', triple)} ps at {made.protocol['frequency_GHz']:g} GHz"
+    if None in triple:
+        return Reading(shown, Verdict.OPEN, "the order is not known to follow the field")
+    times = _times(made)
+    if times is None:
+        why = "a linear response lags, too: protocol steps would give its time"
+        return Reading(shown, Verdict.OPEN, why)
+    fast, slow = sorted(times, key=lambda tau: float(tau.value))
+    shown += f"; steps {float(fast.value):.3g} and {float(slow.value):.3g} ps"
+    omega = 2e-3 * math.pi * made.protocol["frequency_GHz"]
+    beyond = difference(_interval(triple), slow).scaled(omega)
+    if beyond.low > 0:
+        return Reading(shown, Verdict.AGREES)
+    if difference(_interval(triple), fast).scaled(omega).high < NEGLIGIBLE:
+        why = f"what is beyond the lag is below {NEGLIGIBLE:.0%} of the order's swing"
+        return Reading(shown, Verdict.DISAGREES, why)
+    half = float(beyond.high - beyond.low) / 2
+    wanted = max(abs(float(beyond.value)), NEGLIGIBLE / 2)
+    reading = undecided(shown, made.equilibrations, half, wanted)
+    return replace(reading, why=f"no longer than a linear response's; {reading.why}")
+
+
+def held(made: Made) -> Reading:
+    """Whether more order is left at equal held fields on the way back."""
+    triple = made.findings["order_reverse_less_forward"]
+    reading = judge_sign(triple, "of the mean cosine", made.equilibrations)
+    own = made.findings.get("mean cosine, tau_reverse_ps")
+    times = _times(made) or ([_interval(own)] if own else None)
+    if not reading.decides and (triple[2] is None or triple[2] >= NEGLIGIBLE):
+        return reading
+    if times is None:
+        return Reading(reading.value, Verdict.OPEN, "no relaxation time of this membrane is known")
+    needed = 10 * max(float(tau.high) for tau in times)
+    if made.findings["hold_ps"] < needed:
+        why = f"holds of {made.findings['hold_ps']:g} ps may still relax: {needed:.3g} ps would do"
+        return Reading(reading.value, Verdict.OPEN, why)
+    if reading.code is Verdict.AGREES:
+        return reading
+    return Reading(reading.value, Verdict.DISAGREES, f"more than {NEGLIGIBLE} is excluded")
+
+
+def _times(made: Made) -> list[Interval] | None:
+    """Times of both ways from repeated steps of the same membrane, None where not known."""
+    steps = made.beside.get("step_relaxation")
+    if steps is None or steps.findings.get("caution"):
+        return None
+    found = [steps.findings.get(f"mean cosine, tau_{way}_ps") for way in ("up", "down")]
+    return [_interval(tau) for tau in found if tau] if all(found) else None
+
+
+def _interval(triple: list[float]) -> Interval:
+    return Interval(*(np.asarray(end, dtype=float) for end in triple))
+
+
+def _shown(words: str, triple: list[float | None]) -> str:
+    value, low, high = triple
+    if value is None:
+        return f"{words} no value"
+    interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
+    return f"{words} {value:.3g}{interval}"
