@@ -39,7 +39,8 @@ from januspore.analysis.store import write_json
 from januspore.dataspace import open_project, parent_job
 from januspore.errors import InputError
 from januspore.plan import carry_out, plan
-from januspore.schema import Staircase, StatePoint, state_point
+from januspore.protocols import required
+from januspore.schema import StatePoint, state_point
 from januspore.simulate.record import read_record
 from januspore.study import parse_seeds
 
@@ -180,9 +181,8 @@ def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str,
 
 
 def _holds(ensemble: Ensemble) -> list[float]:
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Staircase)
-    return [*protocol.holds_V_per_nm, *protocol.holds_V_per_nm[::-1]]
+    fields = required(ensemble.point.protocol.holds, "holds").forward_V_per_nm
+    return [*fields, *fields[::-1]]
 
 
 def _groups(holds: list[float]) -> dict[float | None, NDArray[np.bool_]]:

@@ -33,10 +33,8 @@ from space import copy_project, environment
 from januspore.aggregates import PRODUCTS
 from januspore.conditions import branch, is_analysed, is_recorded, trajectory
 from januspore.dataspace import point_of
-from januspore.field import branches_of, programme_of
 from januspore.model.state import read_state
 from januspore.model.system import build_model
-from januspore.schema import PairedPulse
 from januspore.simulate.record import Rows, read_record
 
 #: Files whose coming into being sets off a kill, now and then: the ends of each stage.
@@ -272,15 +270,14 @@ def _verify_job(job: Any, tally: Tally) -> None:
     protocol = point.protocol
     every = round(protocol.recording.sample_interval_ps / protocol.dynamics.timestep_fs * 1e3)
     dt = protocol.dynamics.timestep_ps
-    whole = programme_of(protocol, job.doc.get("snapshots", 1)).duration_ps
+    whole = protocol.programme(job.doc.get("snapshots", 1)).duration_ps
     rows, _ = read_record(trajectory(job) / "record.h5")
     _count(rows, 0, round(whole / dt), every, tally)
     _check_path(job, rows, tally)
-    if isinstance(protocol, PairedPulse):
-        for k, programme in enumerate(branches_of(protocol).values()):
-            leaves = round((programme.duration_ps - protocol.pulse_ps) / dt)
-            rows, _ = read_record(branch(job, k) / "record.h5")
-            _count(rows, leaves, round(programme.duration_ps / dt), every, tally)
+    for k, own in enumerate(protocol.branches()):
+        rows, _ = read_record(branch(job, k) / "record.h5")
+        ends = round(own.programme.duration_ps / dt)
+        _count(rows, round(own.leaves_ps / dt), ends, every, tally)
 
 
 def _count(rows: Rows, begin: int, end: int, every: int, tally: Tally) -> None:

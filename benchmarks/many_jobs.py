@@ -29,7 +29,7 @@ from space import ROOT, copy_project, environment
 
 from januspore.aggregates import PRODUCTS
 from januspore.analysis import VERSION
-from januspore.schema import Equilibrate, state_point
+from januspore.schema import state_point
 
 #: Jobs of one charge set in the paper's study.
 PER_SET = 632
@@ -130,7 +130,7 @@ def _plant(folder: Path) -> None:
 
     Frames, too: a driven job asks whether the one that it starts from is there.
     """
-    from januspore.conditions import frame, snapshot_steps
+    from januspore.conditions import frame
 
     project = signac.get_project(str(folder), search=False)
     for job in project:
@@ -142,9 +142,8 @@ def _plant(folder: Path) -> None:
             Path(job.path, "trajectory", place).mkdir(parents=True, exist_ok=True)
             Path(job.path, "trajectory", place, "record.h5").touch()
         if protocol["name"] == "equilibrate":
-            relax = state_point(dict(job.statepoint())).protocol
-            assert isinstance(relax, Equilibrate)
-            for step in snapshot_steps(relax, 15):
+            kept = state_point(dict(job.statepoint())).protocol.snapshots
+            for step in kept.steps(15) if kept else ():
                 frame(job, step).touch()
         summary = {"analysis_version": VERSION, "rows": 1000, **{f"x{i}": 0.5 for i in range(40)}}
         Path(job.fn("summary.json")).write_text(json.dumps(summary, indent=1))

@@ -56,6 +56,7 @@ TINY = {
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "equilibrate": {"relax_ps": 20.0, "snapshot_interval_ps": 5.0},
     "sine": {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 3},
+    "triangle": {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 3},
     "staircase": {"holds_V_per_nm": [0.1, 0.5, -1.0], "hold_ps": 50.0},
     "steps": {"high_V_per_nm": 1.2, "up_ps": 10.0, "down_ps": 20.0, "repeats": 3},
     "paired_pulse": {

@@ -9,8 +9,8 @@ from januspore.analysis.job import analyse_record
 from januspore.analysis.store import write_arrays, write_json
 from januspore.conditions import trajectory
 from januspore.dataspace import point_of
-from januspore.field import mean, programme_of
 from januspore.model.system import build_model
+from januspore.protocols.field import mean
 from januspore.simulate.record import COLUMNS, RAGGED, Rows, write_record
 from januspore.units import E_PER_PS
 
@@ -47,7 +47,7 @@ def planted_rows(
         spread_at: function of time (ps), instead of `spread_rad`.
     """
     protocol, recording = point.protocol, point.protocol.recording
-    programme, dt = programme or programme_of(protocol), recording.sample_interval_ps
+    programme, dt = programme or protocol.programme(), recording.sample_interval_ps
     first, last = round(start_ps / dt), round(programme.duration_ps / dt)
     n = last - first
     time = (np.arange(first, last) + 1) * dt

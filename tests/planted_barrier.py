@@ -6,10 +6,10 @@ from scipy.signal import lfilter
 from januspore.analysis.barrier import TOGETHER
 from januspore.analysis.orientation import BINS
 from januspore.engines.base import PARTS
-from januspore.field import mean, programme_of
+from januspore.protocols.field import mean
+from januspore.protocols.windows import Path
 from januspore.simulate.record import COLUMNS, HELD, RAGGED, Rows
 from januspore.units import VOLT_PER_NM
-from januspore.windows import Path
 
 
 def correlated(rng, n, rho=0.8):
@@ -30,8 +30,12 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
         alignment: mean cos of their dipoles to the field at 1 V/nm.
     """
     protocol = point.protocol
-    dt, programme, path = protocol.recording.sample_interval_ps, None, Path(protocol, (1.0, 0.0))
-    programme = programme_of(protocol)
+    dt, programme, path = (
+        protocol.recording.sample_interval_ps,
+        None,
+        Path(protocol.windows, (1.0, 0.0)),
+    )
+    programme = protocol.programme()
     n = round(programme.duration_ps / dt)
     time = (np.arange(n) + 1) * dt
     field = np.array([mean(programme, t - dt, t) for t in time])

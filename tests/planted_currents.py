@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from januspore.analysis.sine import PHASES
+from januspore.analysis.cycle import PHASES
 from januspore.units import E_PER_PS
 
 #: Depth to which an ion at the mouth comes into the slab, as a part of the slab: 0.08 of 0.70 nm.

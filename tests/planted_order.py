@@ -4,8 +4,8 @@ import numpy as np
 from planted import planted_rows
 from scipy.signal import lfilter
 
+from januspore.analysis.cycle import PHASES
 from januspore.analysis.orientation import BINS
-from januspore.analysis.sine import PHASES
 from januspore.analysis.steps import log_bins, step_times
 from januspore.simulate.record import RAGGED
 
@@ -71,7 +71,7 @@ def step_sums(rng, protocol, seeds, up_ps, down_ps, waters=9, memory_ps=1.3, shi
     top, sums = static(protocol.high_V_per_nm), {}
     own = rng.normal(0, shift, (seeds, 1))
     for way, tau in (("up", up_ps), ("down", down_ps)):
-        times = step_times(protocol, way)
+        times = step_times(protocol.steps, way)
         first, step = log_bins(len(times)), times[0]
         noise = slow_noise(rng, (seeds,), len(times), step, memory_ps)
         mean = top * (1 - np.exp(-times / tau) if way == "up" else np.exp(-times / tau))
@@ -92,7 +92,7 @@ def step_sums(rng, protocol, seeds, up_ps, down_ps, waters=9, memory_ps=1.3, shi
 
 
 def phase_sums(rng, protocol, seeds, mean_of, waters=9, memory_ps=1.3, shift=0.0):
-    """Sums of `januspore.analysis.sine.by_phase` that water order is read off, without angles.
+    """Sums of `januspore.analysis.cycle.by_phase` that water order is read off, without angles.
 
     Args:
         rng: source of randomness.

@@ -71,7 +71,7 @@ def ensemble_of(state_point, seeds, forces=FORCES, edit=None, **options):
     every = []
     for seed in range(seeds):
         rows = held_rows(state_point, forces, np.random.default_rng(seed), **options)
-        every.append(by_window(rows, state_point.protocol))
+        every.append(by_window(rows, state_point.protocol.windows))
     sums = {name: np.stack([one[name] for one in every]).astype(float) for name in every[0]}
     if edit is not None:
         edit(sums)
@@ -91,7 +91,7 @@ def ensemble_with(state_point, sums):
 
 def profiles_of(state_point, sums, equilibrations=None):
     seeds = len(sums["samples"])
-    return Profiles(state_point.protocol, sums, equilibrations or list(range(seeds)))
+    return Profiles(state_point.protocol.windows, sums, equilibrations or list(range(seeds)))
 
 
 def rows_of(table, quantity, part, field, profile=None):
@@ -202,7 +202,7 @@ def test_seeds_that_differ_more_than_their_runs_say_widen_the_intervals():
     every = []
     for seed, shift in enumerate((-30.0, 30.0)):
         rows = held_rows(state_point, FORCES, np.random.default_rng(seed), shift=shift)
-        every.append(by_window(rows, state_point.protocol))
+        every.append(by_window(rows, state_point.protocol.windows))
     sums = {name: np.stack([one[name] for one in every]) for name in every[0]}
     assert over_seeds(sums, "tether").excess > 2
     assert 0.7 < over_seeds(sums, "water_vdw").excess < 1.4
@@ -237,7 +237,7 @@ def test_a_window_that_was_not_sampled_stays_empty():
     state_point = point(fields_V_per_nm=[0.3])
     rows = held_rows(state_point, FORCES, np.random.default_rng(0))
     window = np.where(rows["window"] == 5, -1, rows["window"])
-    sums = by_window(Rows(rows.columns | {"window": window}), state_point.protocol)
+    sums = by_window(Rows(rows.columns | {"window": window}), state_point.protocol.windows)
     assert sums["samples"][0, 5] == 0
     assert all(np.isnan(sums[name][0, 5]) for name in SERIES)
     assert np.isfinite(np.delete(sums["tether"][0], 5)).all()
@@ -258,7 +258,7 @@ def test_rows_while_the_ion_is_moved_do_not_count():
     state_point = point(fields_V_per_nm=[0.3])
     rows = held_rows(state_point, NOTHING, np.random.default_rng(1))
     assert (rows["window"] < 0).any()
-    sums = by_window(rows, state_point.protocol)
+    sums = by_window(rows, state_point.protocol.windows)
     assert np.abs(sums["tether"]).max() < 200
     samples = round(10.0 / state_point.protocol.recording.sample_interval_ps)
     assert (sums["samples"] == samples).all()

@@ -8,7 +8,6 @@ import pytest
 from januspore import operations
 from januspore.conditions import branch, frame, is_equilibrated, is_recorded, trajectory
 from januspore.dataspace import dump, open_project, parent_job, point_of
-from januspore.field import branches_of
 from januspore.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import read_record
@@ -93,7 +92,7 @@ def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
         assert whole["step"][begin:].tolist() == tail["step"].tolist()
         for name in ("field_V_per_nm", "K_cell_e_nm", "Cl_cell_e_nm", "T_rot_K"):
             assert np.array_equal(whole[name][begin:], tail[name], equal_nan=True), (delay, name)
-        length = branches_of(protocol)[delay].duration_ps
+        length = protocol.branches()[k].programme.duration_ps
         assert tail["time_ps"][-1] == pytest.approx(length)
 
 

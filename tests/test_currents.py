@@ -7,13 +7,14 @@ import pytest
 from helpers import copy_studies, tiny_point
 from planted import plant, planted_rows
 from planted_currents import DIP, cross, crossing_tables, dip
+from test_loop import RISE
 from test_pulses import pulse_sums
 
 from januspore.aggregates import PRODUCTS
+from januspore.analysis.cycle import PHASES
 from januspore.analysis.loop import bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
 from januspore.analysis.pulses import by_estimator
-from januspore.analysis.sine import PHASES
 from januspore.analysis.statistics import difference, poisson, poisson_sum
 from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
@@ -144,7 +145,7 @@ def test_few_crossings_are_rarely_taken_for_ndr(expected):
     false = 0
     for k in range(150):
         tables = crossing_tables(np.random.default_rng([k, 3]), 8, expected, 2.0)
-        false += find_ndr(tables, "forward", "+").found
+        false += find_ndr(tables, "forward", "+", RISE).found
     assert false / 150 <= 0.09  # 5 % and 2.3 standard errors
 
 

@@ -16,8 +16,8 @@ from scipy.integrate import quad
 from januspore.engines import Resources, create
 from januspore.engines.base import Observed
 from januspore.engines.stretch import StepByStep
-from januspore.field import Constant, Sequence, SineWave, mean
 from januspore.model.state import State, StateFileError, read_state
+from januspore.protocols.field import Constant, Sequence, SineWave, mean
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.limits import OUT_OF_TIME, Limits
 from januspore.simulate.record import RecordFiles, read_record

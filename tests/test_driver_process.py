@@ -15,8 +15,8 @@ import pytest
 from helpers import at_rest, free_model, short_protocol, thermal_state
 
 from januspore.engines import Resources, create
-from januspore.field import Constant, Sequence, SineWave, mean
 from januspore.model.state import StateFileError, read_state
+from januspore.protocols.field import Constant, Sequence, SineWave, mean
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.limits import Limits
 from januspore.simulate.record import RecordFiles, read_record

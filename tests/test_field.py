@@ -10,16 +10,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from januspore.field import Constant, Sequence, SineWave, mean, programme_of
+from januspore.analysis.job import READINGS
+from januspore.protocols import CAPABILITIES, capabilities_of
+from januspore.protocols.field import Constant, Ramp, Repeat, Sequence, SineWave, mean
 from januspore.schema import state_point
 
 fields = st.floats(-5, 5)
 durations = st.floats(0.1, 50)
 constants = st.builds(Constant, durations, fields)
 sines = st.builds(SineWave, durations, fields, st.floats(0.1, 100), st.floats(-7, 7))
+ramps = st.builds(Ramp, durations, fields, fields)
+leaves = constants | ramps | sines
 trees = st.recursive(
-    constants | sines,
-    lambda parts: st.lists(parts, min_size=1, max_size=4).map(lambda p: Sequence(tuple(p))),
+    leaves,
+    lambda parts: (
+        st.lists(parts, min_size=1, max_size=4).map(lambda p: Sequence(tuple(p)))
+        | st.builds(Repeat, parts, st.integers(1, 3))
+    ),
     max_leaves=8,
 )
 fractions = st.floats(0, 1)
@@ -68,7 +75,7 @@ def test_the_value_depends_on_time_alone(programme, asked):
     assert forward == backward
 
 
-@given(st.lists(constants | sines, min_size=2, max_size=6))
+@given(st.lists(leaves, min_size=2, max_size=6))
 def test_a_boundary_belongs_to_the_part_that_starts_there(parts):
     sequence = Sequence(tuple(parts))
     assert sequence.duration_ps == pytest.approx(sum(p.duration_ps for p in parts))
@@ -103,7 +110,7 @@ def test_a_short_interval_of_a_sine_does_not_cancel():
 def programme(protocol, **keys):
     raw = raw_point(protocol)
     raw["protocol"] |= keys
-    return programme_of(state_point(raw).protocol)
+    return state_point(raw).protocol.programme()
 
 
 def test_the_paper_s_sine_has_ten_cycles_of_5_ns_and_peaks_of_1_2():
@@ -113,6 +120,28 @@ def test_the_paper_s_sine_has_ten_cycles_of_5_ns_and_peaks_of_1_2():
     assert quarters == pytest.approx([0, 1.2, 0, -1.2] * 2, abs=1e-9)
     assert wave.integral(0, 50_000.0) == pytest.approx(0.0, abs=1e-8)
     assert wave.integral(0, 2500.0) == pytest.approx(1.2 * 5000.0 / math.pi)
+
+
+def test_a_triangle_has_the_sine_s_zeros_and_peaks_and_straight_lines_between():
+    keys = {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 10}
+    wave = programme("triangle", **keys)
+    assert wave.duration_ps == pytest.approx(50_000.0)
+    eighths = [wave.value(5000.0 * c + 625.0 * k) for c in (0, 9) for k in range(8)]
+    assert eighths == pytest.approx([0, 0.6, 1.2, 0.6, 0, -0.6, -1.2, -0.6] * 2, abs=1e-9)
+    assert wave.integral(0, 50_000.0) == pytest.approx(0.0, abs=1e-8)
+    assert wave.integral(0, 2500.0) == pytest.approx(1.2 * 2500.0 / 2)
+
+
+@pytest.mark.parametrize("name", ["sine", "triangle"])
+def test_a_cycle_knows_its_quarter_and_its_phase(name):
+    keys = {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 3}
+    raw = raw_point(name)
+    raw["protocol"] |= keys
+    cycle = state_point(raw).protocol.cycle
+    edges = cycle.quarter_edges(4)
+    quarter = {"sine": np.sin(np.arange(5) / 4 * np.pi / 2), "triangle": np.arange(5) / 4}
+    assert edges == pytest.approx(1.2 * quarter[name])
+    assert cycle.phase(np.array([0.0, 1250.0, 11_250.0])) == pytest.approx([0, 0.25, 0.25])
 
 
 def test_a_staircase_goes_up_and_comes_down_the_same_holds():
@@ -148,7 +177,7 @@ def test_a_train_has_its_pulses_with_rests_between_and_none_after(preparation_ps
 @pytest.mark.parametrize("snapshots", [1, 2, 15])
 def test_an_equilibration_is_field_free_and_lasts_until_its_last_snapshot(snapshots):
     raw = raw_point("equilibrate")
-    relax = programme_of(state_point(raw).protocol, snapshots)
+    relax = state_point(raw).protocol.programme(snapshots)
     assert relax.duration_ps == pytest.approx(20.0 + (snapshots - 1) * 5.0)
     assert relax.integral(0, relax.duration_ps) == 0.0
 
@@ -156,14 +185,31 @@ def test_an_equilibration_is_field_free_and_lasts_until_its_last_snapshot(snapsh
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_is_a_whole_number_of_samples(name):
     protocol = state_point(raw_point(name)).protocol
-    samples = programme_of(protocol).duration_ps / protocol.recording.sample_interval_ps
+    samples = protocol.programme().duration_ps / protocol.recording.sample_interval_ps
     assert samples == pytest.approx(round(samples), abs=1e-6)
     assert samples >= 1
+    # The driver takes an engine from segment to segment, by whole samples.
+    starts = [t / protocol.recording.sample_interval_ps for t, _ in protocol.programme().leaves()]
+    assert starts == pytest.approx(np.round(starts), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_capabilities_are_told_alike_by_name_and_by_the_protocol_itself(name):
+    protocol = state_point(raw_point(name)).protocol
+    views = {view for view in CAPABILITIES if getattr(protocol, view) is not None}
+    assert protocol.capabilities() == capabilities_of(name) == views
+    # A record is read in one way, and only an equilibration, which is read in none, relaxes.
+    assert len(views & READINGS.keys()) == (name != "equilibrate")
+    assert ("starts_from" in views) != ("snapshots" in views)
+
+
+def test_a_name_that_no_protocol_has_can_do_nothing():
+    assert capabilities_of("sinus") == frozenset()
 
 
 def test_a_barrier_holds_each_field_for_all_of_its_windows():
     protocol = state_point(raw_point("barrier")).protocol
-    programme, windows = programme_of(protocol), 3
+    programme, windows = protocol.programme(), 3
     held = windows * (protocol.settle_ps + protocol.window_ps)
     assert programme.duration_ps == pytest.approx(protocol.approach_ps + 2 * held)
     assert programme.value(0.0) == 0.3

@@ -7,9 +7,10 @@ from planted import jobs_of
 
 from januspore.aggregates.ensemble import Ensemble
 from januspore.aggregates.free_ion_force import LEAST_VISITS, make
-from januspore.analysis.free_ions import EDGES_NM, RADIUS_NM, free_ion_sums, held_fields
+from januspore.analysis.free_ions import EDGES_NM, RADIUS_NM, free_ion_sums
 from januspore.engines.base import PARTS
 from januspore.model.system import build_model
+from januspore.protocols.field import held_fields
 
 WELL = 20.0
 
@@ -30,7 +31,11 @@ class Planted:
 
 def planted(point, model, seed, frames=600):
     """Ions anywhere but between -0.15 and -0.05 nm."""
-    rng, fields, ions = np.random.default_rng(seed), held_fields(point.protocol), np.arange(3)
+    rng, fields, ions = (
+        np.random.default_rng(seed),
+        held_fields(point.protocol.programme()),
+        np.arange(3),
+    )
     places = np.zeros((frames, 3, 3))
     places[..., 0] = rng.uniform(-1, 1, (frames, 3))
     hole = (places[..., 0] > -0.15) & (places[..., 0] < -0.05)

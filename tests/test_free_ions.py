@@ -12,13 +12,12 @@ from januspore.analysis.free_ions import (
     free_ion_sums,
     free_ions,
     held_field,
-    held_fields,
     held_frames,
 )
 from januspore.engines import Resources
 from januspore.engines.force_parts import PARTS, ForceParts
-from januspore.field import programme_of
 from januspore.model.state import write_state
+from januspore.protocols.field import held_fields
 from januspore.units import VOLT_PER_NM
 
 BOX = np.array([4.0, 2.0, 2.0])
@@ -141,14 +140,14 @@ def test_sums_of_jobs_add():
 
 def test_a_field_counts_as_held_once_it_has_been_for_long_enough():
     protocol = tiny_point("staircase", holds_V_per_nm=[0.1, 0.5], hold_ps=10.0).protocol
-    programme = programme_of(protocol)
+    programme = protocol.programme()
     told = {t: held_field(programme, t, 4.0) for t in (0.0, 3.9, 4.0, 10.0, 13.0, 14.0, 20.0, 40.0)}
     expected = [None, None, 0.1, 0.1, None, 0.5, 0.5, 0.1]
     assert list(told.values()) == expected
     assert held_field(programme, 0.0, 0.0) is None
-    assert held_fields(protocol).tolist() == [0.1, 0.5]
+    assert held_fields(programme).tolist() == [0.1, 0.5]
     # A sine's field is never held.
-    assert held_field(programme_of(tiny_point("sine").protocol), 50.0, 0.0) is None
+    assert held_field(tiny_point("sine").protocol.programme(), 50.0, 0.0) is None
 
 
 def test_the_held_ion_of_a_barrier_is_left_out():
@@ -157,7 +156,7 @@ def test_the_held_ion_of_a_barrier_is_left_out():
     assert free_ions(barrier, model, "Cl").tolist() == [4, 5]
     assert free_ions(barrier, model, "K").tolist() == [0, 1, 2]
     assert free_ions(staircase, model, "Cl").tolist() == [3, 4, 5]
-    assert held_fields(barrier).tolist() == [0.3, 0.5]
+    assert held_fields(barrier.programme()).tolist() == [0.3, 0.5]
 
 
 def test_a_job_s_frames_come_with_the_field_they_were_held_at(tmp_path):

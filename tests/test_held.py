@@ -9,7 +9,6 @@ from helpers import free_model, raw_point, thermal_state
 from januspore.engines import Resources, create, minimise
 from januspore.engines.base import PARTS
 from januspore.engines.force_parts import ForceParts
-from januspore.field import programme_of
 from januspore.schema import Barrier, state_point
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.held import HeldIon, exchange
@@ -50,12 +49,12 @@ def model():
 def start(model, protocol):
     state = minimise(model, thermal_state(model), SLOW_AND_EXACT)
     velocities = thermal_state(model, 3).velocities
-    return exchange(model, protocol, state.restarted(velocities))
+    return exchange(model, protocol.windows, state.restarted(velocities))
 
 
 def run_in(folder, model, protocol):
-    held = HeldIon(model, protocol, ForceParts(model, SLOW_AND_EXACT))
-    return Run(folder, "held", model, protocol, programme_of(protocol), frozenset(), held=held)
+    held = HeldIon(model, protocol.windows, ForceParts(model, SLOW_AND_EXACT))
+    return Run(folder, "held", model, protocol, protocol.programme(), frozenset(), held=held)
 
 
 def driven(folder, model, protocol, start, stop_at=None):
@@ -85,7 +84,7 @@ def record(tmp_path_factory, model, protocol, start):
 
 def test_the_nearest_ion_becomes_the_held_one_and_nothing_else_changes(model, protocol):
     state = thermal_state(model, 5)
-    swapped = exchange(model, protocol, state)
+    swapped = exchange(model, protocol.windows, state)
     chlorides = model.indices("Cl")
     target = np.array([-0.1, 0.0, 0.0])
 
@@ -148,7 +147,7 @@ def test_a_barrier_stopped_on_the_way_goes_on_to_the_same_record(
 
 
 def test_a_spring_across_the_box_s_face_pulls_the_short_way(model, protocol, start):
-    held = HeldIon(model, protocol, ForceParts(model, SLOW_AND_EXACT))
+    held = HeldIon(model, protocol.windows, ForceParts(model, SLOW_AND_EXACT))
     far = start.positions.copy()
     far[held.atom] = [model.box[0] + 0.01, 0.0, 0.0]
     held.begin(replace(start, carry={"held_start_nm": np.array([0.0, 0.0])}))

@@ -12,7 +12,6 @@ from helpers import at_rest, free_model, tiny_point, warm_up
 
 from januspore.engines import Resources, create, minimise
 from januspore.errors import InputError
-from januspore.field import programme_of
 from januspore.model.builder import build_state
 from januspore.model.forcefield import WATER_R_OH_NM
 from januspore.model.state import State, read_state, write_state
@@ -304,7 +303,7 @@ def _run(folder: Path, model: Model, point) -> Run:
         owner="a" * 32,
         model=model,
         protocol=point.protocol,
-        programme=programme_of(point.protocol),
+        programme=point.protocol.programme(),
         frame_steps=frozenset({0}),
         attributes=dict,
     )

@@ -10,8 +10,9 @@ from planted import plant, planted_rows
 
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.ndr import features, find_loop, hysteresis, verdict
+from januspore.analysis.cycle import PHASES, branch_of_phase
 from januspore.analysis.loop import (
-    EDGES,
+    QUARTER,
     WINDOWS,
     area,
     at_zero_field,
@@ -19,9 +20,9 @@ from januspore.analysis.loop import (
     curve,
     find_pinch,
     mean_current,
+    window_edges,
 )
 from januspore.analysis.ndr import chance_of_fall, find_ndr
-from januspore.analysis.sine import PHASES, branch_of_phase
 from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
@@ -29,6 +30,9 @@ from januspore.results import findings, product_table
 from januspore.units import E_PER_PS
 
 AMPLITUDE, BIN_PS = 1.2, 1250.0
+#: |E| at the edges of the phase bins of a quarter, and of the windows.
+RISE = AMPLITUDE * np.sin(np.arange(QUARTER + 1) / QUARTER * np.pi / 2)
+EDGES = window_edges(RISE)
 TRUE_PEAK, TRUE_VALLEY = 0.5, 1.0
 
 
@@ -80,7 +84,7 @@ def test_bins_of_a_branch_rise_with_field_and_each_bin_belongs_to_one():
         for sign in "+-":
             field, current = curve(table, branch, sign)
             assert np.all(np.diff(field[0]) > 0) and field.shape == (1, WINDOWS)
-            assert np.all((field[0] > AMPLITUDE * EDGES[:-1]) & (field[0] < AMPLITUDE * EDGES[1:]))
+            assert np.all((field[0] > EDGES[:-1]) & (field[0] < EDGES[1:]))
             assert current[0] == pytest.approx(ohmic(field[0]))
 
 
@@ -89,7 +93,7 @@ def test_area_of_a_known_loop_is_exact_for_a_step_in_every_bin():
         return np.where(forward, 2.0, 0.5) * np.sign(field)
 
     for sign in "+-":
-        assert area(total(tables(step, noise=0)), sign, AMPLITUDE)[0, 0] == pytest.approx(1.5 * 1.2)
+        assert area(total(tables(step, noise=0)), sign, RISE)[0, 0] == pytest.approx(1.5 * 1.2)
 
 
 def test_current_at_zero_field_of_lines_and_diodes():
@@ -109,7 +113,7 @@ def test_planted_peak_valley_and_ratio_are_within_their_intervals(sign):
     inside = np.zeros(3)
     for k in range(40):
         rng = np.random.default_rng(k)
-        found = find_ndr(tables(both_branches(ndr_curve), rng=rng), "forward", sign)
+        found = find_ndr(tables(both_branches(ndr_curve), rng=rng), "forward", sign, RISE)
         assert found.found and found.probability > 0.95 and "NDR beyond" in found.statement
         truth = curve(total(tables(both_branches(ndr_curve), noise=0)), "forward", sign)[1][0]
         answers = (TRUE_PEAK, TRUE_VALLEY, truth[2] / truth[truth.size - 2 :].min())
@@ -126,12 +130,12 @@ def test_a_current_that_only_rises_is_rarely_taken_for_ndr():
         for k in range(200):
             rng = np.random.default_rng(k)
             table = tables(both_branches(shape), seeds=5, noise=0.8, rng=rng)
-            false += find_ndr(table, "forward", "+").found
+            false += find_ndr(table, "forward", "+", RISE).found
         assert false / 200 <= 0.09  # 5 % and 2.5 standard errors
 
 
 def test_the_slopes_probability_on_a_rising_current_is_small():
-    found = find_ndr(tables(both_branches(ohmic)), "forward", "+")
+    found = find_ndr(tables(both_branches(ohmic)), "forward", "+", RISE)
     assert not found.found and found.probability < 0.05 and found.chance > 0.05
     assert np.isnan(found.peak_V_per_nm.value) and np.isnan(found.ratio.value)
     assert found.outcome == "excluded" and "excluded" in found.statement
@@ -141,7 +145,7 @@ def test_a_valley_without_current_bounds_the_ratio_from_below():
     def to_zero(field):
         return np.interp(np.abs(field), [0, 0.5, 0.8, 1.2], [0, 4, 0, 0]) * np.sign(field)
 
-    found = find_ndr(tables(both_branches(to_zero)), "forward", "+")
+    found = find_ndr(tables(both_branches(to_zero)), "forward", "+", RISE)
     assert found.found and np.isnan(found.ratio.value) and np.isnan(found.ratio.high)
     assert found.ratio.low > 5
 
@@ -162,11 +166,11 @@ def test_null_and_thin_data_say_so_and_give_no_number():
         (tables(lambda e, f: 0 * e, noise=1.0), "no significant current: bound"),
         (tables(both_branches(ndr_curve), seeds=1), "one seed gives no interval"),
     ):
-        found = find_ndr(table, "forward", "+")
+        found = find_ndr(table, "forward", "+", RISE)
         assert said in found.statement and not found.found
         numbers = (found.peak_V_per_nm, found.valley_V_per_nm, found.ratio, found.slope)
         assert all(np.isnan(i.value) for i in numbers) and np.isnan(found.chance)
-    none = find_loop(nothing, AMPLITUDE).area["+"]
+    none = find_loop(nothing, RISE).area["+"]
     assert none.low < 0 < none.high and hysteresis(none) == "no loop beyond its interval"
 
 
@@ -174,7 +178,7 @@ def test_noise_is_rarely_a_significant_current():
     seen = 0
     for k in range(300):
         table = tables(lambda e, f: 0 * e, seeds=4, noise=1.0, rng=np.random.default_rng(k))
-        seen += find_ndr(table, "forward", "+").significant
+        seen += find_ndr(table, "forward", "+", RISE).significant
     assert seen / 300 <= 0.08
 
 
@@ -189,22 +193,22 @@ def test_planted_area_is_covered_as_often_as_claimed():
     covered = 0
     for k in range(300):
         table = tables(lobe, seeds=5, noise=1.0, rng=np.random.default_rng(k))
-        found = bootstrap(table, lambda t: area(t, "+", AMPLITUDE), repeats=300, seed=k)
+        found = bootstrap(table, lambda t: area(t, "+", RISE), repeats=300, seed=k)
         covered += bool(found.low[0] <= truth <= found.high[0])
     assert 0.91 <= covered / 300 <= 0.98
-    assert hysteresis(find_loop(table, AMPLITUDE).area["+"]) == "reverse below forward"
+    assert hysteresis(find_loop(table, RISE).area["+"]) == "reverse below forward"
     turned = {**table, "charge": -table["charge"]}
-    assert hysteresis(find_loop(turned, AMPLITUDE).area["+"]) == "reverse above forward"
+    assert hysteresis(find_loop(turned, RISE).area["+"]) == "reverse above forward"
 
 
 def test_pinched_and_open_loops_are_told_apart():
-    pinched = find_loop(tables(both_branches(ndr_curve, 0.4), noise=0.2), AMPLITUDE).pinch
+    pinched = find_loop(tables(both_branches(ndr_curve, 0.4), noise=0.2), RISE).pinch
     assert pinched.outcome == "pinched" and "pinched: below" in pinched.statement
-    opened = find_loop(tables(both_branches(ohmic), noise=0.2, capacity=1.0), AMPLITUDE).pinch
+    opened = find_loop(tables(both_branches(ohmic), noise=0.2, capacity=1.0), RISE).pinch
     assert (
         opened.outcome == "not pinched" and opened.rising_nA.low > 0 and opened.falling_nA.high < 0
     )
-    thin = find_loop(tables(both_branches(ohmic), seeds=4, noise=4.0), AMPLITUDE).pinch
+    thin = find_loop(tables(both_branches(ohmic), seeds=4, noise=4.0), RISE).pinch
     assert thin.outcome == "not told"
     assert find_pinch(tables(both_branches(ohmic), seeds=1), 3.0, True).outcome == "one seed"
 
@@ -221,8 +225,8 @@ def test_a_pinched_loop_is_rarely_called_open():
 
 
 def test_a_capacitive_whole_cell_is_recognised_as_charging():
-    slab = find_loop(tables(lambda e, f: 0 * e, noise=0.2), AMPLITUDE)
-    cell = find_loop(tables(lambda e, f: 0 * e, noise=0.2, capacity=5.0), AMPLITUDE)
+    slab = find_loop(tables(lambda e, f: 0 * e, noise=0.2), RISE)
+    cell = find_loop(tables(lambda e, f: 0 * e, noise=0.2, capacity=5.0), RISE)
     assert not any(features(slab).values()) and all(features(cell).values())
     # The integral of 2 C cos(phase) over E = A sin(phase): C A pi / 2.
     assert cell.area["+"].value == pytest.approx(5.0 * AMPLITUDE * np.pi / 2, rel=0.05)
@@ -232,7 +236,7 @@ def test_a_capacitive_whole_cell_is_recognised_as_charging():
 
 
 def test_features_of_the_pore_itself_are_not_called_charging():
-    slab = find_loop(tables(both_branches(ndr_curve, 0.4), noise=0.2), AMPLITUDE)
+    slab = find_loop(tables(both_branches(ndr_curve, 0.4), noise=0.2), RISE)
     said = verdict(slab, slab)
     assert "the pore-slab current shows NDR at E > 0, NDR at E < 0" in said
     assert "charging" not in said

@@ -16,7 +16,6 @@ from januspore.analysis.pulses import by_estimator
 from januspore.analysis.relaxation import fit_exponential
 from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import dump, open_project, point_of
-from januspore.field import branches_of, programme_of
 from januspore.model.system import build_model
 from januspore.schema import state_point
 
@@ -71,10 +70,10 @@ def pairs(ratio_of_delay):
     protocol = {"name": "paired_pulse", **PULSED, "delays_ps": delays}
 
     def rows(point, rng):
-        trunk = pulse_rows(point, rng, programme_of(point.protocol), [1.0])
+        trunk = pulse_rows(point, rng, point.protocol.programme(), [1.0])
         branches = [
-            pulse_rows(point, rng, whole, [1.0, ratio_of_delay(d)], 4.0 + 5.0 + d)
-            for d, whole in branches_of(point.protocol).items()
+            pulse_rows(point, rng, b.programme, [1.0, ratio_of_delay(d)], 4.0 + 5.0 + d)
+            for d, b in zip(delays, point.protocol.branches(), strict=True)
         ]
         return trunk, branches
 
@@ -173,10 +172,10 @@ def test_noise_is_never_divided_by_noise(tmp_path):
     protocol, _ = pairs(lambda delay: 1.0)
 
     def noise(point, rng):
-        trunk = pulse_rows(point, rng, programme_of(point.protocol), [0.0])
+        trunk = pulse_rows(point, rng, point.protocol.programme(), [0.0])
         return trunk, [
-            pulse_rows(point, rng, whole, [0.0, 0.0], 9.0 + d)
-            for d, whole in branches_of(point.protocol).items()
+            pulse_rows(point, rng, b.programme, [0.0, 0.0], b.leaves_ps)
+            for b in point.protocol.branches()
         ]
 
     content = make_pairs(ensemble_of(tmp_path, protocol, noise))
@@ -192,7 +191,7 @@ def test_planted_trains_are_recovered(tmp_path, last, word):
         ensemble_of(
             tmp_path,
             protocol,
-            lambda p, rng: (pulse_rows(p, rng, programme_of(p.protocol), ratios), []),
+            lambda p, rng: (pulse_rows(p, rng, p.protocol.programme(), ratios), []),
         )
     )
     table = content.table[content.table.estimator == "pore slab"]

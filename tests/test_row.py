@@ -9,9 +9,9 @@ import signac
 from test_submit import STUDY
 from test_workflow import ROOT, copy_project, run
 
-from januspore import conditions
 from januspore.aggregates import PRODUCTS
-from januspore.row import ACTIONS, MARKS, main
+from januspore.protocols import names_with
+from januspore.row import ACTIONS, MARKS, main, workflow
 
 WORKFLOW = tomllib.loads((ROOT / "workflow.toml").read_text())
 BY_NAME = {action["name"]: action for action in WORKFLOW["action"]}
@@ -37,6 +37,10 @@ def test_both_name_the_same_operations_once(project_class, tmp_path):
     assert {*ACTIONS, *(product.name for product in PRODUCTS)} == set(names)
 
 
+def test_the_file_is_what_the_command_writes():
+    assert (ROOT / "workflow.toml").read_text() == workflow()
+
+
 def test_both_judge_by_the_same_conditions(project_class, tmp_path):
     signac.init_project(str(tmp_path))
     operations = project_class.get_project(str(tmp_path)).operations
@@ -55,10 +59,10 @@ def test_actions_take_the_jobs_that_the_operations_take():
         return {selector["condition"][2] for selector in selectors}
 
     assert included("equilibrate") == {"equilibrate"}
-    assert included("simulate") == set(conditions.PROGRAMMES)
+    assert included("simulate") == {*names_with("starts_from")}
     assert included("analyse") == set()
     for product in PRODUCTS:
-        assert included(product.name) == {product.protocol}
+        assert included(product.name) == {*names_with(product.needs)}
         assert BY_NAME[product.name]["previous_actions"] == ["analyse"]
 
 
@@ -123,7 +127,7 @@ def test_every_command_does_its_operation(space, monkeypatch):
             assert all(job.isfile(product) for product in BY_NAME[name]["products"])
     monkeypatch.chdir(space)
     for product in PRODUCTS:
-        jobs = directories(space, product.protocol)
+        jobs = directories(space, *names_with(product.needs))
         if jobs:
             (line,) = command(product.name, jobs)
             # In this process: a dozen interpreters would take a minute to start.

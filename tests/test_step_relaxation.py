@@ -34,7 +34,7 @@ def test_sums_hold_every_sample_after_a_step_once():
     point = tiny_point("steps")
     rng, protocol = np.random.default_rng(0), point.protocol
     rows = ordered_rows(point, rng, lambda field, step: relaxing(field, step, 1.0), waters=2)
-    sums = by_step(rows, protocol)
+    sums = by_step(rows, protocol.steps)
     settle = round(protocol.down_ps / 0.1)
     assert sums["up_waters"].sum() + sums["down_waters"].sum() == 2 * (len(rows) - settle)
     assert sums["up_waters"].shape[0] == sums["down_theta"].shape[0] == protocol.repeats
@@ -42,7 +42,7 @@ def test_sums_hold_every_sample_after_a_step_once():
         held = sums[f"{way}_field_ps"] / sums[f"{way}_time_ps"]
         assert held == pytest.approx(np.full(held.shape, field))
     # The first sample after a step is one sample interval late.
-    assert step_times(protocol, "up")[0] == pytest.approx(0.1)
+    assert step_times(protocol.steps, "up")[0] == pytest.approx(0.1)
     jump = sums["up_cosine"][:, 0] / sums["up_waters"][:, 0]
     assert jump.mean() < 0.5  # 10 % of the way, and noise of 6 waters
 
@@ -56,7 +56,7 @@ def test_intervals_of_times_and_of_their_ratio_cover(seeds, up, down):
     rng, repeats, covered, wrong = np.random.default_rng(seeds), 40, np.zeros(3), 0
     truths = {"tau_up_ps": up, "tau_down_ps": down, "tau_down_over_up": down / up}
     for _ in range(repeats):
-        found = find_times(step_sums(rng, protocol, seeds, up, down), protocol).findings
+        found = find_times(step_sums(rng, protocol, seeds, up, down), protocol.steps).findings
         for k, (name, truth) in enumerate(truths.items()):
             _, low, high = found.get(f"mean cosine, {name}", [np.nan] * 3)
             covered[k] += not (truth < low or high < truth)  # not resolved is not wrong

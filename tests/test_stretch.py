@@ -8,7 +8,6 @@ from helpers import free_model, thermal_state, tiny_point
 from test_driver import TOY_PROGRAMME, TOY_STEPS, ToyEngine, never, toy_run, toy_start
 
 from januspore.engines.stretch import sample_of
-from januspore.field import programme_of
 from januspore.simulate.driver import Run, drive, stretch_ends
 from januspore.simulate.held import HeldIon
 from januspore.simulate.limits import Limits
@@ -79,9 +78,9 @@ def test_within_a_stretch_the_tether_moves_in_a_straight_line(settle_ps):
     """At 0.1 ps of settling it comes to rest in the middle of a sample interval."""
     protocol = tiny_point("barrier", settle_ps=settle_ps, window_ps=0.2, approach_ps=0.3).protocol
     model = free_model(1, 0, (1.3, 1.4, 1.5))
-    held = HeldIon(model, protocol, None)
+    held = HeldIon(model, protocol.windows, None)
     held.begin(thermal_state(model))
-    run = Run(None, "", model, protocol, programme_of(protocol), frozenset(), held=held)
+    run = Run(None, "", model, protocol, protocol.programme(), frozenset(), held=held)
     ends = stretch_ends(run)
     assert ends[-1] == run.total_steps and all(end % run.steps_per_sample == 0 for end in ends)
     for begin, end in pairwise([0, *ends[ends[0] == 0 :]]):

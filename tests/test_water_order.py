@@ -34,14 +34,14 @@ def sine(frequency, **keys):
 def steps_made(rng, seeds, up_ps, down_ps):
     keys = {"high_V_per_nm": 1.2, "up_ps": 10.0, "down_ps": 20.0, "repeats": 20}
     protocol = tiny_point("steps", **keys).protocol
-    findings = find_times(step_sums(rng, protocol, seeds, up_ps, down_ps), protocol).findings
+    findings = find_times(step_sums(rng, protocol, seeds, up_ps, down_ps), protocol.steps).findings
     return made_of("step_relaxation", findings)
 
 
 def judged(rng, protocol, seeds, mean_of, steps):
     """Verdict on memory beyond lag of a planted sine beside planted steps."""
     sums = phase_sums(rng, protocol, seeds, mean_of, shift=0.02)
-    ends = lag(sums, protocol).triple()
+    ends = lag(sums, protocol.cycle, protocol.recording.sample_interval_ps).triple()
     findings = {"lag_ps": [end if np.isfinite(end) else None for end in ends]}
     made = made_of("water_order", findings, protocol.model_dump())
     made.beside["step_relaxation"] = steps
@@ -61,7 +61,8 @@ def test_a_linear_response_is_not_taken_for_memory(frequency):
 def test_the_lag_of_a_linear_response_is_its_time():
     for frequency in (125.0, 5.0):
         sums = phase_sums(np.random.default_rng(0), sine(frequency), 200, debye(TAU))
-        found = lag(sums, sine(frequency))
+        own = sine(frequency)
+        found = lag(sums, own.cycle, own.recording.sample_interval_ps)
         assert found.low < TAU < found.high and found.value == pytest.approx(TAU, rel=0.06)
 
 

@@ -6,9 +6,9 @@ from helpers import raw_point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from januspore.field import programme_of, simulated_ps
-from januspore.schema import Barrier, state_point
-from januspore.windows import Path, charged_ps, separate_ps, windows
+from januspore.protocols import Barrier
+from januspore.protocols.windows import Path
+from januspore.schema import state_point
 
 
 def barrier(**keys) -> Barrier:
@@ -39,26 +39,26 @@ barriers = st.builds(
 
 def intervals(protocol):
     sample = protocol.recording.sample_interval_ps
-    count = round(programme_of(protocol).duration_ps / sample)
+    count = round(protocol.programme().duration_ps / sample)
     return [(k * sample, (k + 1) * sample) for k in range(count)]
 
 
 def test_each_window_starts_from_its_neighbour_s_end():
-    order = [(w.field, w.position) for w in windows(barrier(fields_V_per_nm=[0.3, 0.5, 0.7]))]
+    order = [(w.field, w.position) for w in barrier(fields_V_per_nm=[0.3, 0.5, 0.7]).windows.visits]
     assert order == [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1), (1, 0), (2, 0), (2, 1), (2, 2)]
 
 
 def test_a_neighbour_s_end_saves_an_approach_for_every_window_but_the_first():
     protocol = barrier(positions_nm=[-0.3, 0.0, 0.3], fields_V_per_nm=[0.3, 0.7])
-    assert simulated_ps(protocol) == pytest.approx(2.0 + 6 * (1.0 + 3.0))
-    assert separate_ps(protocol) == pytest.approx(6 * (2.0 + 0.5 + 3.0))
+    assert protocol.simulated_ps() == pytest.approx(2.0 + 6 * (1.0 + 3.0))
+    assert protocol.separate_ps() == pytest.approx(6 * (2.0 + 0.5 + 3.0))
 
 
 def test_every_field_charges_before_its_first_window():
     protocol = barrier(fields_V_per_nm=[0.3, -0.5], charging_ps=7.0)
-    field, length = programme_of(protocol), 3 * (1.0 + 3.0)
-    assert simulated_ps(protocol) == pytest.approx(2.0 + 2 * (7.0 + length))
-    path = Path(protocol, (0.2, 0.9))
+    field, length = protocol.programme(), 3 * (1.0 + 3.0)
+    assert protocol.simulated_ps() == pytest.approx(2.0 + 2 * (7.0 + length))
+    path = Path(protocol.windows, (0.2, 0.9))
     changes = [0.0, 2.0 + 7.0 + length]
     assert [field.value(t + 1e-6) for t in changes] == [0.3, -0.5]
     for change, approach in zip(changes, (2.0, 0.0), strict=True):
@@ -69,13 +69,13 @@ def test_every_field_charges_before_its_first_window():
         # Meanwhile the ion is held at the first window.
         at = [path.at(change + approach + t)[0] for t in np.linspace(0.01, 7.0, 9)]
         assert at == pytest.approx([protocol.positions_nm[0 if change == 0 else -1]] * 9)
-    assert charged_ps(protocol) == 8.0
-    assert charged_ps(barrier(fields_V_per_nm=[0.3], charging_ps=7.0)) == 10.0
+    assert protocol.windows.charged_ps == 8.0
+    assert barrier(fields_V_per_nm=[0.3], charging_ps=7.0).windows.charged_ps == 10.0
 
 
 @given(barriers)
 def test_every_window_is_sampled_for_its_whole_length_at_its_position_and_field(protocol):
-    path, field = Path(protocol, (0.2, 0.9)), programme_of(protocol)
+    path, field = Path(protocol.windows, (0.2, 0.9)), protocol.programme()
     n = len(protocol.positions_nm)
     sampled = {k: 0 for k in range(n * len(protocol.fields_V_per_nm))}
     for t0, t1 in intervals(protocol):
@@ -93,8 +93,8 @@ def test_every_window_is_sampled_for_its_whole_length_at_its_position_and_field(
 
 @given(barriers, st.floats(-3, 3), st.floats(0, 2))
 def test_the_tether_never_jumps(protocol, x, r):
-    path = Path(protocol, (x, r))
-    times = np.linspace(0, programme_of(protocol).duration_ps, 2001)
+    path = Path(protocol.windows, (x, r))
+    times = np.linspace(0, protocol.programme().duration_ps, 2001)
     where = np.array([path.at(t)[0] for t in times])
     fastest = max(
         abs(x - protocol.positions_nm[0]) / protocol.approach_ps,
@@ -106,7 +106,7 @@ def test_the_tether_never_jumps(protocol, x, r):
 
 @given(barriers, st.floats(0, 2))
 def test_the_cylinder_closes_from_where_the_ion_is(protocol, r):
-    path = Path(protocol, (0.0, r))
+    path = Path(protocol.windows, (0.0, r))
     times = np.linspace(0, protocol.approach_ps, 50)
     radius = np.array([path.at(t)[1] for t in times])
     assert radius[0] == pytest.approx(max(r, protocol.radius_nm))

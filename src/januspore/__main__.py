@@ -11,6 +11,7 @@ import signac
 from . import faults
 from .dataspace import find_project
 from .errors import InputError
+from .files import written_aside
 from .results import figures, findings, parse_filter, product_table, results
 
 #: What a terminal has room for; `--csv` and `--json` have every column.
@@ -95,6 +96,15 @@ def _report(project: signac.Project, options: argparse.Namespace) -> None:
         print(f"report: {os.path.relpath(path, project.path)}")
 
 
+def _row(project: signac.Project, options: argparse.Namespace) -> None:
+    from .row import workflow
+
+    path = Path(project.path, "workflow.toml")
+    with written_aside(path) as aside:
+        aside.write_text(workflow(), encoding="utf-8")
+    print(f"written: {path.name}")
+
+
 def _short(value: object) -> str:
     if isinstance(value, list) and len(value) == 3 and all(isinstance(v, float) for v in value):
         return "{:.3g} [{:.3g}, {:.3g}]".format(*value)
@@ -132,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
         help="put it there, with every product's files and the table of jobs, instead of results/",
     )
     report.set_defaults(command=_report)
+    row = commands.add_parser("row", help="write workflow.toml, the operations for row")
+    row.set_defaults(command=_row)
     return parser
 
 

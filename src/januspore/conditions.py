@@ -15,38 +15,40 @@ from .dataspace import (
     ensemble_of,
     equilibrations,
     parent_in,
-    point_of,
     protocol_name,
+    protocol_of,
     seed_of,
     snapshots_of,
 )
-from .schema import Equilibrate
-
-#: Protocols that are one field programme, besides `equilibrate`.
-PROGRAMMES = ("sine", "staircase", "steps", "paired_pulse", "pulse_train", "barrier")
+from .protocols import capabilities_of, required
 
 
 def relaxes(job: Any) -> bool:
     """Whether a job is an equilibration, which other jobs start from."""
-    return bool(protocol_name(job) == "equilibrate")
+    return has(job, "snapshots")
 
 
 def is_driven(job: Any) -> bool:
     """Whether a job is simulated under a field programme."""
-    return protocol_name(job) in PROGRAMMES
+    return has(job, "starts_from")
+
+
+def has(job: Any, capability: str) -> bool:
+    """Whether a job's protocol has a capability (`protocols.CAPABILITIES`), told by its name."""
+    return capability in capabilities_of(protocol_name(job))
 
 
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
-    name = protocol_name(job)  # first, as it says what is wrong with a state point
+    branches = has(job, "pairs")  # first, as it says what is wrong with a state point
     folder = f"{job.path}/trajectory"
     if not _is_joined(folder):
         return False
     # What is analysed was whole, and is not looked at again, branch by branch.
-    if name != "paired_pulse" or is_analysed(job):
+    if not branches or is_analysed(job):
         return True
-    delays = job.cached_statepoint["protocol"]["delays_ps"]
-    return all(_is_joined(f"{folder}/{_branch(k)}") for k in range(len(delays)))
+    count = len(protocol_of(job).branches())
+    return all(_is_joined(f"{folder}/{_branch(k)}") for k in range(count))
 
 
 def _is_joined(folder: str) -> bool:
@@ -57,9 +59,8 @@ def is_equilibrated(job: Any) -> bool:
     """Whether every snapshot that other jobs start from is there, and the record is whole."""
     if not relaxes(job) or not is_recorded(job):
         return False
-    protocol = point_of(job).protocol
-    assert isinstance(protocol, Equilibrate)
-    steps = snapshot_steps(protocol, snapshots_of(job))
+    snapshots = required(protocol_of(job).snapshots, "snapshots")
+    steps = snapshots.steps(snapshots_of(job))
     return all(os.path.exists(f"{job.path}/{_frame(step)}") for step in steps)
 
 
@@ -134,13 +135,6 @@ def _branch(index: int) -> str:
     return f"branches/{index:03d}"
 
 
-def snapshot_steps(protocol: Equilibrate, snapshots: int) -> list[int]:
-    """Steps of an equilibration's snapshots: at the end of relaxation, then at intervals."""
-    dt = protocol.dynamics.timestep_ps
-    every = protocol.snapshot_interval_ps
-    return [round((protocol.relax_ps + k * every) / dt) for k in range(snapshots)]
-
-
 def start_frame(job: Any) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
     return Path(_start_frame(job))
@@ -155,6 +149,6 @@ def _start(ensemble: str, seed: int) -> tuple[str, int]:
     """Job id of a driven job's equilibration, and the step of the snapshot there."""
     count = equilibrations(ensemble)
     parent_id, parent = parent_in(ensemble, seed % count)
-    assert isinstance(parent.protocol, Equilibrate)
     index = seed // count
-    return parent_id, snapshot_steps(parent.protocol, index + 1)[index]
+    snapshots = required(parent.protocol.snapshots, "snapshots")
+    return parent_id, snapshots.steps(index + 1)[index]

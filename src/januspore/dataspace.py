@@ -20,7 +20,8 @@ from signac.job import Job, calc_id
 
 from . import faults
 from .errors import InputError
-from .schema import SEED_END, Equilibrate, StatePoint, parent_of, state_point, with_seed
+from .protocols import AnyProtocol, required
+from .schema import SEED_END, StatePoint, parent_of, state_point, with_seed
 
 #: What the jobs of one ensemble share.
 ENSEMBLE = ("charge_set", "protocol")
@@ -175,6 +176,15 @@ def protocol_name(job: Any) -> str:
         return point_of(job).protocol.name
 
 
+def protocol_of(job: Any) -> AnyProtocol:
+    """Return a job's protocol, the same object for all jobs of an ensemble.
+
+    Raises:
+        InputError: the job's state point is not of this package's schema.
+    """
+    return _recipe(ensemble_of(job)).protocol
+
+
 #: By job id, the state point's own digest: every condition asks, and writing it out is slow.
 _ensembles: dict[str, str] = {}
 
@@ -263,9 +273,7 @@ def recipes_of(project: signac.Project) -> list[StatePoint]:
 
 def equilibrations(ensemble: str) -> int:
     """Return how many equilibrations the driven jobs of an ensemble start from."""
-    protocol = _recipe(ensemble).protocol
-    assert not isinstance(protocol, Equilibrate)
-    return protocol.equilibration.count
+    return required(_recipe(ensemble).protocol.starts_from, "starts_from").count
 
 
 @cache
@@ -276,8 +284,7 @@ def parent_in(ensemble: str, seed: int) -> tuple[str, StatePoint]:
         ensemble: the driven job's, see `ensemble_of`.
         seed: the equilibration's.
     """
-    parent = parent_of(with_seed(_recipe(ensemble), seed))
-    assert parent is not None
+    parent = required(parent_of(with_seed(_recipe(ensemble), seed)), "starts_from")
     return str(calc_id(dump(parent))), parent
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from . import engines
 from .engines import Resources
 from .errors import InputError
-from .field import simulated_ps
 from .model.builder import build_state
 from .model.system import build_model
 from .model.velocities import thermal_velocities
@@ -41,7 +40,7 @@ class Rate:
         total = 0.0
         for point, snapshots in jobs:
             timestep_ps = point.protocol.dynamics.timestep_ps
-            total += atoms(point) * simulated_ps(point.protocol, snapshots) / timestep_ps
+            total += atoms(point) * point.protocol.simulated_ps(snapshots) / timestep_ps
         return total / self.atom_steps_per_s / 3600
 
 

@@ -18,32 +18,22 @@ from .analysis.frames import frame_sums
 from .analysis.free_ions import job_sums
 from .analysis.job import analyse_record
 from .analysis.store import write_arrays, write_json
-from .conditions import branch, frame, snapshot_steps, start_frame, trajectory
+from .conditions import branch, frame, start_frame, trajectory
 from .dataspace import engine_of, parent_job, point_of, snapshots_of
 from .engines import Engine, Resources
 from .errors import InputError, told_in_one_line
-from .field import branches_of, programme_of, simulated_ps
 from .files import clear_litter
 from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
-from .schema import (
-    AnyProtocol,
-    Barrier,
-    Equilibrate,
-    PairedPulse,
-    Sine,
-    Staircase,
-    StatePoint,
-    snapshot_of,
-)
+from .protocols import AnyProtocol
+from .schema import StatePoint, snapshot_of
 from .simulate.driver import Run, drive
 from .simulate.held import HeldIon, exchange
 from .simulate.limits import Limits
 from .simulate.lock import Busy, locked
 from .simulate.record import read_record
-from .windows import separate_ps
 
 
 def simulate(job: Any, threads: int = 1) -> None:
@@ -82,8 +72,8 @@ def _simulate(job: Any, threads: int) -> None:
         owner=job.id,
         model=model,
         protocol=point.protocol,
-        programme=programme_of(point.protocol, snapshots),
-        frame_steps=_frame_steps(point, snapshots),
+        programme=point.protocol.programme(snapshots),
+        frame_steps=point.protocol.frame_steps(snapshots),
         held=_held_ion(point, model, resources),
         attributes=lambda: provenance.of_job(job, point),
     )
@@ -95,47 +85,43 @@ def _simulate(job: Any, threads: int) -> None:
         return engine
 
     drive(run, lambda: _initial(job, point, model, resources), make_engine, limits)
-    if isinstance(point.protocol, PairedPulse):
-        _drive_branches(job, point.protocol, run, make_engine, limits)
+    _drive_branches(job, point.protocol, run, make_engine, limits)
     _print_saved(job, point.protocol)
 
 
 def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon | None:
-    if not isinstance(point.protocol, Barrier):
+    windows = point.protocol.windows
+    if windows is None:
         return None
     # Loads OpenMM, which no other protocol needs where HOOMD-blue runs.
     from .engines.force_parts import ForceParts
 
-    return HeldIon(model, point.protocol, ForceParts(model, resources))
+    return HeldIon(model, windows, ForceParts(model, resources))
 
 
 def _drive_branches(
     job: Any,
-    protocol: PairedPulse,
+    protocol: AnyProtocol,
     trunk: Run,
     make_engine: Callable[[State], Engine],
     limits: Limits,
 ) -> None:
-    """Simulate the second pulse of every delay, each from the trunk's frame at its end."""
-    programmes = branches_of(protocol)
-    for k, programme in enumerate(programmes.values()):
-        leaves = round((programme.duration_ps - protocol.pulse_ps) / trunk.timestep_ps)
+    """Simulate every branch, each from the trunk's frame at the step where it leaves."""
+    for k, own in enumerate(protocol.branches()):
+        leaves = round(own.leaves_ps / trunk.timestep_ps)
         run = replace(
-            trunk, folder=branch(job, k), programme=programme, frame_steps=frozenset[int]()
+            trunk, folder=branch(job, k), programme=own.programme, frame_steps=frozenset[int]()
         )
         drive(run, partial(read_state, frame(job, leaves), job.id), make_engine, limits)
 
 
 def _print_saved(job: Any, protocol: AnyProtocol) -> None:
     """Say what was saved against separate runs, where a job holds what could be many."""
-    if isinstance(protocol, PairedPulse):
-        separate, how = sum(p.duration_ps for p in branches_of(protocol).values()), "branching"
-    elif isinstance(protocol, Barrier):
-        separate, how = separate_ps(protocol), "windows that begin where their neighbour ended"
-    else:
+    if not protocol.saved_by:
         return
-    done = simulated_ps(protocol)
-    print(f"{job.id[:8]}: {done:g} ps simulated, {separate - done:g} ps saved by {how}")
+    done = protocol.simulated_ps()
+    saved = protocol.separate_ps() - done
+    print(f"{job.id[:8]}: {done:g} ps simulated, {saved:g} ps saved by {protocol.saved_by}")
 
 
 def _lock_engine(job: Any, name: str) -> None:
@@ -148,7 +134,7 @@ def _lock_engine(job: Any, name: str) -> None:
 
 
 def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) -> State:
-    if isinstance(point.protocol, Equilibrate):
+    if point.protocol.starts_from is None:
         return _relaxed_build(point, model, resources)
     path = start_frame(job)
     parent = parent_job(job, point)
@@ -156,8 +142,8 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
         state = read_state(path, parent.id)
     except StateFileError as error:
         raise InputError(f"job {job.id}: cannot start from its equilibration: {error}") from None
-    if isinstance(point.protocol, Barrier):
-        state = exchange(model, point.protocol, state)
+    if point.protocol.windows is not None:
+        state = exchange(model, point.protocol.windows, state)
     if snapshot_of(point) == 0:
         # The first seeds go on with their equilibration's own velocities and thermostat.
         return replace(state, step=0, carry={})
@@ -178,24 +164,11 @@ def _random(point: StatePoint, purpose: str) -> np.random.Generator:
     return np.random.default_rng([point.seed, *purpose.encode()])
 
 
-def _frame_steps(point: StatePoint, snapshots: int) -> frozenset[int]:
-    protocol = point.protocol
-    if isinstance(protocol, Equilibrate):
-        # Step 0 is the system as built and minimised.
-        return frozenset([0, *snapshot_steps(protocol, snapshots)])
-    dt = protocol.dynamics.timestep_ps
-    if isinstance(protocol, PairedPulse):
-        ends = [p.duration_ps - protocol.pulse_ps for p in branches_of(protocol).values()]
-        return frozenset(round(end / dt) for end in ends)
-    total = round(programme_of(protocol).duration_ps / dt)
-    return frozenset(range(0, total + 1, round(protocol.recording.frame_interval_ps / dt)))
-
-
 def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
-    A sine's frames give `hydration.h5`, a staircase's `free_ions.h5`. A job that another process
-    is at is passed over.
+    The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`. A job that
+    another process is at is passed over.
     """
     _alone(job, partial(_analyse, job))
 
@@ -204,15 +177,15 @@ def _analyse(job: Any) -> None:
     clear_litter(Path(job.path))
     point = point_of(job)
     trunk, attributes = read_record(trajectory(job) / "record.h5")
-    delays = point.protocol.delays_ps if isinstance(point.protocol, PairedPulse) else []
-    branches = [read_record(branch(job, k) / "record.h5")[0] for k in range(len(delays))]
+    count = len(point.protocol.branches())
+    branches = [read_record(branch(job, k) / "record.h5")[0] for k in range(count)]
     model = build_model(point)
     sums, summary = analyse_record(trunk, branches, point, model)
     origin = {"record": attributes, "code": provenance.code()}
     write_arrays(Path(job.fn("analysis.h5")), sums, origin)
-    if isinstance(point.protocol, Sine):
+    if point.protocol.cycle is not None:
         write_arrays(Path(job.fn("hydration.h5")), frame_sums(job, point, model), origin)
-    if isinstance(point.protocol, Staircase):
+    if point.protocol.holds is not None:
         from .engines.force_parts import ForceParts
 
         forces = ForceParts(model, Resources.from_environment())

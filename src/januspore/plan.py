@@ -11,9 +11,8 @@ import signac
 from signac.job import calc_id
 
 from .dataspace import ENSEMBLE, as_text, dump, ensemble_of, parent_in, seed_of, snapshots_of
-from .field import simulated_ps
 from .making import alone, has_state_point, make_job
-from .schema import Equilibrate, StatePoint, snapshot_of
+from .schema import StatePoint, snapshot_of
 from .study import check_seeds
 
 
@@ -38,9 +37,7 @@ class Plan:
 
     def simulated_ps(self) -> float:
         """Simulated time of the new jobs."""
-        return sum(
-            simulated_ps(self.points[i].protocol, self.snapshots.get(i, 1)) for i in self.new
-        )
+        return sum(self.points[i].protocol.simulated_ps(self.snapshots.get(i, 1)) for i in self.new)
 
 
 def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
@@ -55,8 +52,8 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
     snapshots: Counter[str] = Counter()
     lengths: dict[str, int] = {}
     for point, data, ensemble, length in _dumped(points):
-        if not isinstance(point.protocol, Equilibrate):
-            seed = point.seed % point.protocol.equilibration.count
+        if (eq := point.protocol.starts_from) is not None:
+            seed = point.seed % eq.count
             start, parent = parent_in(ensemble, seed)
             if start not in by_id:
                 by_id[start], kept[start] = parent, dump(parent)
@@ -98,7 +95,7 @@ def carry_out(project: signac.Project, todo: Plan) -> None:
         StoppedError: the disk is full; jobs are whole or not there, and the next call goes on.
         InputError: another process is making jobs here.
     """
-    relaxing = [i for i, point in todo.points.items() if isinstance(point.protocol, Equilibrate)]
+    relaxing = [i for i, point in todo.points.items() if point.protocol.snapshots]
     wanted = {i: todo.snapshots.get(i, 1) for i in relaxing}
     there = {i: project.open_job(todo.data[i]) for i in relaxing if i not in todo.new}
     extended = [i for i, job in there.items() if snapshots_of(job) < wanted[i]]

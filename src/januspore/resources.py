@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from .environment import number, threads_set
 from .errors import InputError
-from .field import simulated_ps
 from .schema import StatePoint
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
@@ -99,7 +98,7 @@ def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request
     n_atoms = atoms(point)
     threads = simulation_threads(point, settings)
     dynamics = point.protocol.dynamics
-    steps = simulated_ps(point.protocol, snapshots) / dynamics.timestep_ps
+    steps = point.protocol.simulated_ps(snapshots) / dynamics.timestep_ps
     hours = MARGIN * steps * _step_s(n_atoms, threads, settings) / 3600 + START_HOURS
     gpu = bool(settings.jobs_per_gpu)
     return Request(
@@ -133,7 +132,7 @@ def _step_s(n_atoms: int, threads: int, settings: Settings) -> float:
 
 def analysis(point: StatePoint, snapshots: int) -> Request:
     """Return what reducing a job's record takes."""
-    rows = simulated_ps(point.protocol, snapshots) / point.protocol.recording.sample_interval_ps
+    rows = point.protocol.simulated_ps(snapshots) / point.protocol.recording.sample_interval_ps
     return Request(
         memory_GB=math.ceil(ANALYSIS_GB + rows * ROW_GB),
         walltime_hours=_whole_minutes(ANALYSIS_HOURS + rows * 1e-6 * MEGAROW_HOURS),

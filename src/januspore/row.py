@@ -1,11 +1,13 @@
 """The operations as commands of directories, for row (https://row.readthedocs.io): `workflow.toml`.
 
+`python -m januspore row` writes that file from what stands here: protocols, products and actions.
 `python -m januspore.row simulate DIRECTORY ...` does what `project.py run -o simulate` does with
 these jobs. row judges by names of files in a job's own folder and looks no deeper, so a simulation
 that is whole leaves an empty file there, `MARKS`; signac-flow does not look at it.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from .aggregates import PRODUCTS
 from .aggregates.product import Product
 from .dataspace import open_project
 from .errors import InputError
+from .protocols import names_with
 
 #: Name of an action: whether a job is ready, whether it is done.
 ACTIONS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {
@@ -24,6 +27,67 @@ ACTIONS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {
     "analyse": (conditions.is_recorded, conditions.is_analysed),
 }
 MARKS = {"equilibrate": "equilibrated", "simulate": "simulated"}
+
+
+#: Head of workflow.toml.
+_HEAD = """\
+# The operations of project.py for row, the successor of signac-flow: https://row.readthedocs.io.
+# `python -m januspore row` writes this file: do not edit it. It follows row's documentation (0.3 to
+# 1.0); row itself was not at hand and has not run it.
+#
+# row orders actions within one directory. A driven job starts from another job's equilibration, so
+# submit `equilibrate` first and `simulate` when it is done: one that comes too early says so and
+# stays eligible. A simulation that met its walltime goes on when it is submitted again. row cannot
+# see that an analysis or a product is of an older version: `python project.py run` can.
+
+[workspace]
+value_file = "signac_statepoint.json"
+"""
+_SIMULATION = """\
+threads_per_process = 8
+walltime.per_submission = "24:00:00"
+[action.group]
+maximum_size = 1
+"""
+_ANALYSIS = """\
+threads_per_process = 1
+walltime.per_directory = "01:00:00"
+[action.group]
+maximum_size = 16
+"""
+_PRODUCT = """\
+threads_per_process = 1
+walltime.per_submission = "02:00:00"
+[action.group]
+"""
+
+
+def workflow() -> str:
+    """Return the text of workflow.toml: an action for each operation and each product."""
+    one, many = "{directory}", "{directories}"
+    made = ["analysis.h5", "summary.json"]
+    actions = [
+        _action("equilibrate", one, _makes([MARKS["equilibrate"]]), _SIMULATION, "snapshots"),
+        _action("simulate", one, _makes([MARKS["simulate"]]), _SIMULATION, "starts_from"),
+        _action("analyse", many, _makes(made), _ANALYSIS),
+    ]
+    after = 'previous_actions = ["analyse"]\n'
+    actions += [_action(p.name, many, after, _PRODUCT, p.needs) for p in PRODUCTS]
+    return "\n".join([_HEAD, *actions])
+
+
+def _makes(files: list[str]) -> str:
+    return f"products = {json.dumps(files)}\n"
+
+
+def _action(name: str, directories: str, more: str, resources: str, needs: str = "") -> str:
+    """One action; it takes the jobs whose protocol has the capability that it needs."""
+    command = f"python -m januspore.row {name} {directories}"
+    text = f'[[action]]\nname = "{name}"\ncommand = "{command}"\n{more}'
+    text += f"[action.resources]\n{resources}"
+    for protocol in names_with(needs):
+        text += f'[[action.group.include]]\ncondition = ["/protocol/name", "==", "{protocol}"]\n'
+    return text
 
 
 def act(name: str, job: Any) -> bool:

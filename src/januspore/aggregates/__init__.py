@@ -8,20 +8,20 @@ it goes across charge sets, and a row in `PRODUCTS`;
 from .product import Product
 
 PRODUCTS: tuple[Product, ...] = (
-    Product("system_picture", protocol="equilibrate"),
-    Product("ie_curve", protocol="sine"),
-    Product("ndr", protocol="sine"),
-    Product("membranes", protocol="sine", across=True),
-    Product("dipole_picture", protocol="sine"),
-    Product("water_order", protocol="sine"),
-    Product("hydration", protocol="sine"),
-    Product("relaxation", protocol="staircase"),
-    Product("steady_current", protocol="staircase"),
-    Product("step_relaxation", protocol="steps"),
-    Product("paired_pulse", protocol="paired_pulse"),
-    Product("pulse_train", protocol="pulse_train"),
-    Product("barrier", protocol="barrier"),
-    Product("free_ion_force", protocol="staircase"),
+    Product("system_picture", needs="snapshots"),
+    Product("ie_curve", needs="cycle"),
+    Product("ndr", needs="cycle"),
+    Product("membranes", needs="cycle", across=True),
+    Product("dipole_picture", needs="cycle"),
+    Product("water_order", needs="cycle"),
+    Product("hydration", needs="cycle"),
+    Product("relaxation", needs="holds"),
+    Product("steady_current", needs="holds"),
+    Product("step_relaxation", needs="steps"),
+    Product("paired_pulse", needs="pairs"),
+    Product("pulse_train", needs="train"),
+    Product("barrier", needs="windows"),
+    Product("free_ion_force", needs="holds"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

@@ -18,8 +18,7 @@ from ..analysis.barrier import CHARGED_PS_PER_NM, Estimate
 from ..analysis.orientation import circular_std
 from ..analysis.pmf import Barrier
 from ..analysis.statistics import Interval
-from ..schema import Barrier as Protocol
-from ..windows import charged_ps
+from ..protocols import required
 from .barrier_figure import draw
 from .barrier_profiles import FORCES, Profiles
 from .ensemble import Content, Ensemble
@@ -31,15 +30,16 @@ _UNITS = {"mean force": "kJ/mol/nm", "slope": "kJ/mol per V/nm", "cos_dipole": "
 
 def make(ensemble: Ensemble) -> Content:
     """Find the barriers, take them apart, and say whether the water's part rises with field."""
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Protocol)
-    profiles = Profiles(protocol, ensemble.each_seed(), ensemble.equilibrations)
+    windows = required(ensemble.point.protocol.windows, "windows")
+    profiles = Profiles(windows, ensemble.each_seed(), ensemble.equilibrations)
     rows = [*_barrier_rows(profiles), *_slope_rows(profiles), *_window_rows(profiles)]
     table = pd.DataFrame(rows)
     table["interval"] = profiles.means["total"].interval_from
     table["seeds"] = len(ensemble.jobs)
-    findings = _findings(profiles, table)
-    title = f"{protocol.ion} in {ensemble.title}; {ensemble.seeds}; bands 95 %, "
+    findings = _findings(
+        profiles, table, _caution(profiles, ensemble.point.protocol.cell.reservoir_nm)
+    )
+    title = f"{windows.ion} in {ensemble.title}; {ensemble.seeds}; bands 95 %, "
     title += f"{profiles.means['total'].interval_from}"
     return Content(table, draw(title, table), findings)
 
@@ -156,10 +156,10 @@ def _common(profiles: Profiles, members: list[int], found: list[int]) -> dict[in
     if found:
         start, end = _ends(profiles, min(found, key=lambda f: abs(profiles.fields[f])))
     else:
-        n = len(profiles.protocol.positions_nm)
+        n = len(profiles.windows.positions_nm)
         way = profiles.way(next(f for f in members if profiles.fields[f]))
         start = 0 if way > 0 else n - 1
-        end = int(np.argmin(np.abs(profiles.protocol.positions_nm)))
+        end = int(np.argmin(np.abs(profiles.windows.positions_nm)))
     return {f: (start, end) for f in members}
 
 
@@ -170,15 +170,15 @@ def _slope(profiles: Profiles, ends: dict[int, tuple[int, int]], spline: bool) -
     return np.asarray(np.tensordot(lever, shares, axes=1))
 
 
-def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
-    found: dict[str, Any] = {"ion": profiles.protocol.ion}
+def _findings(profiles: Profiles, table: pd.DataFrame, caution: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"ion": profiles.windows.ion}
     total = profiles.means["total"]
     stated = table[(table.quantity == "barrier") & (table.statement != "")]
     for row in stated.to_dict("records"):
         name = "barrier" if row["profile"] == "whole" else "barrier without the field's share"
         found[f"E = {row['field_V_per_nm']:g} V/nm, {name}"] = row["statement"]
     found["intervals"] = total.interval_from
-    found["caution"] = _caution(profiles)
+    found["caution"] = caution
     found["spread over seeds in standard errors of the runs"] = total.excess
     found["tether less sum of parts, root mean square in standard errors"] = _gap(profiles)
     found["cubic spline less trapezoid, largest in the PMF (kJ/mol)"] = max(
@@ -195,10 +195,9 @@ def _findings(profiles: Profiles, table: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _caution(profiles: Profiles) -> str:
+def _caution(profiles: Profiles, reservoir_nm: float) -> str:
     """Why the intervals may be too narrow whatever they say, empty if nothing tells so."""
-    protocol = profiles.protocol
-    waited, wanted = charged_ps(protocol), CHARGED_PS_PER_NM * protocol.cell.reservoir_nm
+    waited, wanted = profiles.windows.charged_ps, CHARGED_PS_PER_NM * reservoir_nm
     if waited < wanted:
         return (
             f"windows are sampled from {waited:g} ps after a change of field on, while the "

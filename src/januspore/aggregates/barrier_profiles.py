@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..analysis.barrier import Means, over_seeds, way_of
 from ..analysis.pmf import Barrier, longest_stretch, spline_weights, trapezoid_weights
 from ..engines.base import PARTS
-from ..schema import Barrier as Protocol
+from ..protocols.windows import Windows
 
 #: Profiles that barriers are looked for in.
 PROFILES = ("whole", "without field")
@@ -21,7 +21,7 @@ FORCES = ("total", "total_without_field", *PARTS, "water", "membrane", "sum")
 class Profiles:
     """Mean forces of one ensemble and what follows from them, by field and window."""
 
-    protocol: Protocol
+    windows: Windows
     sums: dict[str, NDArray]
     equilibrations: list[int]
 
@@ -38,7 +38,7 @@ class Profiles:
     @property
     def fields(self) -> NDArray:
         """Held fields, V/nm."""
-        return np.array(self.protocol.fields_V_per_nm)
+        return np.array(self.windows.fields_V_per_nm)
 
     @cached_property
     def x(self) -> NDArray:
@@ -53,7 +53,7 @@ class Profiles:
 
     def way(self, f: int) -> int:
         """Direction in which a field drives the ion."""
-        return way_of(self.protocol.ion, float(self.fields[f]))
+        return way_of(self.windows.ion, float(self.fields[f]))
 
     def weights(self, f: int, spline: bool = False) -> NDArray:
         """Weights of the PMF at every window of a field, shape (positions, fields, positions).

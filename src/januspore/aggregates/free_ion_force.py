@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..analysis.barrier import way_of
-from ..analysis.free_ions import EDGES_NM, conditional_means, held_fields
+from ..analysis.free_ions import EDGES_NM, conditional_means
 from ..analysis.pmf import (
     find_barrier,
     independent_draws,
@@ -23,7 +23,7 @@ from ..analysis.pmf import (
 )
 from ..analysis.statistics import LEVEL
 from ..engines.base import PARTS
-from ..schema import Staircase
+from ..protocols.field import held_fields
 from .ensemble import Content, Ensemble
 
 LEAST_VISITS = 10
@@ -37,9 +37,7 @@ def make(ensemble: Ensemble) -> Content:
     Frames are taken as independent, visits of one frame as one; seeds are added up, their number
     of visits is their weight. Intervals are Student's for the number of frames.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Staircase)
-    fields = held_fields(protocol)
+    fields = held_fields(ensemble.point.protocol.programme())
     stacked = ensemble.sums("free_ions.h5")
     rows: list[dict[str, Any]] = []
     findings: dict[str, Any] = {}

@@ -21,8 +21,8 @@ from ..analysis.hydration import (
     profile_edges,
 )
 from ..analysis.statistics import Interval, bootstrap, poisson
+from ..protocols import required
 from ..render import COLORS
-from ..schema import Sine
 from .ensemble import Content, Ensemble
 
 Tables = dict[str, NDArray]
@@ -45,10 +45,8 @@ def make(ensemble: Ensemble) -> Content:
 
 
 def amplitude_of(ensemble: Ensemble) -> float:
-    """Amplitude of the ensemble's sine, V/nm."""
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
-    return protocol.amplitude_V_per_nm
+    """Amplitude of the ensemble's periodic field, V/nm."""
+    return required(ensemble.point.protocol.cycle, "cycle").amplitude_V_per_nm
 
 
 def _ratio(tables: Tables, above: str, below: str) -> NDArray:

@@ -1,4 +1,4 @@
-"""Current against field over the sine's cycle, both branches (paper, Figs 1B, 1C, 4)."""
+"""Current against field over the cycle, both branches (paper, Figs 1B, 1C, 4)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.current import crossing_current, current_interval, current_tables, rate
-from ..analysis.sine import BRANCHES, PHASES, branch_of_phase
+from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase
 from ..analysis.statistics import Interval, poisson
-from ..schema import Sine
+from ..protocols import required
 from .ensemble import Content, Ensemble
 
 _CHARGE = {"K": +1.0, "Cl": -1.0}
@@ -21,7 +21,7 @@ _CHARGE = {"K": +1.0, "Cl": -1.0}
 def make(ensemble: Ensemble) -> Content:
     """Average the current over cycles, then seeds, by phase of the cycle.
 
-    Two currents are kept apart: that of the whole cell, which on a fast sine is mostly the
+    Two currents are kept apart: that of the whole cell, which in a fast cycle is mostly the
     reservoirs' displacement current, and that of the pore's slab, on which every verdict rests.
     Completed crossings are counted by branch.
     """
@@ -114,12 +114,11 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: dict[str, NDArray]) -
 
 
 def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
-    protocol, time = ensemble.point.protocol, sums["time_ps"].sum()
-    assert isinstance(protocol, Sine)
+    cycle, time = required(ensemble.point.protocol.cycle, "cycle"), sums["time_ps"].sum()
     ways = [f"{ion}_{way}" for ion in _CHARGE for way in ("forward", "backward")]
     crossings = sum(sums[name].sum() for name in ways)
     return (
-        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz; {ensemble.seeds}, "
+        f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, "
         f"{time:.0f} ps, {crossings:.0f} completed crossings; bands 95 %"
     )
 

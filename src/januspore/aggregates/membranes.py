@@ -1,4 +1,4 @@
-"""All membranes of a data space under the same sine, side by side (paper, Fig. 4).
+"""All membranes of a data space under the same periodic field, side by side (paper, Fig. 4).
 
 One long table: the current of every membrane by window of the field, and beside it what `ndr` and
 `water_order` find of each alone, so that all membranes are judged in the same way.
@@ -16,9 +16,8 @@ from ..analysis.current import ESTIMATORS
 from ..analysis.loop import curve, window_currents
 from ..analysis.statistics import Interval
 from ..paper import PANELS, name_of, order
-from ..schema import Sine
 from .ensemble import Content, Ensemble
-from .ndr import Loop, find_loop, hysteresis, tables_of
+from .ndr import Loop, cycle_of, edges_of, find_loop, hysteresis, tables_of
 from .ndr import verdict as loop_verdict
 from .water_order import changes
 
@@ -55,13 +54,8 @@ def _about(ensemble: Ensemble) -> dict[str, Any]:
 
 
 def _loops(ensemble: Ensemble) -> dict[str, Loop]:
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
-    tables = tables_of(ensemble)
-    return {
-        estimator: find_loop(tables[estimator, "total"], protocol.amplitude_V_per_nm)
-        for estimator in ESTIMATORS
-    }
+    tables, edges = tables_of(ensemble), edges_of(ensemble)
+    return {estimator: find_loop(tables[estimator, "total"], edges) for estimator in ESTIMATORS}
 
 
 # --- table -------------------------------------------------------------------------------------
@@ -158,12 +152,10 @@ def _figure(ensembles: list[Ensemble], names: list[str], loops: list[dict[str, L
     axes[0, -1].legend(frameon=False, fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel("E (V/nm)")
-    protocol = ensembles[0].point.protocol
-    assert isinstance(protocol, Sine)
     seeds = sorted({len(ensemble.jobs) for ensemble in ensembles})
     count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
     figure.suptitle(
-        f"f = {protocol.frequency_GHz:g} GHz, {count} seeds a membrane, bands 95 %", fontsize=10
+        f"{cycle_of(ensembles[0]).title}, {count} seeds a membrane, bands 95 %", fontsize=10
     )
     return figure
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..analysis.current import ESTIMATORS, SPECIES, Tables, current_interval, current_tables
 from ..analysis.loop import (
     ONE_SEED,
+    QUARTER,
     Opening,
     Pinch,
     area,
@@ -30,7 +31,8 @@ from ..analysis.loop import (
 )
 from ..analysis.ndr import Ndr, find_ndr
 from ..analysis.statistics import Interval, bootstrap
-from ..schema import Sine
+from ..protocols import required
+from ..protocols.views import Cycle
 from .ensemble import Content, Ensemble
 
 _AREA = "forward minus reverse area", "nA V/nm"
@@ -50,17 +52,26 @@ class Loop:
 
 def make(ensemble: Ensemble) -> Content:
     """Find NDR, loop area and pinch of every current, each sign of the field apart."""
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
+    edges = edges_of(ensemble)
     loops = {
-        (estimator, species): find_loop(tables, protocol.amplitude_V_per_nm)
+        (estimator, species): find_loop(tables, edges)
         for (estimator, species), tables in tables_of(ensemble).items()
     }
     rows = [row for key, loop in loops.items() for row in _rows(*key, loop)]
-    rows += _charging_rows(loops, protocol.amplitude_V_per_nm)
+    rows += _charging_rows(loops, edges)
     table = pd.DataFrame(rows)
     table["seeds"] = len(ensemble.jobs)
     return Content(table, _figure(ensemble, loops), _findings(loops))
+
+
+def cycle_of(ensemble: Ensemble) -> Cycle:
+    """The ensemble's periodic field."""
+    return required(ensemble.point.protocol.cycle, "cycle")
+
+
+def edges_of(ensemble: Ensemble) -> NDArray:
+    """|E| at the edges of a quarter's phase bins, V/nm, as `analysis.loop` wants it."""
+    return cycle_of(ensemble).quarter_edges(QUARTER)
 
 
 def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
@@ -69,18 +80,18 @@ def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
     return current_tables(ensemble.sums(), recording, ensemble.model)
 
 
-def find_loop(tables: Tables, amplitude: float) -> Loop:
-    """Find everything of one current."""
-    ndr = {(b, s): find_ndr(tables, b, s) for s in _SIGNS for b in _BRANCHES}
-    areas = {s: _area(tables, s, amplitude) for s in _SIGNS}
+def find_loop(tables: Tables, edges: NDArray) -> Loop:
+    """Find everything of one current; `edges` as in `analysis.loop`."""
+    ndr = {(b, s): find_ndr(tables, b, s, edges) for s in _SIGNS for b in _BRANCHES}
+    areas = {s: _area(tables, s, edges) for s in _SIGNS}
     whole = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
     largest = max(float(np.abs(curve(whole, b, s)[1]).max()) for b, s in ndr)
     significant = any(one.significant for one in ndr.values())
     return Loop(tables, ndr, areas, find_pinch(tables, largest, significant))
 
 
-def _area(tables: Tables, sign: str, amplitude: float) -> Interval:
-    return current_interval(tables, lambda t: area(t, sign, amplitude)).at(0)
+def _area(tables: Tables, sign: str, edges: NDArray) -> Interval:
+    return current_interval(tables, lambda t: area(t, sign, edges)).at(0)
 
 
 class Hysteresis(StrEnum):
@@ -141,7 +152,7 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
     return rows
 
 
-def _charging_rows(loops: dict[tuple[str, str], Loop], amplitude: float) -> list[dict[str, Any]]:
+def _charging_rows(loops: dict[tuple[str, str], Loop], edges: NDArray) -> list[dict[str, Any]]:
     """Area of what the whole cell carries beyond the pore's slab: the reservoirs' charging."""
     rows = []
     for species in SPECIES:
@@ -149,7 +160,7 @@ def _charging_rows(loops: dict[tuple[str, str], Loop], amplitude: float) -> list
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
         for sign in _SIGNS:
             # A crossing is in both, so what seeds show is all there is to know.
-            found = bootstrap(apart, partial(area, sign=sign, amplitude=amplitude)).at(0)
+            found = bootstrap(apart, partial(area, sign=sign, edges=edges)).at(0)
             key = "whole cell minus pore slab", species
             rows.append(_row(key, (sign, "both"), _AREA, found, hysteresis(found)))
     return rows
@@ -221,10 +232,8 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
         axis.set_xlabel("E (V/nm)")
     lines, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, frameon=False, loc="outside lower center", ncols=2)
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
     figure.suptitle(
-        f"{ensemble.title}; f = {protocol.frequency_GHz:g} GHz, {ensemble.seeds}, bands "
+        f"{ensemble.title}; {cycle_of(ensemble).title}, {ensemble.seeds}, bands "
         "95 %; areas in nA V/nm; triangles: peak (up) and valley (down) where NDR is found",
         fontsize=10,
     )

@@ -11,7 +11,8 @@ from ..analysis.current import ESTIMATORS, Tables, rate
 from ..analysis.pulses import Memory, Pulses, by_estimator
 from ..analysis.relaxation import exponential, fit_exponential
 from ..analysis.statistics import bootstrap
-from ..schema import PairedPulse
+from ..protocols import required
+from ..protocols.views import Pairs
 from .ensemble import Content, Ensemble, say
 
 
@@ -21,20 +22,19 @@ def make(ensemble: Ensemble) -> Content:
     A0 + A1 exp(-dt / tau_f) for facilitation and A0 + A1 (1 - exp(-dt / tau_d)) for depression are
     one curve, see `analysis.relaxation`.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, PairedPulse)
+    pairs = required(ensemble.point.protocol.pairs, "pairs")
     sums = ensemble.sums()
-    delays = np.array(protocol.delays_ps)
-    found = by_estimator(sums, protocol.recording, ensemble.model)
+    delays = np.array(pairs.delays_ps)
+    found = by_estimator(sums, ensemble.point.protocol.recording, ensemble.model)
     frames = [_frame(delays, *item, len(ensemble.jobs)) for item in found.items()]
     codes: dict[str, str] = {}
-    findings: dict[str, Any] = {"mode": protocol.mode, "codes": codes}
+    findings: dict[str, Any] = {"mode": pairs.mode, "codes": codes}
     for estimator, pulses in found.items():
         codes[estimator], numbers = _findings(estimator, pulses, delays)
         findings |= numbers
     table = pd.concat(frames, ignore_index=True)
     findings["verdict"] = _verdict(findings)
-    return Content(table, _figure(ensemble, protocol, table, findings), findings)
+    return Content(table, _figure(ensemble, pairs, table, findings), findings)
 
 
 def _frame(delays: NDArray, estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def _verdict(findings: dict[str, Any]) -> str:
 
 
 def _figure(
-    ensemble: Ensemble, protocol: PairedPulse, table: pd.DataFrame, findings: dict[str, Any]
+    ensemble: Ensemble, pairs: Pairs, table: pd.DataFrame, findings: dict[str, Any]
 ) -> Figure:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots(1, 2)
@@ -117,6 +117,6 @@ def _figure(
             axis.plot(t, curve / rows.I0_nA.iloc[0], label=f"tau = {tau:.3g} ps")
             axis.legend(frameon=False)
         axis.set(xlabel="delay (ps)", ylabel="I1 / I0", title=estimator)
-    title = f"{ensemble.title}; {protocol.mode}; {ensemble.seeds}, bars 95 %"
+    title = f"{ensemble.title}; {pairs.mode}; {ensemble.seeds}, bars 95 %"
     figure.suptitle(title, fontsize=10)
     return figure

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import VERSION
-from ..conditions import is_analysed, rows_analysed
-from ..dataspace import as_text, ensemble_of, protocol_name
+from ..conditions import has, is_analysed, rows_analysed
+from ..dataspace import as_text, ensemble_of
 from ..errors import told_in_one_line
 from ..files import clear_litter
 from ..simulate.lock import Busy, locked
@@ -28,6 +28,8 @@ FORMAT = 5
 class Product:
     """A product; its name is also that of its module, its folder and its files.
 
+    It is made of the jobs whose protocol has the capability that it `needs`, whatever the protocol.
+
     Its jobs share all of their state points but the seed and, if it goes `across` charge sets, the
     charge set. A product of one ensemble waits for all of its seeds. One across charge sets shows
     those that are finished, so that one slow membrane does not hide the others, and is made again
@@ -35,12 +37,12 @@ class Product:
     """
 
     name: str
-    protocol: str
+    needs: str
     across: bool = False
 
     def concerns(self, job: Any) -> bool:
         """Whether a job is an input of this product."""
-        return protocol_name(job) == self.protocol
+        return has(job, self.needs)
 
     def key(self, job: Any) -> str:
         """What a job shares with the others that go into the same product, as one string."""

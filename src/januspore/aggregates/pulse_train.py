@@ -9,31 +9,31 @@ from numpy.typing import NDArray
 
 from ..analysis.current import ESTIMATORS
 from ..analysis.orientation import circular_std, turned
-from ..analysis.pulses import Memory, Pulses, by_estimator, train_pulses
+from ..analysis.pulses import Memory, Pulses, by_estimator, pulse_segments
 from ..analysis.statistics import Interval, bootstrap
-from ..field import programme_of
-from ..schema import PulseTrain
+from ..protocols import required
+from ..protocols.field import Programme
 from .ensemble import Content, Ensemble, say
 
 
 def make(ensemble: Ensemble) -> Content:
     """Current of each pulse over the first one's, and sigma_theta in every segment of the train."""
     protocol = ensemble.point.protocol
-    assert isinstance(protocol, PulseTrain)
+    mode, programme = required(protocol.train, "train").mode, protocol.programme()
     sums = {name: values[:, :, 0] for name, values in ensemble.sums().items()}
-    pulses = train_pulses(protocol)
+    pulses = pulse_segments(programme)
     in_pulses = {name: values[:, pulses] for name, values in sums.items()}
     found = by_estimator(in_pulses, protocol.recording, ensemble.model)
     frames = [_frame(*item, len(ensemble.jobs)) for item in found.items()]
     codes: dict[str, str] = {}
-    findings: dict[str, Any] = {"mode": protocol.mode, "codes": codes}
+    findings: dict[str, Any] = {"mode": mode, "codes": codes}
     for name, one in found.items():
         codes[name], findings[name] = _trend(one)
     order = _order(sums)
     findings["sigma_theta_change_rad"] = _change(sums, pulses)
     table = pd.concat(frames, ignore_index=True)
     findings["verdict"] = f"pore slab: {findings['pore slab']}"
-    return Content(table, _figure(ensemble, protocol, table, order), findings)
+    return Content(table, _figure(ensemble, mode, programme, table, order), findings)
 
 
 def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
 
 
 def _figure(
-    ensemble: Ensemble, protocol: PulseTrain, table: pd.DataFrame, order: Interval
+    ensemble: Ensemble, mode: str, programme: Programme, table: pd.DataFrame, order: Interval
 ) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     *left, right = figure.subplots(1, 3)
@@ -101,14 +101,14 @@ def _figure(
         else:
             say(axis, rows.flag.iloc[0])
         axis.set(xlabel="pulse", ylabel="In / I0", title=estimator)
-    leaves = list(programme_of(protocol).leaves())
+    leaves = list(programme.leaves())
     middle = np.array([start + leaf.duration_ps / 2 for start, leaf in leaves])
     right.plot(middle, order.value, lw=1)
     right.fill_between(middle, order.low, order.high, alpha=0.15, lw=0)
-    pulse = train_pulses(protocol)
+    pulse = pulse_segments(programme)
     right.plot(middle[pulse], order.value[pulse], "o", ms=3, label="in pulses")
     right.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
     right.legend(frameon=False)
-    title = f"{ensemble.title}; {protocol.mode}; {ensemble.seeds}, bars 95 %"
+    title = f"{ensemble.title}; {mode}; {ensemble.seeds}, bars 95 %"
     figure.suptitle(title, fontsize=10)
     return figure

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..analysis.orientation import OBSERVABLES, along_field, order
 from ..analysis.relaxation import Decay, exponential, fit_exponential, judge_decay, judge_ratio
 from ..analysis.statistics import Interval, bootstrap
-from ..analysis.sums import time_bins
-from ..schema import Staircase
+from ..protocols import required
+from ..protocols.views import Holds
 from .ensemble import Content, Ensemble
 
 DIRECTIONS = ("forward", "reverse")
@@ -39,33 +39,30 @@ def make(ensemble: Ensemble) -> Content:
     paper writes A + B (1 - exp(-t / tau)) for the reverse steps of sigma_theta: the same curve,
     with B < 0 here. tau is the time of either.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Staircase)
-    tables = _tables(ensemble, protocol)
+    holds = required(ensemble.point.protocol.holds, "holds")
+    tables = _tables(ensemble)
     bins = tables["waters"].shape[2]
-    t = (np.arange(bins) + 0.5) * protocol.hold_ps / bins
+    t = (np.arange(bins) + 0.5) * holds.hold_ps / bins
     rows: list[dict[str, Any]] = []
     findings: dict[str, Any] = {"codes": {}}
     curves, fits = {}, {}
     for name in OBSERVABLES:
         curves[name] = bootstrap(tables, partial(order, observable=name), repeats=200)
         fits[name] = bootstrap(tables, partial(_fits, t=t, observable=name), repeats=200)
-        own = _rows(name, protocol, fits[name], t)
+        own = _rows(name, holds, fits[name], t)
         rows += own
         findings |= _findings(name, tables, t, own, findings["codes"])
     findings["order_reverse_less_forward"] = _held_difference(tables).triple()
-    findings["hold_ps"] = protocol.hold_ps
+    findings["hold_ps"] = holds.hold_ps
     findings["verdict"] = SAYS[findings["codes"]["mean cosine"]]
     table = pd.DataFrame(rows)
     table["seeds"] = len(ensemble.jobs)
     return Content(table, _figure(ensemble, table, curves, fits, t), findings)
 
 
-def _tables(ensemble: Ensemble, protocol: Staircase) -> dict[str, NDArray]:
+def _tables(ensemble: Ensemble) -> dict[str, NDArray]:
     """Sums along the field, shape (n, holds, time bins, ...)."""
     sums = ensemble.sums()
-    expected = time_bins(protocol.hold_ps, protocol.recording.sample_interval_ps)
-    assert sums["theta"].shape[2] == expected
     return along_field(sums, sums["field_ps"].sum(axis=(0, 2))[:, None])
 
 
@@ -77,15 +74,15 @@ def _fits(tables: dict[str, NDArray], t: NDArray, observable: str) -> NDArray:
     return fit_exponential(t, values)
 
 
-def _rows(name: str, protocol: Staircase, fits: Interval, t: NDArray) -> list[dict[str, Any]]:
-    holds = [*protocol.holds_V_per_nm, *protocol.holds_V_per_nm[::-1]]
+def _rows(name: str, holds: Holds, fits: Interval, t: NDArray) -> list[dict[str, Any]]:
+    fields = [*holds.forward_V_per_nm, *holds.forward_V_per_nm[::-1]]
     rows = []
-    for k, field in enumerate(holds):
+    for k, field in enumerate(fields):
         fit = fits.at(k)
-        verdict = judge_decay(fit, float(t[1] - t[0]) if len(t) > 1 else np.nan, protocol.hold_ps)
-        if k and field == holds[k - 1]:
+        verdict = judge_decay(fit, float(t[1] - t[0]) if len(t) > 1 else np.nan, holds.hold_ps)
+        if k and field == fields[k - 1]:
             verdict = Decay.NO_STEP  # the reverse sweep begins at the field where the forward ends
-        where = {"observable": name, "direction": DIRECTIONS[k >= len(holds) // 2]}
+        where = {"observable": name, "direction": DIRECTIONS[k >= len(fields) // 2]}
         rows.append(where | {"field_V_per_nm": field} | decay_columns(fit, verdict))
     return rows
 

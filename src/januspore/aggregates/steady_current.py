@@ -22,7 +22,6 @@ from ..analysis.current import (
     rate,
 )
 from ..analysis.statistics import Interval, ratio_of_means, student
-from ..schema import Staircase
 from .ensemble import Content, Ensemble
 
 #: Share of a hold, at its beginning, that is left out.
@@ -38,10 +37,8 @@ def make(ensemble: Ensemble) -> Content:
     Currents come from the charge carried through the pore's slab, from that of the whole cell
     (equal in steady state) and from completed crossings, as in `ie_curve`.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Staircase)
     sums = settled(ensemble.sums())
-    tables = current_tables(sums, protocol.recording, ensemble.model)
+    tables = current_tables(sums, ensemble.point.protocol.recording, ensemble.model)
     frames = [
         _frame(ensemble, sums, *key, current_interval(one, rate)) for key, one in tables.items()
     ]

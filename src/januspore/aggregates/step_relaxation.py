@@ -13,7 +13,8 @@ from ..analysis.orientation import OBSERVABLES, along_field, order
 from ..analysis.relaxation import Decay, exponential, fit_exponential, judge_decay, judge_ratio
 from ..analysis.statistics import BATCHES, Interval, bootstrap
 from ..analysis.steps import WAYS, log_bins, step_times
-from ..schema import Steps
+from ..protocols import required
+from ..protocols.views import RepeatedSteps
 from .ensemble import Content, Ensemble
 from .relaxation import LABELS, SAYS, decay_columns
 
@@ -36,17 +37,16 @@ class Times:
 
 def make(ensemble: Ensemble) -> Content:
     """Fit A + B exp(-t / tau) to the order after the steps, repeats and seeds together."""
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Steps)
-    found = find_times(ensemble.sums(), protocol)
+    steps = required(ensemble.point.protocol.steps, "steps")
+    found = find_times(ensemble.sums(), steps)
     table = pd.DataFrame(found.rows)
-    table.insert(0, "low_V_per_nm", protocol.low_V_per_nm)
-    table.insert(1, "high_V_per_nm", protocol.high_V_per_nm)
-    table["repeats"], table["seeds"] = protocol.repeats, len(ensemble.jobs)
-    return Content(table, _figure(ensemble, protocol, found), found.findings)
+    table.insert(0, "low_V_per_nm", steps.low_V_per_nm)
+    table.insert(1, "high_V_per_nm", steps.high_V_per_nm)
+    table["repeats"], table["seeds"] = steps.repeats, len(ensemble.jobs)
+    return Content(table, _figure(ensemble, steps, found), found.findings)
 
 
-def find_times(sums: dict[str, NDArray], protocol: Steps) -> Times:
+def find_times(sums: dict[str, NDArray], steps: RepeatedSteps) -> Times:
     """Times of both ways, and their ratio, from each number that order is read off.
 
     Intervals are over equilibrations: repeats of one run make its curve surer, but what is slow in
@@ -55,23 +55,23 @@ def find_times(sums: dict[str, NDArray], protocol: Steps) -> Times:
 
     Args:
         sums: of `analysis.steps.by_step`, shape (equilibrations, repeats, bins, ...).
-        protocol: gives the times.
+        steps: gives the times.
     """
     alone = len(sums["up_waters"]) == 1
     tables = _tables(_batches(sums) if alone else {k: v.sum(axis=1) for k, v in sums.items()})
     found = Times([], {"codes": {}, "caution": _WITHIN if alone else ""}, {}, {})
     for name in OBSERVABLES:
-        _find(found, tables, protocol, name)
+        _find(found, tables, steps, name)
     found.findings["verdict"] = _verdict(found.findings)
     return found
 
 
-def _find(found: Times, tables: dict[str, NDArray], protocol: Steps, name: str) -> None:
+def _find(found: Times, tables: dict[str, NDArray], steps: RepeatedSteps, name: str) -> None:
     """Add what one of `OBSERVABLES` says."""
-    fitted = bootstrap(tables, partial(_fits, protocol=protocol, name=name), repeats=400)
+    fitted = bootstrap(tables, partial(_fits, steps=steps, name=name), repeats=400)
     verdicts = []
     for k, way in enumerate(WAYS):
-        times, fit = step_times(protocol, way), fitted.at(k)
+        times, fit = step_times(steps, way), fitted.at(k)
         verdicts.append(judge_decay(fit, float(times[0]), float(times[-1])))
         found.rows.append({"observable": name, "direction": way} | decay_columns(fit, verdicts[-1]))
         if verdicts[-1] is Decay.RESOLVED:
@@ -112,11 +112,11 @@ def _curve(tables: dict[str, NDArray], way: str, name: str) -> NDArray:
     return order(own, name)
 
 
-def _fits(tables: dict[str, NDArray], protocol: Steps, name: str) -> NDArray:
+def _fits(tables: dict[str, NDArray], steps: RepeatedSteps, name: str) -> NDArray:
     """Fits (log tau, A, B) up, down, and the difference of the two, shape (n, 3, 3)."""
     fits = []
     for way in WAYS:
-        times = step_times(protocol, way)
+        times = step_times(steps, way)
         fits.append(fit_exponential(times, _curve(tables, way, name), log_bins(len(times))))
     return np.stack([*fits, fits[1] - fits[0]], axis=1)
 
@@ -131,11 +131,11 @@ def _verdict(findings: dict[str, Any]) -> str:
     return f"{text}; but {findings['caution']}" if findings["caution"] else text
 
 
-def _figure(ensemble: Ensemble, protocol: Steps, found: Times) -> Figure:
+def _figure(ensemble: Ensemble, steps: RepeatedSteps, found: Times) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     for name, axis in zip(OBSERVABLES, figure.subplots(1, 2), strict=True):
         for way in WAYS:
-            times, values = step_times(protocol, way), found.curves[name, way]
+            times, values = step_times(steps, way), found.curves[name, way]
             first = log_bins(len(times))
             t = np.add.reduceat(times, first) / np.diff(np.append(first, len(times)))
             color, tau = _COLORS[way], found.findings.get(f"{name}, tau_{way}_ps")
@@ -149,8 +149,8 @@ def _figure(ensemble: Ensemble, protocol: Steps, found: Times) -> Figure:
         axis.set(xlabel="t since the step (ps)", ylabel=LABELS[name], xscale="log")
         axis.legend(frameon=False, fontsize=8)
     figure.suptitle(
-        f"{ensemble.title}; {protocol.repeats} steps between {protocol.low_V_per_nm:g} and "
-        f"{protocol.high_V_per_nm:g} V/nm; {ensemble.seeds}, bands 95 %",
+        f"{ensemble.title}; {steps.repeats} steps between {steps.low_V_per_nm:g} and "
+        f"{steps.high_V_per_nm:g} V/nm; {ensemble.seeds}, bands 95 %",
         fontsize=10,
     )
     return figure

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..analysis.cycle import branch_of_phase
 from ..analysis.lag import lag
 from ..analysis.orientation import (
     CENTRES,
@@ -24,9 +25,8 @@ from ..analysis.orientation import (
     gaussian_std,
     mean_cosine,
 )
-from ..analysis.sine import branch_of_phase
 from ..analysis.statistics import Interval, bootstrap
-from ..schema import Sine
+from ..protocols import required
 from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
@@ -52,10 +52,8 @@ def make(ensemble: Ensemble) -> Content:
     theta and the cosine are taken from the field's own direction. Verdicts rest on the cosine; the
     width is the paper's number.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
-    sums = ensemble.sums()
-    amplitude = protocol.amplitude_V_per_nm
+    cycle = required(ensemble.point.protocol.cycle, "cycle")
+    sums, amplitude = ensemble.sums(), cycle.amplitude_V_per_nm
     pooled = {
         (branch, sign): _pooled(sums, members)
         for (branch, sign), members in _groups(sums, amplitude).items()
@@ -63,7 +61,8 @@ def make(ensemble: Ensemble) -> Content:
     table = pd.concat([_frame(*key, amplitude, t) for key, t in pooled.items()], ignore_index=True)
     table["seeds"] = len(ensemble.jobs)
     findings: dict[str, Any] = {name: found.triple() for name, found in changes(ensemble).items()}
-    findings["lag_ps"] = lag(sums, protocol).triple()
+    sample_ps = ensemble.point.protocol.recording.sample_interval_ps
+    findings["lag_ps"] = lag(sums, cycle, sample_ps).triple()
     findings["codes"] = {
         says: _code(findings[f"rise of mean cosine with field, {says}"]) for says in SIGNS.values()
     }
@@ -77,10 +76,9 @@ def changes(ensemble: Ensemble) -> dict[str, Interval]:
     The branches' difference is the mean over the windows but the last, where they meet. A lag
     behind the field makes one, too: see `analysis.lag`.
     """
-    protocol = ensemble.point.protocol
-    assert isinstance(protocol, Sine)
     sums = ensemble.sums()
-    groups = _groups(sums, protocol.amplitude_V_per_nm)
+    cycle = required(ensemble.point.protocol.cycle, "cycle")
+    groups = _groups(sums, cycle.amplitude_V_per_nm)
     found = {}
     for sign, says in SIGNS.items():
         both, forward, reverse = (

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..engines.base import PARTS
-from ..schema import Barrier as Protocol
+from ..protocols.windows import Windows
 from ..simulate.record import Rows
 from .orientation import histogram
 from .pmf import (
@@ -51,7 +51,7 @@ TOGETHER = {
 SERIES = ("tether", *PARTS, *TOGETHER, "cosine", "x_nm", "r_nm")
 
 
-def by_window(rows: Rows, protocol: Protocol) -> dict[str, NDArray]:
+def by_window(rows: Rows, held: Windows) -> dict[str, NDArray]:
     """Reduce a record to means by window.
 
     Returns:
@@ -59,7 +59,7 @@ def by_window(rows: Rows, protocol: Protocol) -> dict[str, NDArray]:
         `_variance` and the `_freedom` of that; `theta`, histograms of the pore's waters, shape
         (fields, positions, BINS). A window without samples has NaN.
     """
-    shape = len(protocol.fields_V_per_nm), len(protocol.positions_nm)
+    shape = len(held.fields_V_per_nm), len(held.positions_nm)
     windows = shape[0] * shape[1]
     series, window = _series(rows), rows["window"]
     moments = np.full((len(SERIES), 3, windows), np.nan)

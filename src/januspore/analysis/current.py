@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.system import Model
-from ..schema import Recording
+from ..protocols import Recording
 from ..units import E_PER_PS
 from .statistics import LEVEL, Interval, bootstrap, difference, poisson, poisson_sum
 

@@ -6,16 +6,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..conditions import trajectory
-from ..field import programme_of
 from ..model.state import State, StateFileError, read_state
 from ..model.system import Model
-from ..schema import Sine, StatePoint
+from ..protocols import required
+from ..schema import StatePoint
 from .hydration import hydration_sums
 
 
 def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
     """Yield (field along x in V/nm, state) of every frame, in time; torn files are left out."""
-    programme = programme_of(point.protocol)
+    programme = point.protocol.programme()
     for path in sorted((trajectory(job) / "frames").glob("[0-9]*.gsd")):
         try:
             state = read_state(path, job.id)
@@ -26,8 +26,7 @@ def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
 
 
 def frame_sums(job: Any, point: StatePoint, model: Model) -> dict[str, NDArray]:
-    """Sums of the frames of a sine's job (see `hydration`)."""
-    protocol = point.protocol
-    assert isinstance(protocol, Sine)
+    """Sums of the frames of a job with a periodic field (see `hydration`)."""
+    amplitude = required(point.protocol.cycle, "cycle").amplitude_V_per_nm
     frames = ((field, state.positions) for field, state in kept_frames(job, point))
-    return hydration_sums(frames, protocol.amplitude_V_per_nm, model, protocol.recording)
+    return hydration_sums(frames, amplitude, model, point.protocol.recording)

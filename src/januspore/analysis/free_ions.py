@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines.base import PARTS
-from ..field import Constant, Programme, programme_of
 from ..model.system import Model
-from ..schema import Barrier, Staircase, StatePoint
+from ..protocols import AnyProtocol, required
+from ..protocols.field import Programme, held_fields
+from ..schema import StatePoint
 from ..simulate.observables import wrap
 from .frames import kept_frames
 
@@ -39,28 +40,21 @@ class Evaluator(Protocol):
         ...
 
 
-def held_fields(protocol: Staircase | Barrier) -> NDArray[np.float64]:
-    """Fields that a protocol holds, V/nm, rising, each once."""
-    if isinstance(protocol, Staircase):
-        return np.unique(protocol.holds_V_per_nm)
-    return np.unique(protocol.fields_V_per_nm)
-
-
-def free_ions(protocol: Staircase | Barrier, model: Model, ion: str) -> NDArray[np.int64]:
+def free_ions(protocol: AnyProtocol, model: Model, ion: str) -> NDArray[np.int64]:
     """Indices of a species' ions that nothing holds."""
     ions = model.indices(ion)
-    return ions[1:] if isinstance(protocol, Barrier) and protocol.ion == ion else ions
+    return ions[1:] if protocol.windows and protocol.windows.ion == ion else ions
 
 
 def held_frames(job: Any, point: StatePoint, settle_ps: float) -> Iterator[tuple[float, NDArray]]:
     """Yield (field, positions) of the frames whose field had been held for a time already.
 
     Args:
-        job: a job of a staircase or a barrier.
+        job: a job whose protocol holds fields.
         point: its state point.
         settle_ps: for how long; frames nearer to a change of field are left out.
     """
-    programme = programme_of(point.protocol)
+    programme = point.protocol.programme()
     for _, state in kept_frames(job, point):
         time_ps = state.step * point.protocol.dynamics.timestep_ps
         field = held_field(programme, time_ps, settle_ps)
@@ -72,18 +66,18 @@ def held_field(programme: Programme, time_ps: float, settle_ps: float) -> float 
     """Field up to a time if it was held for `settle_ps` before it, else None."""
     for start, leaf in programme.leaves():
         # A frame at a hold's end has seen its field, not yet the next one's.
-        if start < time_ps <= start + leaf.duration_ps + 1e-9 and isinstance(leaf, Constant):
-            return leaf.field_V_per_nm if start <= time_ps - settle_ps + 1e-9 else None
+        if start < time_ps <= start + leaf.duration_ps + 1e-9:
+            return leaf.held_V_per_nm if start <= time_ps - settle_ps + 1e-9 else None
     return None
 
 
 def job_sums(
     job: Any, point: StatePoint, model: Model, forces: Evaluator
 ) -> dict[str, NDArray[np.float64]]:
-    """Sums of a staircase's frames from the last part of each hold, forward and reverse pooled.
+    """Sums of the frames from the last part of each hold, forward and reverse pooled.
 
     Args:
-        job: signac job of a staircase.
+        job: signac job of a protocol with holds.
         point: its state point.
         model: its model.
         forces: takes forces apart.
@@ -91,15 +85,13 @@ def job_sums(
     Returns:
         What :func:`free_ion_sums` does for each species, by name such as "Cl_visits".
     """
-    protocol = point.protocol
-    assert isinstance(protocol, Staircase)
-    frames = list(held_frames(job, point, SETTLED * protocol.hold_ps))
+    holds = required(point.protocol.holds, "holds")
+    frames = list(held_frames(job, point, SETTLED * holds.hold_ps))
+    fields = held_fields(point.protocol.programme())
     found: dict[str, NDArray] = {}
     for ion in ("K", "Cl"):
-        ions = free_ions(protocol, model, ion)
-        sums = free_ion_sums(
-            frames, held_fields(protocol), EDGES_NM, RADIUS_NM, ions, model.box, forces
-        )
+        ions = free_ions(point.protocol, model, ion)
+        sums = free_ion_sums(frames, fields, EDGES_NM, RADIUS_NM, ions, model.box, forces)
         found |= {f"{ion}_{name}": values for name, values in sums.items()}
     return found
 

@@ -1,28 +1,21 @@
 """What is kept of one job: sums for the aggregates, and a summary of scalars."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..field import programme_of
 from ..model.system import Model
-from ..schema import (
-    Barrier,
-    Equilibrate,
-    PairedPulse,
-    PulseTrain,
-    Sine,
-    Staircase,
-    StatePoint,
-    Steps,
-)
+from ..protocols import AnyProtocol, required
+from ..schema import StatePoint
 from ..simulate.record import Rows
 from . import VERSION, barrier
 from .current import crossing_current
+from .cycle import by_phase
 from .orientation import along_field, mean_cosine
 from .pulses import pulse_pairs
-from .sine import by_phase
 from .statistics import Interval, poisson, run_mean
 from .steps import by_step
 from .sums import by_segment, time_bins
@@ -39,8 +32,10 @@ def analyse_record(
         point: the job's state point.
         model: its model.
     """
-    sums = _sums(trunk, branches, point)
-    relax_ps = point.protocol.relax_ps if isinstance(point.protocol, Equilibrate) else 0.0
+    protocol = point.protocol
+    reading = next((READINGS[name] for name in READINGS if name in protocol.capabilities()), None)
+    sums = reading.sums(trunk, branches, protocol) if reading else {}
+    relax_ps = protocol.snapshots.relax_ps if protocol.snapshots else 0.0
     late = trunk["time_ps"] > relax_ps / 2
     summary: dict[str, Any] = {
         "analysis_version": VERSION,
@@ -54,30 +49,9 @@ def analyse_record(
         "Cl_in_pore": float(trunk["Cl_in_pore"].mean()),
         **_crossings(trunk),
     }
-    if isinstance(point.protocol, Sine):
-        summary |= _order(sums)
-    if isinstance(point.protocol, Barrier):
-        summary |= barrier.summary(sums)
+    if reading:
+        summary |= reading.summary(sums)
     return sums, summary
-
-
-def _sums(trunk: Rows, branches: list[Rows], point: StatePoint) -> dict[str, NDArray]:
-    protocol = point.protocol
-    sample = protocol.recording.sample_interval_ps
-    if isinstance(protocol, Sine):
-        return by_phase(trunk, protocol)
-    if isinstance(protocol, Staircase):
-        bins = time_bins(protocol.hold_ps, sample)
-        return by_segment(trunk, programme_of(protocol), sample, bins)
-    if isinstance(protocol, Steps):
-        return by_step(trunk, protocol)
-    if isinstance(protocol, PulseTrain):
-        return by_segment(trunk, programme_of(protocol), sample)
-    if isinstance(protocol, PairedPulse):
-        return pulse_pairs(trunk, branches, protocol)
-    if isinstance(protocol, Barrier):
-        return barrier.by_window(trunk, protocol)
-    return {}
 
 
 def _length(rows: Rows) -> float:
@@ -131,3 +105,52 @@ def _order(sums: dict[str, NDArray]) -> dict[str, float]:
             tables = {name: aligned[name][part].sum() for name in ("cosine", "waters")}
             found[f"mean_cosine_{which}_{sign}_field"] = float(mean_cosine(tables))
     return found
+
+
+# --- by capability -----------------------------------------------------------------------------
+
+
+def _by_phase(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    cycle = required(protocol.cycle, "cycle")
+    return by_phase(trunk, cycle, protocol.recording.sample_interval_ps)
+
+
+def _by_hold(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    sample = protocol.recording.sample_interval_ps
+    bins = time_bins(required(protocol.holds, "holds").hold_ps, sample)
+    return by_segment(trunk, protocol.programme(), sample, bins)
+
+
+def _by_step(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    return by_step(trunk, required(protocol.steps, "steps"))
+
+
+def _by_pulse(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    return by_segment(trunk, protocol.programme(), protocol.recording.sample_interval_ps)
+
+
+def _by_window(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    return barrier.by_window(trunk, required(protocol.windows, "windows"))
+
+
+def _nothing(_sums: dict[str, NDArray]) -> dict[str, float]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a record is reduced: to which sums, and which scalars of these go into the summary."""
+
+    sums: Callable[[Rows, list[Rows], AnyProtocol], dict[str, NDArray]]
+    summary: Callable[[dict[str, NDArray]], dict[str, float]] = _nothing
+
+
+#: By capability; the first that a protocol has is the one that reads its record.
+READINGS = {
+    "cycle": Reading(_by_phase, _order),
+    "holds": Reading(_by_hold),
+    "steps": Reading(_by_step),
+    "train": Reading(_by_pulse),
+    "pairs": Reading(pulse_pairs),
+    "windows": Reading(_by_window, barrier.summary),
+}

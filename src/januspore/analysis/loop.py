@@ -1,14 +1,15 @@
 """Loops of current against field: branches, windows, area, pinch.
 
-Everything is estimated from sums by phase of the cycle (`januspore.analysis.sine`), as tables of
+Everything is estimated from sums by phase of the cycle (`januspore.analysis.cycle`), as tables of
 shape (n, PHASES) (`januspore.analysis.current`); estimators keep the leading axis. Currents of
 negative fields are turned round, so that a current along its field is positive and "forward" always
 means a field that grows in magnitude.
 
-Field resolution: the phase bins of a branch crowd where the sine turns, so the last three are
+Field resolution: the phase bins of a branch crowd where a sine turns, so the last three are
 merged. The `WINDOWS` windows that result each span at least 8 % of the amplitude; nothing else is
 smoothed. A peak's field is therefore known to its window at best, and its interval is never
-narrower than that.
+narrower than that. `edges` is |E| at the edges of a quarter's phase bins, V/nm, shape
+(QUARTER + 1,): `Cycle.quarter_edges(QUARTER)`.
 """
 
 from dataclasses import dataclass
@@ -18,15 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .current import Tables, current_interval, rate
-from .sine import BRANCHES, PHASES
+from .cycle import BRANCHES, PHASES
 from .statistics import LEVEL, Interval
 
 QUARTER = PHASES // 4
 #: First phase bin of each field window, counted from E = 0.
 _STARTS = np.arange(QUARTER - 2)
 WINDOWS = len(_STARTS)
-#: Edges of the windows in units of the amplitude, shape (WINDOWS + 1,).
-EDGES = np.sin(np.append(_STARTS, QUARTER) / QUARTER * np.pi / 2)
 #: A loop counts as pinched if its current at E = 0 is known to be below this part of its largest.
 PINCHED_WITHIN = 0.25
 
@@ -37,6 +36,11 @@ def bins_of(branch: str, sign: str) -> NDArray[np.int64]:
     """Phase bins of a branch ("forward", "reverse") and sign ("+", "-"), by rising |E|."""
     bins = np.arange(QUARTER) + BRANCHES.index(f"{branch} {sign}") * QUARTER
     return bins if branch == "forward" else bins[::-1]
+
+
+def window_edges(edges: NDArray) -> NDArray[np.float64]:
+    """|E| at the edges of the field windows, V/nm, shape (WINDOWS + 1,)."""
+    return np.asarray(edges[np.append(_STARTS, QUARTER)])
 
 
 def curve(tables: Tables, branch: str, sign: str) -> tuple[NDArray, NDArray]:
@@ -58,11 +62,10 @@ def branch_mean(tables: Tables, branch: str, sign: str) -> NDArray:
     return charge / tables["time"][:, bins].sum(axis=1, keepdims=True)
 
 
-def area(tables: Tables, sign: str, amplitude: float) -> NDArray:
+def area(tables: Tables, sign: str, edges: NDArray) -> NDArray:
     """Integral of forward minus reverse current over |E|, nA V/nm, shape (n, 1)."""
     forward, reverse = (rate(tables)[:, bins_of(b, sign)] for b in ("forward", "reverse"))
-    widths = amplitude * np.diff(np.sin(np.arange(QUARTER + 1) / QUARTER * np.pi / 2))
-    total = ((forward - reverse) * widths).sum(axis=1, keepdims=True)
+    total = ((forward - reverse) * np.diff(edges)).sum(axis=1, keepdims=True)
     return total if sign == "+" else -total
 
 

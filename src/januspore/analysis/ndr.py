@@ -13,16 +13,15 @@ from scipy.optimize import isotonic_regression
 
 from .current import Tables
 from .loop import (
-    EDGES,
     NOTHING,
     ONE_SEED,
-    QUARTER,
     WINDOWS,
     curve,
     excludes_zero,
     farthest,
     mean_current,
     window_currents,
+    window_edges,
 )
 from .statistics import LEVEL, Interval, bootstrap, resampled, student
 
@@ -131,8 +130,8 @@ class Ndr:
         return excludes_zero(self.mean_nA)
 
 
-def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
-    """Look for NDR on one branch."""
+def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
+    """Look for NDR on one branch; `edges` as in `analysis.loop`."""
     mean = mean_current(tables, branch, sign)
     if len(tables["time"]) < 2:
         return Ndr(mean, Outcome.ONE_SEED, ONE_SEED)
@@ -157,7 +156,7 @@ def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
         outcome = Outcome.EXCLUDED
     places, ratio = (NOTHING, NOTHING), NOTHING
     if outcome is Outcome.FOUND:
-        places = _places(tables, branch, sign, (peak, valley))
+        places = _places(tables, branch, sign, (peak, valley), window_edges(edges))
         ratio = _ratio(tables, branch, sign, (peak, valley), known)
     slope = bootstrap(tables, lambda t: slope_beyond(*curve(t, branch, sign), peak)[:, None])
     return Ndr(
@@ -175,7 +174,7 @@ def find_ndr(tables: Tables, branch: str, sign: str) -> Ndr:
 
 
 def _places(
-    tables: Tables, branch: str, sign: str, windows: tuple[int, int]
+    tables: Tables, branch: str, sign: str, windows: tuple[int, int], edges: NDArray
 ) -> tuple[Interval, Interval]:
     """|E| of peak and valley; an interval is never narrower than its window."""
 
@@ -185,19 +184,10 @@ def _places(
         return np.take_along_axis(field, chosen, axis=1)
 
     places = bootstrap(tables, fields)
-    sums = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
-    # The sine's own edges, scaled to the fields seen: no amplitude needs to be handed down.
-    edges = EDGES * curve(sums, branch, sign)[0][0, 0] / _mean_sine(0)
     low = [min(places.low[k], edges[w]) for k, w in enumerate(windows)]
     high = [max(places.high[k], edges[w + 1]) for k, w in enumerate(windows)]
     whole = Interval(places.value, np.clip(low, 0, edges[-1]), np.clip(high, 0, edges[-1]))
     return whole.at(0), whole.at(1)
-
-
-def _mean_sine(bin_: int) -> float:
-    """Mean of the sine over a phase bin of the first quarter."""
-    ends = np.arange(bin_, bin_ + 2) / QUARTER * np.pi / 2
-    return float((np.cos(ends[0]) - np.cos(ends[1])) / (ends[1] - ends[0]))
 
 
 def _ratio(

@@ -6,9 +6,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ..field import Programme, branches_of, programme_of
 from ..model.system import Model
-from ..schema import PairedPulse, PulseTrain, Recording
+from ..protocols import AnyProtocol, Recording
+from ..protocols.field import Programme
 from ..simulate.record import Rows
 from .current import ESTIMATORS, Tables, current_interval, current_tables, rate
 from .statistics import Interval, ratio_of_means, student
@@ -21,25 +21,21 @@ def pulse_segments(programme: Programme) -> NDArray[np.int64]:
     return np.array([i for i, label in enumerate(labels) if label == "pulse"], dtype=np.int64)
 
 
-def pulse_pairs(trunk: Rows, branches: list[Rows], protocol: PairedPulse) -> dict[str, NDArray]:
+def pulse_pairs(trunk: Rows, branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
     """Sums over the first pulse, then over the second pulse of each delay.
 
     Returns:
         What `sums.grouped` does, shape (1 + number of delays, ...).
     """
     sample = protocol.recording.sample_interval_ps
-    programme = programme_of(protocol)
+    programme = protocol.programme()
     first = by_segment(trunk, programme, sample)
     parts = [{k: v[pulse_segments(programme)[0]] for k, v in first.items()}]
-    for rows, whole in zip(branches, branches_of(protocol).values(), strict=True):
-        second = by_segment(rows, whole, sample)
-        parts.append({k: v[pulse_segments(whole)[1]] for k, v in second.items()})
+    for rows, branch in zip(branches, protocol.branches(), strict=True):
+        second = by_segment(rows, branch.programme, sample)
+        pulse = pulse_segments(branch.programme)[1]
+        parts.append({k: v[pulse] for k, v in second.items()})
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-
-
-def train_pulses(protocol: PulseTrain) -> NDArray[np.int64]:
-    """Indices of the pulses among the train's segments, shape (pulses,)."""
-    return pulse_segments(programme_of(protocol))
 
 
 class Memory(StrEnum):

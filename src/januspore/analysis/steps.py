@@ -7,7 +7,7 @@ decade.
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schema import Steps
+from ..protocols.views import RepeatedSteps
 from ..simulate.record import Rows
 from .sums import grouped
 
@@ -17,11 +17,10 @@ _KEPT = ("time_ps", "field_ps", "cosine", "waters", "theta")
 _PER_DECADE = 10
 
 
-def step_times(protocol: Steps, way: str) -> NDArray[np.float64]:
+def step_times(steps: RepeatedSteps, way: str) -> NDArray[np.float64]:
     """Times of the samples since a step, ps: a sample is taken at the end of its interval."""
-    sample = protocol.recording.sample_interval_ps
-    length = {"up": protocol.up_ps, "down": protocol.down_ps}[way]
-    return np.linspace(sample, length, round(length / sample))
+    length = {"up": steps.up_ps, "down": steps.down_ps}[way]
+    return np.linspace(steps.sample_ps, length, round(length / steps.sample_ps))
 
 
 def log_bins(samples: int) -> NDArray[np.int64]:
@@ -31,15 +30,14 @@ def log_bins(samples: int) -> NDArray[np.int64]:
     return np.unique(np.concatenate([[0], edges[edges < samples]]))
 
 
-def by_step(rows: Rows, protocol: Steps) -> dict[str, NDArray]:
+def by_step(rows: Rows, steps: RepeatedSteps) -> dict[str, NDArray]:
     """Sum a record by the time since each step.
 
     Returns:
         `sums.grouped`'s time, field, cosine, waters and theta, as `up_cosine` and so on, shape
         (repeats, bins, ...) with the bins of `log_bins`.
     """
-    sample = protocol.recording.sample_interval_ps
-    lengths = {way: len(step_times(protocol, way)) for way in WAYS}
+    lengths = {way: len(step_times(steps, way)) for way in WAYS}
     since = np.arange(len(rows)) - lengths["down"]  # of the first step up
     repeat, within = np.divmod(since, sum(lengths.values()))
     sums = {}
@@ -47,11 +45,11 @@ def by_step(rows: Rows, protocol: Steps) -> dict[str, NDArray]:
         first = log_bins(lengths[way])
         bins = np.searchsorted(first, within - start, side="right") - 1
         inside = (since >= 0) & (within >= start) & (within < start + lengths[way])
-        groups = protocol.repeats * len(first)
+        groups = steps.repeats * len(first)
         # What is not after such a step goes into a group of its own, and is left out.
         group = np.where(inside, repeat * len(first) + bins, groups)
-        found = grouped(rows, group, groups + 1, sample)
+        found = grouped(rows, group, groups + 1, steps.sample_ps)
         for name in _KEPT:
             values = found[name][:groups]
-            sums[f"{way}_{name}"] = values.reshape(protocol.repeats, len(first), *values.shape[1:])
+            sums[f"{way}_{name}"] = values.reshape(steps.repeats, len(first), *values.shape[1:])
     return sums

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..field import Programme
+from ..protocols.field import Programme
 from ..simulate.record import Rows
 from .orientation import histogram
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..field import Programme, mean
+from ..protocols.field import Programme, mean
 from .base import Observed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..schema import Barrier, StatePoint
+from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
 from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, Species, species
@@ -111,7 +111,7 @@ def count(point: StatePoint) -> Count:
     box_yz = lattice.unit_cell(material) * [cell.repeats_y, cell.repeats_z]
     reservoir_nm3 = float(np.prod(box_yz)) * 2 * cell.reservoir_nm
     pairs = round(cell.salt_mol_per_L * MOL_PER_LITRE * reservoir_nm3)
-    if isinstance(point.protocol, Barrier) and not pairs:
+    if point.protocol.windows and not pairs:
         raise InputError(
             f"salt_mol_per_L = {cell.salt_mol_per_L:g}: leaves no ion in this cell for the barrier "
             "to hold; one pair takes 1 / (0.602 x reservoir volume in nm^3)"

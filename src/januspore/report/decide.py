@@ -7,7 +7,6 @@ from itertools import count, islice
 import signac
 
 from ..dataspace import point_of
-from ..field import simulated_ps
 from ..schema import StatePoint, equilibration_of, with_seed
 from .collect import Made, products_made
 from .comparison import Row, comparison
@@ -30,7 +29,7 @@ class Wish:
     @property
     def simulated_ps(self) -> float:
         """Simulated time of the seeds, without equilibrations that they may need."""
-        return sum(simulated_ps(point.protocol) for point in self.points)
+        return sum(point.protocol.simulated_ps() for point in self.points)
 
 
 def wishes(project: signac.Project) -> list[Wish]:
@@ -79,7 +78,7 @@ def within(found: list[Wish], max_ns: float) -> tuple[list[Wish], list[Wish]]:
     planned: set[str] = set()
     left = max_ns * 1000.0
     for wish in found:
-        new = {p.model_dump_json(): simulated_ps(p.protocol) for p in wish.points}
+        new = {p.model_dump_json(): p.protocol.simulated_ps() for p in wish.points}
         cost = sum(ps for key, ps in new.items() if key not in planned)
         if wish.points and cost <= left:
             taken.append(wish)

@@ -5,22 +5,26 @@ engine, platform and precision are not (they are provenance, see :mod:`januspore
 Floats are rounded on entry, so float noise never makes a second job.
 """
 
-from .charges import ChargeSet, MoS2, MoSSe
-from .parse import parse, state_point, with_seed
-from .point import StatePoint, equilibration_of, parent_of, snapshot_of
-from .protocols import (
+from ..protocols import (
     AnyProtocol,
     Barrier,
+    Cell,
+    Dynamics,
     Equilibrate,
+    Equilibration,
+    ForceField,
     PairedPulse,
     Protocol,
     PulseTrain,
+    Recording,
     Sine,
     Staircase,
     Steps,
 )
-from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
-from .values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
+from ..values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
+from .charges import ChargeSet, MoS2, MoSSe
+from .parse import parse, state_point, with_seed
+from .point import StatePoint, equilibration_of, parent_of, snapshot_of
 
 __all__ = [
     "MAX_FIELD_V_PER_NM",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .values import Charge, Section
+from ..values import Charge, Section
 
 
 class MoSSe(Section):

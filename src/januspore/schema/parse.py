@@ -5,10 +5,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..errors import InputError
+from ..protocols import AnyProtocol
+from ..values import SEED_END
 from .charges import MoS2, MoSSe
 from .point import StatePoint
-from .protocols import AnyProtocol
-from .values import SEED_END
 
 _TAGS = {kind.model_fields["material"].default for kind in (MoSSe, MoS2)} | {
     kind.model_fields["name"].default for kind in get_args(AnyProtocol)

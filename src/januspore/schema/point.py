@@ -3,10 +3,9 @@
 from pydantic import Field, model_validator
 
 from ..model.lattice import unit_cell
+from ..protocols import AnyProtocol, Equilibrate, Protocol, Recording
+from ..values import SEED_END, Section, Whole
 from .charges import ChargeSet
-from .protocols import AnyProtocol, Barrier, Equilibrate, Protocol
-from .sections import Recording
-from .values import SEED_END, Section, Whole
 
 
 class StatePoint(Section):
@@ -44,14 +43,8 @@ class StatePoint(Section):
         return self
 
     @model_validator(mode="after")
-    def _cylinder_fits(self) -> "StatePoint":
-        if isinstance(self.protocol, Barrier):
-            edge = min(self._membrane_edges())
-            if self.protocol.radius_nm >= edge / 2:
-                raise ValueError(
-                    f"protocol.radius_nm = {self.protocol.radius_nm:g} must be below half the "
-                    f"membrane's shorter edge, {edge / 2:.3f} nm"
-                )
+    def _protocol_fits(self) -> "StatePoint":
+        self.protocol.check_fits(self._membrane_edges())
         return self
 
     @model_validator(mode="after")
@@ -69,9 +62,9 @@ class StatePoint(Section):
 def parent_of(point: StatePoint) -> StatePoint | None:
     """Return the equilibrate state point a driven job starts from; None for equilibrate itself."""
     protocol = point.protocol
-    if isinstance(protocol, Equilibrate):
+    eq, sample = protocol.starts_from, protocol.recording.sample_interval_ps
+    if eq is None:
         return None
-    eq, sample = protocol.equilibration, protocol.recording.sample_interval_ps
     return StatePoint(
         charge_set=point.charge_set,
         protocol=Equilibrate(
@@ -92,10 +85,11 @@ def parent_of(point: StatePoint) -> StatePoint | None:
 
 def equilibration_of(protocol: AnyProtocol, seed: int) -> int:
     """Return the seed of the equilibration that a job starts from; its own for one itself."""
-    return seed if isinstance(protocol, Equilibrate) else seed % protocol.equilibration.count
+    eq = protocol.starts_from
+    return seed if eq is None else seed % eq.count
 
 
 def snapshot_of(point: StatePoint) -> int:
     """Return the index of the equilibration's snapshot that this driven job starts from."""
-    protocol = point.protocol
-    return 0 if isinstance(protocol, Equilibrate) else point.seed // protocol.equilibration.count
+    eq = point.protocol.starts_from
+    return 0 if eq is None else point.seed // eq.count

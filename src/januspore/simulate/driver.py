@@ -23,11 +23,11 @@ from tqdm import tqdm
 
 from ..engines.base import Engine
 from ..engines.stretch import Stretch
-from ..field import Programme
 from ..files import clear_litter
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
-from ..schema import AnyProtocol
+from ..protocols import AnyProtocol
+from ..protocols.field import Programme
 from ..workers import line_of_progress
 from .held import HeldIon
 from .limits import OUT_OF_TIME, Limits

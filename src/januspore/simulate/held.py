@@ -9,23 +9,22 @@ from numpy.typing import NDArray
 from ..engines.base import Tether, tether_force
 from ..model.state import State
 from ..model.system import Model
-from ..schema import Barrier
-from ..windows import Path
+from ..protocols.windows import Path, Windows
 from .observables import wrap
 
 if TYPE_CHECKING:
     from ..engines.force_parts import ForceParts
 
 
-def exchange(model: Model, protocol: Barrier, state: State) -> State:
+def exchange(model: Model, windows: Windows, state: State) -> State:
     """Give the held ion's number to the ion nearest to the first window.
 
     Ions of one species are the same, so exchanging two changes nothing but names. The held ion is
     also moved by whole boxes to the image nearest to the window.
     """
-    ions = model.indices(protocol.ion)
+    ions = model.indices(windows.ion)
     held = ions[0]
-    target = np.array([protocol.positions_nm[0], 0.0, 0.0])
+    target = np.array([windows.positions_nm[0], 0.0, 0.0])
     distance = np.linalg.norm(wrap(state.positions[ions] - target, model.box), axis=1)
     order = np.arange(model.n_atoms)
     nearest = ions[np.argmin(distance)]
@@ -38,23 +37,23 @@ def exchange(model: Model, protocol: Barrier, state: State) -> State:
 class HeldIon:
     """Says where the tether stands, and reads the forces at every sample."""
 
-    def __init__(self, model: Model, protocol: Barrier, parts: "ForceParts") -> None:
+    def __init__(self, model: Model, windows: Windows, parts: "ForceParts") -> None:
         self._model = model
         self._parts = parts
-        self._protocol = protocol
-        self.atom = int(model.indices(protocol.ion)[0])
-        self._path = Path(protocol, (0.0, 0.0))
+        self._windows = windows
+        self.atom = int(model.indices(windows.ion)[0])
+        self._path = Path(windows, (0.0, 0.0))
 
     @property
     def tether(self) -> Tether:
         """The tether that the engine is made with."""
-        return Tether(self.atom, self._protocol.stiffness_kJ_per_mol_nm2)
+        return Tether(self.atom, self._windows.stiffness_kJ_per_mol_nm2)
 
     def begin(self, state: State) -> None:
         """Start, or go on after a restart, from a state and what it carried over."""
         x, y, z = state.positions[self.atom]
         start = state.carry.get("held_start_nm", np.array([x, np.hypot(*self._across(y, z))]))
-        self._path = Path(self._protocol, (float(start[0]), float(start[1])))
+        self._path = Path(self._windows, (float(start[0]), float(start[1])))
 
     def carry(self) -> dict[str, NDArray]:
         """What a checkpoint must keep for `begin`."""
@@ -74,7 +73,7 @@ class HeldIon:
         """Columns of the interval from t0 to t1, at whose end the positions are (`HELD`)."""
         where = positions[self.atom]
         x0, radius = self._path.at(t1_ps)
-        stiffness = self._protocol.stiffness_kJ_per_mol_nm2
+        stiffness = self._windows.stiffness_kJ_per_mol_nm2
         pull = tether_force(where, x0, radius, stiffness, self._model.box)
         parts = self._parts.along_x(positions, np.array([self.atom]), field_V_per_nm)
         return {

@@ -1,9 +1,9 @@
-"""The sine protocol: everything summed by the phase of the cycle, forward and reverse apart."""
+"""A periodic field: everything summed by the phase of the cycle, forward and reverse apart."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schema import Sine
+from ..protocols.views import Cycle
 from ..simulate.record import Rows
 from .sums import grouped
 
@@ -13,17 +13,20 @@ PHASES = 40
 BRANCHES = ("forward +", "reverse +", "forward -", "reverse -")
 
 
-def by_phase(rows: Rows, protocol: Sine) -> dict[str, NDArray]:
+def by_phase(rows: Rows, cycle: Cycle, sample_ps: float) -> dict[str, NDArray]:
     """Sum a record by phase, over all cycles.
+
+    Args:
+        rows: the record.
+        cycle: gives the phase.
+        sample_ps: time between rows.
 
     Returns:
         What `sums.grouped` does, by phase: shape (PHASES, ...).
     """
-    sample = protocol.recording.sample_interval_ps
-    middle = rows["time_ps"] - sample / 2
-    phase = np.mod(middle * protocol.frequency_GHz * 1e-3, 1.0)
+    phase = cycle.phase(rows["time_ps"] - sample_ps / 2)
     group = np.minimum((phase * PHASES).astype(int), PHASES - 1)
-    return grouped(rows, group, PHASES, sample)
+    return grouped(rows, group, PHASES, sample_ps)
 
 
 def branch_of_phase() -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .values import Duration, Length, Positive, Real, Section, Whole
+from ..values import Duration, Length, Positive, Real, Section, Whole
 
 
 class Cell(Section):

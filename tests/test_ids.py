@@ -1,0 +1,22 @@
+"""Job ids of state points as they are stored: a change of one would orphan every old data space."""
+
+from pathlib import Path
+
+import signac
+
+from januspore.plan import plan
+from januspore.study import load_study
+
+FROZEN = Path(__file__).parent / "frozen"
+
+
+def test_the_quick_study_keeps_the_ids_that_it_had(tmp_path):
+    """`quick.toml` and `quick.ids` here are of a released state and never change again."""
+    points = load_study(str(FROZEN / "quick.toml")).state_points()
+    found = plan(signac.init_project(str(tmp_path)), points).points
+    kept = [line.split() for line in (FROZEN / "quick.ids").read_text().splitlines()]
+    assert len(kept) == 34
+    for job_id, name, *_, seed in kept:
+        assert job_id in found, (job_id, name, seed)
+        assert (found[job_id].protocol.name, found[job_id].seed) == (name, int(seed))
+    assert len(found) == len(kept)
