@@ -105,6 +105,11 @@ def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811
     html = (space / "results" / "report.html").read_text()
     assert html.count("data:image/png;base64,") == 3
     assert "http" not in html.replace("https://doi", "")  # self-contained
+    # What stands outside its interval comes first, and where it is from is a footnote, once.
+    shows = html.split("<h2>The paper and this data space")[0].split("<h2>What it shows</h2>")[1]
+    assert "<li>agrees: reverse current below forward, E &gt; 0 (Fig. 1B)" in shows
+    assert "NDR" not in shows and html.count("6 x 4 cells, 1.5 nm a side") == 1 + 3
+    assert html.count('id="note1"') == 1 and html.count('href="#note1"') > 1
     rows = {row.quantity: row for row in comparison(products_made(project))}
     assert rows["water order rises with field, E > 0"].reading.verdict == "agrees"
     # The planted loop has no NDR and half the current on its way back.

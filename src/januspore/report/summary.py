@@ -32,7 +32,7 @@ def summary(project: signac.Project) -> list[str]:
     figures = sum(1 for m in made if m.figure.exists())
     return [
         *_asked(project, made),
-        *_section("Found", _found(rows) + _own(made)),
+        *_section("Found", found(made, rows)),
         *_section("Open", _open(rows)),
         *_how_to_decide(rows),
         "",
@@ -67,7 +67,17 @@ def _name(made: Made) -> str:
     return short_name(made.charge_sets[0])
 
 
-def _found(rows: list[Row]) -> list[str]:
+def found(made: list[Made], rows: list[Row]) -> list[str]:
+    """Say what a data space shows: a sentence for each statement decided and number of its own.
+
+    Args:
+        made: its products.
+        rows: their comparison with the paper.
+    """
+    return _decided(rows) + _own(made)
+
+
+def _decided(rows: list[Row]) -> list[str]:
     """Every statement that is decided, with all the membranes that decide it in the same way."""
     decided = [(row, row.made) for row in rows if row.reading.decides and row.made is not None]
     sentences = []

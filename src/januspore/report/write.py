@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from .charging import sentences
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison, tested
 from .panels import PANELS
+from .summary import found
+
+#: Sentences on the first screen: what the data space shows.
+SENTENCES = 5
 
 
 def write_report(project: signac.Project, output: Path | None = None) -> list[Path]:
@@ -43,7 +48,10 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
             job_table(project).to_csv(aside, index=False)
     rows = comparison(made)
     content = {
+        "shows": found(made, rows)[:SENTENCES],
         "groups": _grouped(rows),
+        # Where a number is from is long and shared by many lines: a footnote.
+        "sources": _numbered(row.source for row in rows if row.made is not None),
         "tested": tested(rows),
         "panels": [(panel, *panel.split(made)) for panel in PANELS],
         "progress": progress(project),
@@ -81,6 +89,10 @@ def _copy_products(made: list[Made], results: Path, output: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(target) as aside:
                 shutil.copyfile(source, aside)
+
+
+def _numbered(texts: Iterable[str]) -> dict[str, int]:
+    return {text: number for number, text in enumerate(dict.fromkeys(texts), start=1)}
 
 
 def _grouped(rows: list[Row]) -> list[list[Row]]:
