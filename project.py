@@ -3,17 +3,14 @@
 Everything here is a name, a condition and a request for resources; the work is in `src/`.
 """
 
-import argparse
-import os
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flow import FlowProject, aggregator
-from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserOperationError
+from flow import aggregator
 
-from januspore import conditions, faults
+from januspore import conditions
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.product import Product
 from januspore.cluster import (
@@ -22,15 +19,16 @@ from januspore.cluster import (
     simulation_directives,
     simulation_request,
 )
-from januspore.dataspace import SoundProject, open_project, project_document
-from januspore.errors import InputError
-from januspore.workers import Stopped, cause_of, comes_back, end_workers_when_told
+from januspore.flow_project import PatientProject, main
 
 ROOT = Path(__file__).resolve().parent
 
 
-class Project(SoundProject, FlowProject):
+class Project(PatientProject):
     """KCl driven through a pore in a Janus membrane."""
+
+
+Project.label("failed")(conditions.has_failed)
 
 
 # The functions' own modules are imported when they run: `status` needs none of them.
@@ -39,7 +37,6 @@ class Project(SoundProject, FlowProject):
 @Project.pre(conditions.relaxes)
 @Project.post(conditions.is_equilibrated)
 @Project.operation(directives=simulation_directives())
-@comes_back
 def equilibrate(job: Any) -> None:
     """Build, minimise and relax; keep the snapshots that other jobs start from."""
     from januspore import operations
@@ -50,7 +47,6 @@ def equilibrate(job: Any) -> None:
 @Project.pre(conditions.is_ready)
 @Project.post(conditions.is_recorded)
 @Project.operation(directives=simulation_directives())
-@comes_back
 def simulate(job: Any) -> None:
     """Drive a relaxed system by the protocol's field programme."""
     from januspore import operations
@@ -61,7 +57,6 @@ def simulate(job: Any) -> None:
 @Project.pre(conditions.is_recorded)
 @Project.post(conditions.is_analysed)
 @Project.operation(directives=analysis_directives())
-@comes_back
 def analyse(job: Any) -> None:
     """Reduce the record to sums and a summary."""
     from januspore import operations
@@ -72,13 +67,10 @@ def analyse(job: Any) -> None:
 def add_product(product: Product) -> None:
     """Make an aggregate operation of a product: one run for each charge set and protocol."""
     # flow marks the functions that it is given, which bound methods do not allow.
-    is_ready, is_made = map(partial, (product.is_ready, product.is_made))
+    run, is_ready, is_made = map(partial, (product.run, product.is_ready, product.is_made))
     ensemble = aggregator.groupby(product.key, select=product.concerns)
     operation = Project.operation(
-        comes_back(product.run),
-        name=product.name,
-        aggregator=ensemble,
-        directives=product_directives(),
+        run, name=product.name, aggregator=ensemble, directives=product_directives()
     )
     Project.pre(is_ready, tag=f"{product.name} is ready")(operation)
     Project.post(is_made, tag=f"{product.name} is made")(operation)
@@ -88,51 +80,5 @@ for each in PRODUCTS:
     add_product(each)
 
 
-def command_line() -> argparse.ArgumentParser:
-    """signac-flow's own command line, with the engine as an option in front."""
-
-    class SetEngine(argparse.Action):
-        def __call__(self, parser: Any, options: Any, value: Any, name: Any = None) -> None:
-            os.environ["JANUSPORE_ENGINE"] = value
-
-    parser = argparse.ArgumentParser(prog="project.py", description=Project.__doc__)
-    parser.add_argument(
-        "--engine",
-        action=SetEngine,
-        default=argparse.SUPPRESS,  # flow hands every option it finds to its own commands
-        metavar="openmm|hoomd",
-        help="sets JANUSPORE_ENGINE",
-    )
-    return parser
-
-
-def main() -> int:
-    """Run signac-flow's command line; errors that a user can mend are one line, status 2."""
-    end_workers_when_told()
-    try:
-        project = open_project(ROOT, Project)
-        project_document(project)  # flow keeps notes in it
-        project.main(command_line())
-    except KeyboardInterrupt:
-        return 130  # what was running has said that its checkpoint is written
-    except NoSchedulerError:
-        told: Any = "no scheduler found here; python project.py run works anywhere"
-    except SubmitError as error:
-        told = " ".join(str(error).split())
-    except InputError as error:
-        told = error
-    except (UserOperationError, UserConditionError) as error:
-        cause = cause_of(error)
-        if cause is None:
-            raise
-        if isinstance(cause, Stopped):  # it has said so itself
-            return cause.status
-        told = cause
-    else:
-        return faults.status()
-    print(f"error: {told}", file=sys.stderr)
-    return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Project, ROOT))

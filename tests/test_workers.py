@@ -1,20 +1,25 @@
 """`project.py run --parallel`: its workers stop, fail and finish as one process alone would."""
 
+import errno
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import signac
-from flow.errors import UserOperationError
 from test_workflow import ROOT, copy_project
 
-from januspore.conditions import is_analysed
-from januspore.errors import InputError
-from januspore.workers import Stopped, cause_of, comes_back
+from januspore.__main__ import main
+from januspore.conditions import is_analysed, is_equilibrated
+from januspore.errors import InputError, SettingError, told_in_one_line
+from januspore.failures import Ledger, marked
+from januspore.initialise import init_command
+from januspore.workers import Failure, one_by_one, side_by_side
 
 COMMAND = (sys.executable, "project.py", "run", "--parallel", "2")
 
@@ -32,8 +37,8 @@ def start(space, *command, **settings):
     )
 
 
-def ended(process, status):
-    """Wait for the end; return the last line. Nothing that it started may be left."""
+def ended(process, status, whole=False):
+    """Wait for the end; return the last line, or all that it said. Nothing of it may be left."""
     try:
         _, said = process.communicate(timeout=120)
         assert process.returncode == status, said
@@ -43,7 +48,7 @@ def ended(process, status):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    return (said.strip().splitlines() or [""])[-1]
+    return said if whole else (said.strip().splitlines() or [""])[-1]
 
 
 @pytest.fixture
@@ -59,13 +64,6 @@ def test_stopped_by_walltime_and_run_again_to_the_end(space):
     ended(start(space, *COMMAND), 0)
     assert all(is_analysed(job) for job in signac.get_project(str(space), search=False))
     assert list(space.glob("results/ie_curve/*/ie_curve.png"))
-
-
-def test_bad_input_that_a_worker_meets_is_one_line(space):
-    for job in signac.get_project(str(space), search=False):
-        job.doc["engine"] = {"name": "hoomd"}
-    command = ("--engine", "openmm", *COMMAND[2:])
-    assert "begun with engine 'hoomd'" in ended(start(space, *COMMAND[:2], *command), 2)
 
 
 @pytest.mark.parametrize(
@@ -89,28 +87,136 @@ def test_told_to_end_it_lets_its_workers_save_and_leaves_none(tmp_path, tell, st
     ended(process, status)
 
 
-def test_without_a_pool_an_operation_ends_its_process_as_before():
-    with pytest.raises(SystemExit) as caught:
-        comes_back(lambda: sys.exit(75))()
-    assert caught.value.code == 75
+# --- one that fails ----------------------------------------------------------------------------
+
+
+def fails(task):
+    """Of six tasks: one is killed, one meets bad input, one has a bug, the others are done."""
+    if task == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == 2:
+        raise InputError("pore_cut = 20: no such cut")
+    if task == 4:
+        raise ZeroDivisionError("a bug")
+    if task == 5:
+        sys.exit(3)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 20])
+def test_a_killed_worker_is_noticed_and_every_other_task_is_done(processes):
+    how = dict(side_by_side(7, fails, processes))
+    assert sorted(how) == list(range(7))
+    assert {task for task in how if how[task] is None} == {0, 3, 6}
+    assert "killed by SIGKILL" in how[1].told and "memory" in how[1].told
+    assert how[2].told == "pore_cut = 20: no such cut" and not how[2].trace
+    assert how[4].told == "ZeroDivisionError: a bug" and "Traceback" in how[4].trace
+    assert "status 3" in how[5].told
+    assert not multiprocessing.active_children()
+
+
+def test_alone_a_task_that_fails_stops_no_other():
+    how = dict(one_by_one(5, lambda task: fails(task) if task in (2, 4) else None))
+    assert [task for task, failure in how.items() if failure] == [2, 4]
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "told"),
+    ("error", "ends"),
     [
-        ("januspore.errors.InputError: seed = 1.5: no", InputError, "seed = 1.5: no"),
-        ("januspore.errors.StoppedError: full", InputError, "full"),
-        ("januspore.workers.Stopped: 75", Stopped, "75"),
+        (SettingError("JANUSPORE_THREADS = 'x'"), 2),
+        (InputError("one job's"), None),
+        (FloatingPointError("no stopper"), None),
     ],
 )
-def test_what_a_worker_raised_is_read_from_its_traceback(text, kind, told):
-    error = UserOperationError("An exception was raised")
-    error.__cause__ = Exception(f'"""\nTraceback (most recent call last):\n{text}\n\nmore\n"""')
-    found = cause_of(error)
-    assert isinstance(found, kind) and str(found) == told
+def test_what_every_task_would_meet_ends_the_run(error, ends):
+    assert Failure.of(error).ends == ends
 
 
-def test_any_other_error_keeps_its_traceback():
-    error = UserOperationError("An exception was raised")
-    error.__cause__ = Exception("ZeroDivisionError: division by zero")
-    assert cause_of(error) is None
+def test_a_full_disk_ends_the_run():
+    with pytest.raises(InputError) as caught, told_in_one_line("job 1"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert Failure.of(caught.value).ends == 1
+
+
+def test_out_of_time_in_one_worker_ends_all(tmp_path):
+    def work(task):
+        if task == 0:
+            sys.exit(75)
+        signal.signal(signal.SIGTERM, lambda *_: (tmp_path / "told").touch() or sys.exit(143))
+        (tmp_path / "begun").touch()
+        time.sleep(60)
+
+    def late(task):
+        while task == 0 and not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        work(task)
+
+    with pytest.raises(SystemExit) as caught:
+        list(side_by_side(5, late, 2))
+    assert caught.value.code == 75 and (tmp_path / "told").exists()
+
+
+# --- in a data space ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_bad(space):
+    """A third equilibration, of a pore that is none, as an old `init.py` made it."""
+    project = signac.get_project(str(space), search=False)
+    good = next(iter(project.find_jobs({"protocol.name": "equilibrate"})))
+    point = good.statepoint()
+    point["protocol"]["cell"]["pore_cut"] = 20
+    return project.open_job(point).init()
+
+
+@pytest.mark.parametrize("command", [COMMAND[:3], COMMAND], ids=["alone", "parallel"])
+def test_a_job_that_fails_is_named_marked_and_passed_over(space, one_bad, command):
+    command = (*command, "-o", "equilibrate")
+    said = ended(start(space, *command), 1, whole=True)
+    told = [line for line in said.splitlines() if line.startswith("  equilibrate: ")]
+    assert len(told) == 1 and one_bad.id in told[0] and "pore_cut = 20" in told[0]
+    assert "1 failed" in said
+    mark = Path(one_bad.fn("failed.txt"))
+    assert mark.read_text().startswith("equilibrate: ") and "pore_cut = 20" in mark.read_text()
+    relaxed = signac.get_project(str(space), search=False).find_jobs(
+        {"protocol.name": "equilibrate"}
+    )
+    assert {job.id for job in relaxed if not is_equilibrated(job)} == {one_bad.id}
+    status = subprocess.run(
+        [sys.executable, "project.py", "status"], cwd=space, capture_output=True, text=True
+    )
+    assert re.search(r"^failed\b", status.stdout, re.M), status.stdout
+    # Tried again the next time: it fails again, and says so again.
+    assert one_bad.id in ended(start(space, *command), 1, whole=True)
+
+
+def test_a_mark_goes_when_the_job_succeeds(tmp_path, capsys):
+    copy_project(tmp_path)
+    init_command(["--protocol", "sine", "--seeds", "0"], tmp_path)
+    project = signac.get_project(str(tmp_path), search=False)
+    one, other = project
+    ledger = Ledger()
+    for job in (one, other):
+        ledger.enter("simulate", (job,), Failure("the system blew up", "Traceback"))
+    assert [f"{job.id}: simulate: the system blew up" for job in sorted(project, key=str)] == list(
+        marked(project)
+    )
+    ledger.enter("simulate", (one,), None)
+    assert len(list(marked(project))) == 1 and ledger.told()[0].startswith("2 failed")
+    assert main(["--project", str(tmp_path), "summary"]) == 0
+    assert f"failed: {other.id}: simulate: the system blew up" in capsys.readouterr().out
+
+
+def test_bad_input_of_every_job_is_listed_and_a_setting_is_told_once(space):
+    assert ended(start(space, *COMMAND, JANUSPORE_THREADS="none"), 2).startswith("error: JANUS")
+    said = ended(start(space, *COMMAND, JANUSPORE_PLATFORM="abacus"), 2, whole=True)
+    assert said.count("abacus") == 1 and not list(space.glob("workspace/*/failed.txt"))
+    for job in signac.get_project(str(space), search=False):
+        job.doc["engine"] = {"name": "hoomd"}
+    said = ended(start(space, *COMMAND[:2], "--engine", "openmm", *COMMAND[2:]), 1, whole=True)
+    assert len(re.findall("^  equilibrate: .*begun with engine 'hoomd'", said, re.M)) == 2
+
+
+def test_no_such_job_is_one_line(space):
+    for options in (["-j", "zzz"], ["-j", "a", "-f", "b"]):
+        said = ended(start(space, *COMMAND[:3], *options), 2, whole=True)
+        assert len(said.splitlines()) == 1 and said.startswith("error: jobs = "), said

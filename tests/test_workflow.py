@@ -128,7 +128,7 @@ def test_a_job_begun_with_another_engine_is_refused(space):
     aside = record.rename(record.with_suffix(".aside"))
     try:
         command = ("python", "project.py", "--engine", "openmm", "run", "-o", "simulate")
-        done = run(space, *command, status=2)
+        done = run(space, *command, status=1)
         assert "begun with engine 'hoomd'" in done.stderr.strip().splitlines()[-1]
         assert "Traceback" not in done.stderr
     finally:

@@ -11,6 +11,7 @@ import signac
 from . import faults
 from .dataspace import find_project
 from .errors import InputError
+from .failures import marked
 from .files import written_aside
 from .results import figures, findings, parse_filter, product_table, results
 
@@ -76,6 +77,12 @@ def _summary(project: signac.Project, options: argparse.Namespace) -> None:
         from .report.summary import summary
 
         print("\n".join(summary(project)))
+    failed = list(marked(project))
+    shown = failed if options.all else failed[:3]
+    for line in shown:
+        print(f"failed: {line}")
+    if len(failed) > len(shown):
+        print(f"failed: {len(failed) - len(shown)} more, which summary --all names")
 
 
 def _everything(project: signac.Project) -> None:

@@ -22,6 +22,14 @@ from .dataspace import (
 )
 from .protocols import capabilities_of, required
 
+#: What the last operation left that was tried on a job, or on a product, and failed.
+MARK = "failed.txt"
+
+
+def has_failed(job: Any) -> bool:
+    """Whether the last operation that was tried on a job failed; the next run tries again."""
+    return os.path.exists(f"{job.path}/{MARK}")
+
 
 def relaxes(job: Any) -> bool:
     """Whether a job is an equilibration, which other jobs start from."""

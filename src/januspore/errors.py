@@ -18,6 +18,10 @@ class InputError(ValueError):
         super().__init__(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}...")
 
 
+class SettingError(InputError):
+    """A setting of the environment that cannot be used, by whatever job."""
+
+
 class StoppedError(InputError):
     """A run that cannot go on here and now; what its last checkpoint has is kept."""
 

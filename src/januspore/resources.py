@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from .environment import number, threads_set
-from .errors import InputError
+from .errors import SettingError
 from .schema import StatePoint
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
@@ -61,13 +61,13 @@ class Settings:
         """Read JANUSPORE_ENGINE, _JOBS_PER_GPU, _THREADS, _ATOM_STEPS_PER_S and _MAX_HOURS.
 
         Raises:
-            InputError: one of them is not usable.
+            SettingError: one of them is not usable.
         """
         on_gpu = number("JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
         engine = os.environ.get("JANUSPORE_ENGINE") or "openmm"
         if engine not in CPU_RATE:
             allowed = ", ".join(CPU_RATE)
-            raise InputError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")
+            raise SettingError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")
         return cls(
             engine=engine,
             jobs_per_gpu=int(on_gpu or 0),

@@ -15,6 +15,7 @@ from flow.scheduling.slurm import SlurmScheduler
 
 from .. import resources
 from ..dataspace import point_of, snapshots_of
+from ..errors import InputError
 
 
 class Scheduler(SlurmScheduler):
@@ -74,14 +75,23 @@ def _directives(request: Callable[..., resources.Request]) -> dict[str, Callable
 
 @lru_cache(maxsize=16)  # flow asks for one directive after the other
 def simulation_request(job: Any) -> resources.Request:
-    """Return what simulating a job asks for, in this environment."""
+    """Return what simulating a job asks for, in this environment.
+
+    The least where its state point makes no model: the operation says so, for that job alone.
+    """
     settings = resources.Settings.from_environment()
-    return resources.simulation(point_of(job), snapshots_of(job), settings)
+    try:
+        return resources.simulation(point_of(job), snapshots_of(job), settings)
+    except InputError:
+        return resources.Request()
 
 
 @lru_cache(maxsize=16)
 def _analysis(job: Any) -> resources.Request:
-    return resources.analysis(point_of(job), snapshots_of(job))
+    try:
+        return resources.analysis(point_of(job), snapshots_of(job))
+    except InputError:
+        return resources.Request()
 
 
 def _jobs_per_gpu(job: Any) -> int:

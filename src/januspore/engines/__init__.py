@@ -9,7 +9,7 @@ import importlib.util
 import os
 from dataclasses import replace
 
-from ..errors import InputError
+from ..errors import SettingError
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
@@ -42,16 +42,18 @@ def choose(name: str | None = None) -> str:
     That is HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
 
     Raises:
-        InputError: no such engine, or it is not installed.
+        SettingError: no such engine, or it is not installed.
     """
     wanted = name or os.environ.get("JANUSPORE_ENGINE") or ""
     installed = available()
     if wanted and wanted not in _MODULES:
-        raise InputError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
+        raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
     if wanted and wanted not in installed:
-        raise InputError(f"engine {wanted!r} is not installed here; found: {', '.join(installed)}")
+        raise SettingError(
+            f"engine {wanted!r} is not installed here; found: {', '.join(installed)}"
+        )
     if not installed:
-        raise InputError("no engine is installed; pip install openmm")
+        raise SettingError("no engine is installed; pip install openmm")
     if not wanted and "hoomd" in installed and _hoomd_sees_gpu():
         return "hoomd"
     return wanted or installed[0]

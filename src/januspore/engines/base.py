@@ -183,7 +183,7 @@ class Resources:
         Threads default to what the operation asks for, bounded by the CPUs this process may use.
 
         Raises:
-            InputError: JANUSPORE_THREADS is not usable.
+            SettingError: JANUSPORE_THREADS is not usable.
         """
         env = os.environ
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -7,7 +7,7 @@ import threading
 from functools import lru_cache
 from typing import Any
 
-from ..errors import InputError
+from ..errors import SettingError
 from .base import Device, Resources
 
 _OLDEST = (4, 8)
@@ -19,7 +19,7 @@ def library() -> Any:
     """Import HOOMD-blue, undoing what its import does to signals and uncaught exceptions.
 
     Raises:
-        InputError: it is not installed, or too old.
+        SettingError: it is not installed, or too old.
     """
     main = threading.current_thread() is threading.main_thread()
     on_terminate, hook = signal.getsignal(signal.SIGTERM), sys.excepthook
@@ -27,14 +27,14 @@ def library() -> Any:
         hoomd = importlib.import_module("hoomd")
         importlib.import_module("hoomd.md")
     except ImportError as error:
-        raise InputError(f"engine 'hoomd' cannot be loaded: {error}") from None
+        raise SettingError(f"engine 'hoomd' cannot be loaded: {error}") from None
     finally:
         sys.excepthook = hook
         if main:
             signal.signal(signal.SIGTERM, on_terminate)
     version = hoomd.version.version
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
-        raise InputError(f"engine 'hoomd' is version {version} here; 4.8 or newer is needed")
+        raise SettingError(f"engine 'hoomd' is version {version} here; 4.8 or newer is needed")
     return hoomd
 
 
@@ -43,7 +43,7 @@ def sees_gpu() -> bool:
     """Whether a usable HOOMD-blue is installed and sees a GPU."""
     try:
         return bool(library().device.GPU.is_available())
-    except InputError:
+    except SettingError:
         return False
 
 
@@ -58,15 +58,17 @@ def device(hoomd: Any, resources: Resources) -> Any:
     """Return the device that `resources` asks for: a GPU where HOOMD-blue sees one, else the CPU.
 
     Raises:
-        InputError: there is no such device, precision, or more than one MPI rank.
+        SettingError: there is no such device, precision, or more than one MPI rank.
     """
     wanted = (resources.platform or ("gpu" if sees_gpu() else "cpu")).lower()
     if wanted not in ("cpu", "gpu"):
-        raise InputError(f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue has cpu and gpu")
+        raise SettingError(
+            f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue has cpu and gpu"
+        )
     if wanted == "gpu" and not sees_gpu():
-        raise InputError(f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue sees no GPU")
+        raise SettingError(f"JANUSPORE_PLATFORM = {resources.platform!r}: HOOMD-blue sees no GPU")
     if resources.precision and resources.precision != precision(hoomd):
-        raise InputError(
+        raise SettingError(
             f"JANUSPORE_PRECISION = {resources.precision!r}: this HOOMD-blue was built in "
             f"{precision(hoomd)} precision"
         )
@@ -74,7 +76,7 @@ def device(hoomd: Any, resources: Resources) -> Any:
     made = kind(notice_level=1)
     ranks = made.communicator.num_ranks
     if ranks > 1:
-        raise InputError(
+        raise SettingError(
             f"engine 'hoomd' runs one replica on one MPI rank, not on {ranks}: "
             "start each job on its own, or use engine 'openmm'"
         )

@@ -2,7 +2,7 @@
 
 import openmm as mm
 
-from ..errors import InputError
+from ..errors import SettingError
 from .base import Device, Resources
 from .openmm_devices import GPU_PLATFORMS, driver_devices
 
@@ -23,7 +23,7 @@ def make_context(system: mm.System, integrator: mm.Integrator, resources: Resour
     """Make a context on the platform that `resources` names, else the fastest one here.
 
     Raises:
-        InputError: there is no such platform or precision.
+        SettingError: there is no such platform or precision.
     """
     name, properties = choose_platform(resources)
     return mm.Context(system, integrator, mm.Platform.getPlatformByName(name), properties)
@@ -33,14 +33,14 @@ def choose_platform(resources: Resources) -> tuple[str, dict[str, str]]:
     """Return a platform's name and properties, for :func:`make_context`.
 
     Raises:
-        InputError: there is no such platform or precision.
+        SettingError: there is no such platform or precision.
     """
     names, wanted = _registered(), resources.platform
     if wanted and wanted not in names:
-        raise InputError(f"JANUSPORE_PLATFORM = {wanted!r}: OpenMM here has {', '.join(names)}")
+        raise SettingError(f"JANUSPORE_PLATFORM = {wanted!r}: OpenMM here has {', '.join(names)}")
     precision = resources.precision or "mixed"
     if precision not in ("single", "mixed", "double"):
-        raise InputError(f"JANUSPORE_PRECISION = {precision!r}: must be single, mixed or double")
+        raise SettingError(f"JANUSPORE_PRECISION = {precision!r}: must be single, mixed or double")
     # Of several drivers the one with a GPU. A platform whose only device is the CPU runs where it
     # is named, and is never chosen.
     found = [d for d in devices() if d.is_gpu and d.platform == (wanted or d.platform)]
