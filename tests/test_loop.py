@@ -293,3 +293,15 @@ def test_product_of_one_seed_gives_no_interval(tmp_path):
     table, found = made(tmp_path, lambda e, r: 400 * e, "--seeds", "0")
     assert found["verdict"] == "not enough data: one seed gives no interval"
     assert table.low.isna().all()
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.4, 3.0])
+@pytest.mark.parametrize("function", [ndr_curve, ohmic])
+def test_p_of_what_an_outcome_rejects_is_below_the_level_exactly_where_it_decides(function, noise):
+    for seed in range(5):
+        table = tables(both_branches(function), noise=noise, rng=np.random.default_rng(seed))
+        one = find_ndr(table, "forward", "+")
+        if one.significant:
+            assert (one.p < 0.05) == (one.outcome in ("found", "excluded"))
+        pinch = find_pinch(table, 4.0, True)
+        assert (pinch.p < 0.05) == (pinch.outcome in ("pinched", "not pinched"))

@@ -81,7 +81,8 @@ def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  
 def made_of(product, findings, protocol=()):
     charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
     nothing = pd.DataFrame()
-    return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), ())
+    jobs = tuple({"seed": seed} for seed in range(8))
+    return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), jobs)
 
 
 def test_charging_alone_is_what_the_whole_cell_shows_and_the_slab_does_not():

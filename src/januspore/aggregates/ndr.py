@@ -171,17 +171,20 @@ def _charging_rows(loops: dict[tuple[str, str], Loop], edges: NDArray) -> list[d
 
 def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
     codes: dict[str, str] = {}
-    found: dict[str, Any] = {"codes": codes}
+    p: dict[str, float] = {}
+    found: dict[str, Any] = {"codes": codes, "p": p}
     for estimator in ESTIMATORS:
         loop = loops[estimator, "total"]
         for sign in _SIGNS:
             name = f"{estimator}, E {'>' if sign == '+' else '<'} 0"
             found[f"{name}, forward"] = loop.ndr["forward", sign].statement
             codes[f"{name}, forward"] = loop.ndr["forward", sign].outcome
+            p[f"{name}, forward"] = loop.ndr["forward", sign].p
             found[f"{name}, loop"] = codes[f"{name}, loop"] = hysteresis(loop.area[sign])
             found[f"{name}, loop area (nA V/nm)"] = loop.area[sign].triple()
         found[f"{estimator}, at E = 0"] = loop.pinch.statement
         codes[f"{estimator}, at E = 0"] = loop.pinch.outcome
+        p[f"{estimator}, at E = 0"] = loop.pinch.p
     found["verdict"] = verdict(loops["pore slab", "total"], loops["whole cell", "total"])
     return found
 

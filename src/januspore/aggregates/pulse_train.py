@@ -29,6 +29,9 @@ def make(ensemble: Ensemble) -> Content:
     findings: dict[str, Any] = {"mode": mode, "codes": codes}
     for name, one in found.items():
         codes[name], findings[name] = _trend(one)
+        if not one.missing:
+            last = len(one.ratio.value) - 1
+            findings[f"{name}, last over first"] = one.ratio.at(last).triple()
     order = _order(sums)
     findings["sigma_theta_change_rad"] = _change(sums, pulses)
     table = pd.concat(frames, ignore_index=True)

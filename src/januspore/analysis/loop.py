@@ -14,13 +14,14 @@ narrower than that. `edges` is |E| at the edges of a quarter's phase bins, V/nm,
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .current import Tables, current_interval, rate
 from .cycle import BRANCHES, PHASES
-from .statistics import LEVEL, Interval
+from .statistics import LEVEL, Interval, p_value
 
 QUARTER = PHASES // 4
 #: First phase bin of each field window, counted from E = 0.
@@ -134,12 +135,13 @@ class Opening(StrEnum):
 
 @dataclass(frozen=True)
 class Pinch:
-    """Currents at the two crossings of E = 0."""
+    """Currents at the two crossings of E = 0; `p` is that of what the outcome rejects."""
 
     rising_nA: Interval
     falling_nA: Interval
     outcome: Opening
     statement: str
+    p: float = np.nan
 
 
 def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
@@ -158,11 +160,21 @@ def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
     both = current_interval(tables, at_zero_field, level=(1 + LEVEL) / 2)
     rising, falling = both.at(0), both.at(1)
     bound = max(farthest(rising), farthest(falling))
+    held = partial(_p, (rising, falling), seeds=len(tables["time"]))
+    open_p = min(1.0, 2 * min(held(0.0)))
+    near = PINCHED_WITHIN * largest_nA
+    pinched_p = max(*held(near), *held(-near))
     if excludes_zero(rising) or excludes_zero(falling):
         values = f"{float(rising.value):.3g} and {float(falling.value):.3g} nA"
         says = f"not pinched: {values} where E rises and falls by 0"
-        return Pinch(rising, falling, Opening.OPEN, says)
-    if bound < PINCHED_WITHIN * largest_nA:
-        return Pinch(rising, falling, Opening.PINCHED, f"pinched: below {bound:.3g} nA at E = 0")
+        return Pinch(rising, falling, Opening.OPEN, says, open_p)
+    if bound < near:
+        says = f"pinched: below {bound:.3g} nA at E = 0"
+        return Pinch(rising, falling, Opening.PINCHED, says, pinched_p)
     says = f"not enough data to tell: up to {bound:.3g} nA at E = 0"
-    return Pinch(rising, falling, Opening.UNTOLD, says)
+    return Pinch(rising, falling, Opening.UNTOLD, says, min(open_p, pinched_p))
+
+
+def _p(currents: tuple[Interval, Interval], truth: float, seeds: int) -> list[float]:
+    """p of one current at both crossings, whose intervals are of half the error rate."""
+    return [p_value(own.triple(), truth, seeds, (1 + LEVEL) / 2) for own in currents]

@@ -105,7 +105,8 @@ class Ndr:
 
     `chance` is that of `chance_of_fall`, and decides whether it is found; `fall_bound` is the
     largest fall, as a part of the largest current, that the noise may hide, and decides whether it
-    is excluded; `probability` is the share of (widened) resamples that fall beyond the peak.
+    is excluded, and `chance_hidden` the probability of a fall that counts; `probability` is the
+    share of (widened) resamples that fall beyond the peak.
     """
 
     mean_nA: Interval
@@ -118,11 +119,21 @@ class Ndr:
     probability: float = np.nan
     chance: float = np.nan
     fall_bound: float = np.nan
+    chance_hidden: float = np.nan
 
     @property
     def found(self) -> bool:
         """Whether the current falls beyond its noise."""
         return self.outcome is Outcome.FOUND
+
+    @property
+    def p(self) -> float:
+        """Probability of what is rejected: of noise where it is found, of NDR where excluded."""
+        if self.outcome is Outcome.FOUND:
+            return self.chance
+        if self.outcome is Outcome.EXCLUDED:
+            return self.chance_hidden
+        return min(self.chance, self.chance_hidden)
 
     @property
     def significant(self) -> bool:
@@ -147,8 +158,9 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
     # What few crossings leave open beyond the spread of the seeds.
     unseen, missed = known.high - by_seeds.high, by_seeds.low - known.low
     chance = chance_of_fall(current[0], curves, unseen)
-    hidden = np.quantile(largest_fall(curves), LEVEL) + unseen.max() + missed.max()
-    part = float(hidden / known.low[peak]) if known.low[peak] > 0 else np.inf
+    hidden = largest_fall(curves) + unseen.max() + missed.max()
+    parts = hidden / known.low[peak] if known.low[peak] > 0 else np.full_like(hidden, np.inf)
+    part = float(np.quantile(parts, LEVEL)) if np.isfinite(parts).all() else np.inf
     outcome = Outcome.OPEN
     if chance < 1 - LEVEL and known.low[peak] > 0:
         outcome = Outcome.FOUND
@@ -170,6 +182,7 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
         probability=float(np.mean(slope_beyond(field, curves, peak) < 0)),
         chance=chance,
         fall_bound=part,
+        chance_hidden=float((1 + np.count_nonzero(parts >= NEGLIGIBLE_FALL)) / (1 + len(parts))),
     )
 
 

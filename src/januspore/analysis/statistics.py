@@ -104,9 +104,7 @@ def bootstrap(
     return Interval(value, value - half, value + half)
 
 
-def p_value(
-    triple: tuple[float, float, float], truth: float, seeds: int, level: float = LEVEL
-) -> float:
+def p_value(triple: Sequence[float], truth: float, seeds: int, level: float = LEVEL) -> float:
     """Two-sided p of a truth, from an interval: how seldom one lies so far from what it is of.
 
     Student's, with the interval's half width on the side of the truth for its scale. An interval

@@ -48,13 +48,14 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
             & (table.quantity == "peak field")
         ]
         row = rows.iloc[0]
-        outcome = made.findings["codes"][f"pore slab, E {'>' if sign == '+' else '<'} 0, forward"]
+        name = f"pore slab, E {'>' if sign == '+' else '<'} 0, forward"
+        outcome, p = made.findings["codes"][name], made.findings["p"][name]
         if outcome != "found":
-            excluded = outcome == "excluded"
-            return Reading(
-                "none found", Verdict.DISAGREES if excluded else Verdict.OPEN, row.statement
-            )
-        return judge_value([row.value, row.low, row.high], paper, "V/nm", made.equilibrations)
+            excluded = Verdict.DISAGREES if outcome == "excluded" else Verdict.OPEN
+            return Reading("none found", excluded, row.statement, p)
+        there = judge_value([row.value, row.low, row.high], paper, "V/nm", made.equilibrations)
+        # It must be there, and where the paper has it or has not.
+        return there if there.p is None else replace(there, p=max(p, there.p))
 
     return read
 
@@ -70,7 +71,11 @@ def _loop(sign: str) -> Callable[[Made], Reading]:
 def _pinched(made: Made) -> Reading:
     outcome = made.findings["codes"]["pore slab, at E = 0"]
     verdict = {"pinched": Verdict.AGREES, "not pinched": Verdict.DISAGREES}
-    return Reading(str(made.findings["pore slab, at E = 0"]), verdict.get(outcome, Verdict.OPEN))
+    return Reading(
+        str(made.findings["pore slab, at E = 0"]),
+        verdict.get(outcome, Verdict.OPEN),
+        p=made.findings["p"]["pore slab, at E = 0"],
+    )
 
 
 def _pulse_tau(paper: float) -> Callable[[Made], Reading]:
@@ -87,9 +92,12 @@ def _train(word: str) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
         code, other = made.findings["codes"]["pore slab"], {"facilitation", "depression"} - {word}
         verdict = Verdict.AGREES if code == word else Verdict.OPEN
-        return Reading(
-            str(made.findings["pore slab"]), Verdict.DISAGREES if code in other else verdict
-        )
+        verdict = Verdict.DISAGREES if code in other else verdict
+        ratio = made.findings.get("pore slab, last over first")
+        p = None
+        if ratio is not None and None not in ratio:
+            p = p_value(ratio, 1.0, made.equilibrations)
+        return Reading(str(made.findings["pore slab"]), verdict, p=p)
 
     return read
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..analysis.statistics import Interval, difference
+from ..analysis.statistics import Interval, difference, p_value
 from .collect import Made
 from .judging import Reading, Verdict, judge_sign, undecided
 
@@ -52,12 +52,14 @@ def slower(key: str) -> Callable[[Made], Reading]:
         shown += f"; {_shown('sigma_theta', width)}" if width else ""
         if made.findings.get("caution"):
             return Reading(shown, Verdict.OPEN, made.findings["caution"])
+        logs = math.log(value), math.log(low), math.log(high)
+        p = p_value(logs, 0.0, made.equilibrations)
         if low > 1:
-            return Reading(shown, Verdict.AGREES)
+            return Reading(shown, Verdict.AGREES, p=p)
         if high < 1:
-            return Reading(shown, Verdict.DISAGREES)
-        half = (math.log(high) - math.log(low)) / 2
-        return undecided(shown, made.equilibrations, half, abs(math.log(value)))
+            return Reading(shown, Verdict.DISAGREES, p=p)
+        half = (logs[2] - logs[1]) / 2
+        return undecided(shown, made.equilibrations, half, abs(logs[0]), p)
 
     return read
 
@@ -80,14 +82,17 @@ def beyond_lag(made: Made) -> Reading:
     shown += f"; steps {float(fast.value):.3g} and {float(slow.value):.3g} ps"
     omega = 2e-3 * math.pi * made.protocol["frequency_GHz"]
     beyond = difference(_interval(triple), slow).scaled(omega)
+    most = difference(_interval(triple), fast).scaled(omega)
+    p = p_value(beyond.triple(), 0.0, made.equilibrations)
+    none = p_value(most.triple(), NEGLIGIBLE, made.equilibrations)
     if beyond.low > 0:
-        return Reading(shown, Verdict.AGREES)
-    if difference(_interval(triple), fast).scaled(omega).high < NEGLIGIBLE:
+        return Reading(shown, Verdict.AGREES, p=p)
+    if most.high < NEGLIGIBLE:
         why = f"what is beyond the lag is below {NEGLIGIBLE:.0%} of the order's swing"
-        return Reading(shown, Verdict.DISAGREES, why)
+        return Reading(shown, Verdict.DISAGREES, why, none)
     half = float(beyond.high - beyond.low) / 2
     wanted = max(abs(float(beyond.value)), NEGLIGIBLE / 2)
-    reading = undecided(shown, made.equilibrations, half, wanted)
+    reading = undecided(shown, made.equilibrations, half, wanted, min(p, none))
     return replace(reading, why=f"no longer than a linear response's; {reading.why}")
 
 
@@ -107,7 +112,8 @@ def held(made: Made) -> Reading:
         return Reading(reading.value, Verdict.OPEN, why)
     if reading.code is Verdict.AGREES:
         return reading
-    return Reading(reading.value, Verdict.DISAGREES, f"more than {NEGLIGIBLE} is excluded")
+    p = p_value(triple, NEGLIGIBLE, made.equilibrations)
+    return Reading(reading.value, Verdict.DISAGREES, f"more than {NEGLIGIBLE} is excluded", p)
 
 
 def _times(made: Made) -> list[Interval] | None:
