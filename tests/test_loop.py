@@ -300,7 +300,7 @@ def test_product_of_one_seed_gives_no_interval(tmp_path):
 def test_p_of_what_an_outcome_rejects_is_below_the_level_exactly_where_it_decides(function, noise):
     for seed in range(5):
         table = tables(both_branches(function), noise=noise, rng=np.random.default_rng(seed))
-        one = find_ndr(table, "forward", "+")
+        one = find_ndr(table, "forward", "+", RISE)
         if one.significant:
             assert (one.p < 0.05) == (one.outcome in ("found", "excluded"))
         pinch = find_pinch(table, 4.0, True)
