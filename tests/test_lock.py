@@ -7,9 +7,18 @@ import socket
 import time
 
 import pytest
+from helpers import free_model, short_protocol, thermal_state, tiny_point
+from test_record import rows
 
+from januspore.conditions import trajectory
+from januspore.dataspace import dump, open_project
+from januspore.files import check_fences, written_aside
+from januspore.operations import _alone
+from januspore.protocols.field import Constant
 from januspore.simulate import lock
-from januspore.simulate.lock import Busy, locked
+from januspore.simulate.driver import Checkpoints, Run
+from januspore.simulate.lock import Busy, Lost, locked
+from januspore.simulate.record import RecordFiles
 
 
 def test_a_held_lock_is_refused_and_freed_at_the_end(tmp_path):
@@ -100,3 +109,91 @@ def test_a_live_owner_keeps_touching_its_lock(tmp_path, monkeypatch):
         os.utime(path, (0, 0))
         time.sleep(0.5)
         assert time.time() - path.stat().st_mtime < 10
+
+
+# --- an owner that slept -----------------------------------------------------------------------
+
+
+def silence(path):
+    """Let a lock look as if its owner had not touched it for so long."""
+    silent = time.time() - lock.STALE_S - 1
+    os.utime(path, (silent, silent))
+
+
+def write(path, text):
+    with written_aside(path) as aside:
+        aside.write_text(text)
+
+
+def keeps_writing(folder, ready):
+    with locked(folder):
+        while True:
+            write(folder / "checkpoint", "the sleeper's")
+            ready.set()
+
+
+def test_an_owner_that_slept_writes_nothing_over_what_the_new_owner_wrote(tmp_path, monkeypatch):
+    ready = multiprocessing.Event()
+    sleeper = multiprocessing.Process(target=keeps_writing, args=(tmp_path, ready))
+    sleeper.start()
+    assert ready.wait(30)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    try:
+        silence(tmp_path / "lock")
+        monkeypatch.setattr(lock, "here", lambda: "another/host")
+        with locked(tmp_path):
+            write(tmp_path / "checkpoint", "the new owner's")
+            os.kill(sleeper.pid, signal.SIGCONT)
+            sleeper.join(30)
+            assert sleeper.exitcode == 1  # ended by an error of its own
+            assert (tmp_path / "checkpoint").read_text() == "the new owner's"
+            assert (tmp_path / "lock").read_text().startswith("another/host")
+    finally:
+        sleeper.kill()
+        sleeper.join()
+    assert {p.name for p in tmp_path.iterdir()} == {"checkpoint"}
+
+
+@pytest.fixture
+def lost(tmp_path, monkeypatch):
+    """A folder whose lock this process held, and another host has taken over."""
+    with pytest.raises(Lost), locked(tmp_path):
+        (tmp_path / "lock").unlink()
+        (tmp_path / "lock").write_text("another/host 7 abc")
+        yield tmp_path
+        check_fences()
+
+
+def test_no_file_of_a_run_changes_once_its_lock_is_lost(lost):
+    files, checkpoints = RecordFiles(lost), Checkpoints(lost)
+    model = free_model(1, 4, (1.3, 1.3, 1.3))
+    run = Run(lost, "owner", model, short_protocol(), Constant(1.0, 0.0), frozenset[int]())
+    with pytest.raises(Lost, match="process 7 on another/host"):
+        files.append(rows(1, 4))
+    with pytest.raises(Lost):
+        checkpoints.write(run, thermal_state(model))
+    with pytest.raises(Lost):
+        files.rewind(0)
+    with pytest.raises(Lost):
+        files.consolidate({})
+    left = [p.name for p in lost.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    assert left == ["lock"]
+
+
+def test_a_job_whose_lock_is_lost_is_passed_over_and_its_mark_is_no_failure(tmp_path, capsys):
+    """`run` goes on with other jobs: the new owner has this one."""
+    job = open_project(tmp_path).open_job(dump(tiny_point("equilibrate"))).init()
+
+    def work():
+        (trajectory(job) / "lock").write_text("another/host 7 abc")
+        write(trajectory(job) / "record.h5", "old")
+
+    _alone(job, work)
+    assert "passed over: its lock was taken over" in capsys.readouterr().err
+    assert not (trajectory(job) / "record.h5").exists()
+
+
+def test_a_writer_whose_litter_was_cleared_hears_of_the_lock_not_of_a_missing_file(lost):
+    with pytest.raises(Lost), written_aside(lost / "record.h5") as aside:
+        aside.write_text("half")
+        aside.unlink()

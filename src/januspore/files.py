@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,17 +16,42 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: the disk is full, or otherwise will not have it.
+        Exception: what a fence raises, see `fenced`; the old file stands.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside
         sync(aside)
+        check_fences()
         aside.replace(path)
         sync(path.parent)
-    except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
+    except (OSError, RuntimeError) as error:
+        check_fences()  # who took a lock over clears away what its old owner was writing
+        if isinstance(error, OSError):
+            raise
+        # What HDF5 makes of a full disk when it closes a file.
         raise OSError(f"{path}: {error}") from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+_fences: list[Callable[[], None]] = []
+
+
+@contextmanager
+def fenced(check: Callable[[], None]) -> Iterator[None]:
+    """Ask `check` before a file takes its place, while the block runs; it raises if none may."""
+    _fences.append(check)
+    try:
+        yield
+    finally:
+        _fences.remove(check)
+
+
+def check_fences() -> None:
+    """Raise what forbids to change files here and now, if anything does; see `fenced`."""
+    for check in _fences:
+        check()
 
 
 def put_aside(path: Path) -> Path:

@@ -22,7 +22,7 @@ from .conditions import branch, frame, start_frame, trajectory
 from .dataspace import engine_of, parent_job, point_of, snapshots_of
 from .engines import Engine, Resources
 from .errors import InputError, told_in_one_line
-from .files import clear_litter
+from .files import check_fences, clear_litter
 from .model.builder import build_state
 from .model.state import State, StateFileError, read_state
 from .model.system import Model, build_model
@@ -81,6 +81,7 @@ def _simulate(job: Any, threads: int) -> None:
     def make_engine(state: State) -> Engine:
         tether = run.held.tether if run.held else None
         engine = engines.create(model, state, point.protocol.dynamics, resources, tether)
+        check_fences()  # building and minimising took long
         job.doc["engine"] = engine.provenance()
         return engine
 

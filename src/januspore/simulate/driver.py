@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from ..engines.base import Engine
 from ..engines.stretch import Stretch
-from ..files import clear_litter
+from ..files import check_fences, clear_litter
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
 from ..protocols import AnyProtocol
@@ -81,6 +81,7 @@ class Checkpoints:
         """Keep a state as the newest checkpoint and the newest so far as the previous one."""
         aside = self._newest.with_name(".checkpoint.new.gsd")
         write_state(aside, run.model, state, run.owner)
+        check_fences()
         if self._newest.exists():
             self._newest.replace(self._previous)
         aside.replace(self._newest)

@@ -2,7 +2,8 @@
 
 The lock is a file made with O_EXCL, which is atomic across hosts, and touched as long as its owner
 lives. It is stale when its owner is a dead process of this host (since its start, see `here`), or
-when nobody has touched it for `STALE_S`.
+when nobody has touched it for `STALE_S`. An owner that slept for so long finds its lock taken over
+before it puts another file in place (`files.fenced`), and stops.
 """
 
 import os
@@ -13,7 +14,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+
+from ..files import fenced
 
 #: Wall time between two touches, and after how much silence a lock of another host is stale.
 HEARTBEAT_S = 20.0
@@ -24,12 +28,17 @@ class Busy(Exception):
     """Another process holds the lock; the message says which."""
 
 
+class Lost(Busy):
+    """Another process took the lock over, as this one had been silent; nothing may be written."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder.
+    """Hold the lock of a folder; while it is held, files are put in place only if it still is.
 
     Raises:
         Busy: another live process holds it.
+        Lost: another process took it over meanwhile.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lock"
@@ -39,7 +48,8 @@ def locked(folder: Path) -> Iterator[None]:
     beat = threading.Thread(target=_beat, args=(path, mine, done), daemon=True)
     beat.start()
     try:
-        yield
+        with fenced(partial(_check, path, mine)):
+            yield
     finally:
         done.set()
         beat.join()
@@ -57,6 +67,17 @@ def here() -> str:
         marks.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
         marks.append(str(Path("/proc/self/ns/pid").stat().st_ino))
     return "/".join(marks)
+
+
+def _check(path: Path, mine: str) -> None:
+    theirs = _content(path)
+    if theirs == mine:
+        return
+    host, pid, *_ = [*(theirs or "").split(), "?", "?"]
+    raise Lost(
+        f"its lock was taken over, now held by process {pid} on {host}, as this process had been "
+        "silent; what was done here since the last checkpoint is dropped"
+    )
 
 
 def _take(path: Path, mine: str) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..engines.base import PARTS
 from ..errors import InputError
-from ..files import seal, seal_holds, written_aside
+from ..files import check_fences, seal, seal_holds, written_aside
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
@@ -143,6 +143,7 @@ class RecordFiles:
 
     def rewind(self, step: int) -> None:
         """Drop every row after a step: a restart takes them again."""
+        check_fences()
         for part in reversed(self._part_files()):  # the last first: a kill leaves no gap
             if int(part.stem) > step:
                 part.unlink()
@@ -172,6 +173,7 @@ class RecordFiles:
         fresh = [read_record(part)[0] for part in parts if int(part.stem) > done]
         if fresh:
             write_record(self.path, join(whole + fresh), attributes)
+        check_fences()
         if self._parts.exists():
             shutil.rmtree(self._parts)  # with what a killed writer may have left there
 
