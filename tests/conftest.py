@@ -24,3 +24,13 @@ def _stock_environment(monkeypatch):
     monkeypatch.setenv("JANUSPORE_QUIET", "1")
     # A killed process loses nothing it wrote; only a power cut does, which no test here stages.
     monkeypatch.setattr("os.fsync", lambda _handle: None)
+
+
+@pytest.fixture(scope="module", params=["cpu", "gpu"])
+def hoomd_method(request):
+    """Runs tests twice on a CPU: as HOOMD-blue works there, and as it works on a GPU."""
+    from januspore.engines.hoomd_method import METHODS
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METHODS, "cpu", METHODS[request.param])
+        yield request.param

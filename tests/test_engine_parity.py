@@ -28,6 +28,7 @@ pytestmark = [
         importlib.util.find_spec("hoomd") is None,
         reason="HOOMD-blue is not installed (conda-forge)",
     ),
+    pytest.mark.usefixtures("hoomd_method"),
 ]
 
 TIGHT, PRODUCTION = 1e-7, 5e-5
@@ -80,8 +81,8 @@ def direct_sums(model: Model, state: State) -> Sums:
 
 
 @pytest.fixture(scope="module")
-def engines_at(cell) -> Any:
-    """Make each engine at a tolerance once, with the configuration loaded."""
+def engines_at(cell, hoomd_method) -> Any:
+    """Make each engine at a tolerance once for each method, with the configuration loaded."""
     model, state = cell
     made: dict[tuple[str, float], Any] = {}
 

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from helpers import free_model, thermal_state, tiny_point
 
 from januspore import engines
+from januspore.engines import Tether, hoomd_library
 from januspore.engines.base import ewald_parameters
 from januspore.engines.hoomd_bodies import (
     WaterFrame,
@@ -17,13 +20,17 @@ from januspore.engines.hoomd_bodies import (
     rotation_matrices,
 )
 from januspore.engines.hoomd_forces import (
+    CENTRE,
     Splitting,
     frozen_pairs,
     long_range,
+    make_forces,
     real_space,
     splitting,
     within_waters,
 )
+from januspore.engines.hoomd_method import METHODS
+from januspore.engines.hoomd_tether import WallTether
 from januspore.errors import InputError
 from januspore.model.system import build_model
 
@@ -115,6 +122,58 @@ def test_hoomd_is_the_default_only_where_it_sees_a_gpu(monkeypatch, gpu, expecte
     assert engines.choose() == expected
     assert engines.choose("openmm") == "openmm"
     assert engines.choose("hoomd") == "hoomd"
+
+
+@pytest.mark.parametrize(
+    "build, devices, seen",
+    [(True, ["NVIDIA H100"], True), (True, [], False), (False, [], False)],
+    ids=["gpu", "gpu build without a gpu", "cpu build"],
+)
+def test_a_gpu_is_seen_where_the_build_has_them_and_one_is_there(monkeypatch, build, devices, seen):
+    gpu = SimpleNamespace(is_available=lambda: build, get_available_devices=lambda: devices)
+    monkeypatch.setattr(
+        hoomd_library, "library", lambda: SimpleNamespace(device=SimpleNamespace(GPU=gpu))
+    )
+    hoomd_library.sees_gpu.cache_clear()
+    assert hoomd_library.sees_gpu() is seen
+    hoomd_library.sees_gpu.cache_clear()
+
+
+def test_on_a_gpu_nothing_is_made_that_is_known_to_fail_there():
+    """No table, no tree list (hoomd-blue #2284), no force in Python, no FIRE (#2080)."""
+    hoomd = MagicMock()
+    forbidden = (
+        hoomd.md.pair.Table,
+        hoomd.md.nlist.Tree,
+        hoomd.md.force.Custom,
+        hoomd.md.minimize.FIRE,
+    )
+    hoomd.md.long_range.pppm.make_pppm_coulomb_forces.return_value = MagicMock(), MagicMock()
+    model = build_model(tiny_point())
+    split = Splitting(0.7, (8, 8, 8), 3.0)
+    tether = Tether(int(model.ions[0]), 1000.0)
+    make_forces(hoomd, model, split, METHODS["gpu"], held=tether.atom)
+    WallTether(hoomd, tether, model.box, others=CENTRE).set(0.1, 0.2)
+    assert not any(kind.called for kind in forbidden)
+    assert hoomd.md.pair.Ewald.called
+    assert hoomd.md.nlist.Cell.call_count == 2
+    make_forces(hoomd, model, split, METHODS["cpu"])
+    assert hoomd.md.pair.Table.called
+    assert hoomd.md.nlist.Tree.called
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lists_reach_as_far_as_the_box_lets_them(method):
+    hoomd = MagicMock()
+    hoomd.md.long_range.pppm.make_pppm_coulomb_forces.return_value = MagicMock(), MagicMock()
+    model = build_model(tiny_point())
+    split = Splitting(0.7, (8, 8, 8), 3.0)
+    make_forces(hoomd, model, split, METHODS[method])
+    kind = hoomd.md.nlist.Tree if METHODS[method].tree else hoomd.md.nlist.Cell
+    buffers = [call.kwargs["buffer"] for call in kind.call_args_list]
+    for buffer, cutoff in zip(buffers, (model.cutoff_nm, split.cutoff_nm), strict=True):
+        assert 0 < buffer <= METHODS[method].buffer_nm
+        assert 2 * (cutoff + buffer) < model.box.min()
 
 
 def test_hoomd_is_not_even_looked_at_where_it_is_not_installed(monkeypatch):

@@ -11,6 +11,8 @@ import pytest
 from helpers import at_rest, free_model, tiny_point, warm_up
 
 from januspore.engines import Resources, create, minimise
+from januspore.engines.hoomd_engine import HoomdEngine
+from januspore.engines.hoomd_method import METHODS
 from januspore.errors import InputError
 from januspore.model.builder import build_state
 from januspore.model.forcefield import WATER_R_OH_NM
@@ -28,6 +30,7 @@ pytestmark = [
         importlib.util.find_spec("hoomd") is None,
         reason="HOOMD-blue is not installed (conda-forge)",
     ),
+    pytest.mark.usefixtures("hoomd_method"),
 ]
 
 HOOMD = Resources(engine="hoomd", platform="cpu")
@@ -42,7 +45,7 @@ def tiny() -> Model:
 
 
 @pytest.fixture(scope="module")
-def relaxed(tiny) -> State:
+def relaxed(tiny, hoomd_method) -> State:
     """The tiny cell: built, minimised, and 1 ps at 300 K by HOOMD-blue."""
     rng = np.random.default_rng(5)
     engine = create(tiny, build_state(tiny, rng), DYNAMICS, HOOMD)
@@ -121,7 +124,7 @@ def test_degrees_of_freedom_are_the_model_s(tiny, relaxed):
     assert half * (translation + rotation) == pytest.approx(kinetic, rel=0.05)
 
 
-def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path):
+def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path, hoomd_method):
     driven = create(tiny, relaxed, DYNAMICS, HOOMD)
     driven.set_field(1.0)
     driven.advance(20)
@@ -131,10 +134,13 @@ def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path):
         engine.set_field(-0.5)
         engine.advance(100)
     assert other.step == driven.step == relaxed.step + 120
-    # Neighbour lists differ in order: 1e-16 grows by chaos, to some 1e-14 nm in 0.2 ps.
-    assert np.abs(other.positions() - driven.positions()).max() < 1e-11
+    # Neighbour lists differ in order: 1e-16 grows by chaos, to some 1e-14 nm in 0.2 ps. Sorted
+    # particles change the order of the mesh's single-precision sums.
+    apart = np.abs(other.positions() - driven.positions()).max()
+    assert apart < {"cpu": 1e-11, "gpu": 1e-5}[hoomd_method]
     a, b = driven.save().native, other.save().native
-    assert np.allclose(a["thermostat"], b["thermostat"], rtol=1e-9, atol=1e-12)
+    alike = {"cpu": 1e-9, "gpu": 1e-3}[hoomd_method]
+    assert np.allclose(a["thermostat"], b["thermostat"], rtol=alike, atol=1e-12)
     assert np.abs(a["thermostat"]).min() > 0
 
 
@@ -194,6 +200,14 @@ def test_blown_up_dynamics_says_so(tiny, relaxed):
     engine = create(tiny, replace(relaxed, positions=broken, engine="", native={}), DYNAMICS, HOOMD)
     with pytest.raises(FloatingPointError, match="blew up"):
         engine.advance(2000)
+
+
+def test_a_gpu_s_method_follows_from_the_device(tiny, relaxed, monkeypatch):
+    assert create(tiny, relaxed, DYNAMICS, HOOMD)._method is METHODS["cpu"]
+    monkeypatch.setattr(HoomdEngine, "_on_gpu", lambda self: True)
+    engine = create(tiny, relaxed, DYNAMICS, HOOMD)
+    assert engine._method is METHODS["gpu"]
+    assert engine.provenance()["real_space"] == "ewald"
 
 
 def test_provenance_is_plain(tiny, relaxed):
@@ -261,7 +275,7 @@ def test_loading_leaves_signals_and_the_exception_hook_alone():
     assert sys.excepthook is hook
 
 
-def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypatch):
+def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypatch, hoomd_method):
     """One programme in one go, and again with a stop in the middle: the same record."""
     point = tiny_point("sine", frequency_GHz=2500.0, cycles=2)
     whole, parted = (_run(tmp_path / name, tiny, point) for name in ("whole", "parted"))
@@ -294,7 +308,9 @@ def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypa
     assert rows.columns["step"].tolist() == again.columns["step"].tolist()
     assert len(rows.columns["step"]) == whole.total_steps // whole.steps_per_sample
     for name in ("K_cell_e_nm", "Cl_cell_e_nm", "T_trans_K", "T_rot_K"):
-        assert np.allclose(rows[name], again[name], rtol=1e-6, atol=1e-9, equal_nan=True)
+        # Sorted particles part sooner: see the restart above.
+        alike = {"cpu": 1e-9, "gpu": 1e-5}[hoomd_method]
+        assert np.allclose(rows[name], again[name], rtol=1e3 * alike, atol=alike, equal_nan=True)
 
 
 def _run(folder: Path, model: Model, point) -> Run:

@@ -116,6 +116,55 @@ def test_dynamics_feels_this_force(resources):
     assert np.abs(gained[others]).max() < 1e-3 * np.abs(gained[ION]).max()
 
 
+@pytest.mark.hoomd
+@pytest.mark.skipif(not HAVE_HOOMD, reason="HOOMD-blue is not installed (conda-forge)")
+@pytest.mark.parametrize(
+    "position, x0",
+    [
+        ((0.4, 0.1, 0.1), 0.35),
+        ((0.3, 0.0, 0.0), 0.3),
+        ((0.5, 0.5, -0.3), 0.35),
+        ((0.85, 0.1, 0.3), -0.8),
+        ((-0.8, 0.1, -0.7), 0.85),
+        ((0.85, -0.7, 0.6), 1.0),
+        ((0.1, 0.3, 0.4), -0.75),
+    ],
+    ids=["inside", "at-rest", "outside", "image-left", "image-right", "beyond", "far"],
+)
+@pytest.mark.parametrize("radius", [0.3, 0.0])
+def test_hoomd_blue_s_walls_are_this_force(position, x0, radius):
+    engine = create(MODEL, held_at(position), DYNAMICS, Resources("hoomd", "cpu"), TETHER)
+    engine.set_tether(x0, radius)
+    engine.potential_energy()  # computes forces
+    found = sum(wall.forces for wall in engine._walls.forces)
+    expected = tether_force(np.array(position), x0, radius, STIFFNESS, MODEL.box)
+    held = engine._tags[ION]
+    assert found[held] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert not np.delete(found, held, axis=0).any()
+
+
+@pytest.mark.parametrize("resources", ENGINES)
+def test_the_tether_pulls_across_the_box_s_face_as_anywhere(resources):
+    """The same start, and the same half a box along x: a face is no place of its own."""
+    model = free_model(2, 12, BOX, ewald_tolerance=1e-4)
+    ion = int(model.indices("Cl")[0])
+    dynamics = Dynamics(timestep_fs=1.0, cutoff_nm=0.6, thermostat_tau_ps=1e6)
+    state = settled(model)
+    middle = state.positions - [state.positions[ion, 0], 0.0, 0.0]
+    paths = []
+    for shift in (0.0, BOX[0] / 2):
+        there = replace(state.restarted(state.velocities), positions=middle + [shift, 0.0, 0.0])
+        engine = create(model, there, dynamics, resources, Tether(ion, STIFFNESS))
+        engine.set_tether(shift + 0.1, 0.3)
+        path = []
+        for _ in range(12):
+            engine.advance(10)
+            path.append(engine.positions()[ion] - [shift, 0.0, 0.0])
+        paths.append(path)
+    assert np.ptp(np.array(paths)[0, :, 0]) > 0.1
+    assert np.abs(np.subtract(*paths)).max() < 1e-4
+
+
 # --- what it does ------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.forcefield import MEMBRANE, SPECIES
+from ..model.forcefield import MEMBRANE
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
@@ -27,7 +27,7 @@ from .hoomd_forces import (
     CENTRE,
     CHARGE_UNIT,
     ORDER,
-    Forces,
+    TYPES,
     Splitting,
     frozen_pairs,
     make_forces,
@@ -38,7 +38,8 @@ from .hoomd_forces import (
 )
 from .hoomd_library import device, library, precision
 from .hoomd_library import devices as devices
-from .hoomd_tether import make_tether
+from .hoomd_method import METHODS
+from .hoomd_tether import HELD, WallTether
 from .stretch import StepByStep
 
 #: What HOOMD-blue says when a particle has flown off.
@@ -68,6 +69,7 @@ class HoomdEngine(StepByStep):
         self._model = model
         self._dynamics = dynamics
         self._device = device(self._hoomd, resources)
+        self._method = METHODS["gpu" if self._on_gpu() else "cpu"]
         self._frame = WaterFrame.of(model)
         self._tags = _tags(model)
         self._centres = np.arange(len(model.waters)) + model.n_atoms - model.waters.size
@@ -97,6 +99,7 @@ class HoomdEngine(StepByStep):
             "pppm_mesh": "x".join(str(points) for points in split.mesh),
             "pppm_cutoff_nm": split.cutoff_nm,
             "pppm_kappa_per_nm": split.kappa,
+            "real_space": "table" if self._method.tabulated else "ewald",
         }
 
     def load(self, state: State) -> None:
@@ -110,12 +113,14 @@ class HoomdEngine(StepByStep):
         thermostat.translational_dof = (xi, eta)
         thermostat.rotational_dof = (xi_rotation, eta_rotation)
         method = self._hoomd.md.methods.ConstantVolume(self._mobile(), thermostat=thermostat)
-        self._thermostat, self._forces = thermostat, self._make_forces()
-        self._pull = self._make_tether()
+        held = self._tether.atom if self._tether else None
+        self._thermostat = thermostat
+        self._forces = make_forces(self._hoomd, self._model, self._split, self._method, held)
+        self._walls = self._make_walls()
         integrator = self._hoomd.md.Integrator(
             dt=self._dynamics.timestep_ps,
             integrate_rotational_dof=True,
-            forces=[*self._forces.everything(), *self._pull],
+            forces=[*self._forces.everything(), *(self._walls.forces if self._walls else [])],
             methods=[method],
             rigid=self._rigid(),
         )
@@ -228,8 +233,8 @@ class HoomdEngine(StepByStep):
 
     def _set(self, field_V_per_nm: float, target: tuple[float, float]) -> None:
         set_field(self._forces, field_V_per_nm)
-        for pull in self._pull:
-            pull.target = target
+        if self._walls:
+            self._walls.set(*target)
         self._field, self._target = field_V_per_nm, target
 
     def _prepare(self, simulation: Any) -> None:
@@ -258,18 +263,13 @@ class HoomdEngine(StepByStep):
     def _on_gpu(self) -> bool:
         return isinstance(self._device, self._hoomd.device.GPU)
 
-    def _make_forces(self) -> Forces:
-        return make_forces(self._hoomd, self._model, self._split)
-
-    def _make_tether(self) -> list[Any]:
-        tether = self._tether
-        if tether is None:
-            return []
-        return [make_tether(self._hoomd, tether, int(self._tags[tether.atom]), self._model.box)]
+    def _make_walls(self) -> WallTether | None:
+        if self._tether is None:
+            return None
+        return WallTether(self._hoomd, self._tether, self._model.box, others=CENTRE)
 
     def _mobile(self) -> Any:
-        mobile = [name for name in SPECIES if name not in (*MEMBRANE, "O", "H")]
-        return self._hoomd.filter.Type([*mobile, CENTRE])
+        return self._hoomd.filter.Type([t for t in TYPES if t not in (*MEMBRANE, "O", "H")])
 
     def _rigid(self) -> Any:
         rigid = self._hoomd.md.constrain.Rigid()
@@ -284,9 +284,7 @@ class HoomdEngine(StepByStep):
         simulation = self._hoomd.Simulation(device=self._device, seed=0)
         simulation.timestep = state.step
         simulation.create_state_from_snapshot(self._snapshot(state, bodies))
-        if not self._on_gpu():
-            # Unsorted, sums keep their order over a restart (PPPM's mesh has single precision),
-            # and cells of some thousand particles run no slower for it.
+        if not self._method.sorted:
             simulation.operations.tuners.clear()
         simulation.operations.integrator = integrator
         return simulation
@@ -297,9 +295,11 @@ class HoomdEngine(StepByStep):
         snapshot = self._hoomd.Snapshot()
         snapshot.configuration.box = [*model.box.tolist(), 0.0, 0.0, 0.0]
         particles = snapshot.particles
-        particles.types = [*SPECIES, CENTRE]
+        particles.types = list(TYPES)
         particles.N = model.n_atoms + len(centres)
-        _fill(particles.typeid, tags, model.type_id, centres, len(SPECIES))
+        _fill(particles.typeid, tags, model.type_id, centres, TYPES.index(CENTRE))
+        if self._tether:
+            particles.typeid[tags[self._tether.atom]] = TYPES.index(HELD)
         _fill(particles.mass, tags, model.mass, centres, self._frame.mass.sum())
         _fill(particles.charge, tags, model.charge * CHARGE_UNIT, centres, 0.0)
         _fill(particles.velocity, tags, state.velocities, centres, bodies.velocity)
@@ -348,7 +348,7 @@ class HoomdEngine(StepByStep):
         snapshot.particles.N = model.n_atoms + len(self._centres)
         snapshot.particles.charge[: model.n_atoms] = model.charge * CHARGE_UNIT
         simulation.create_state_from_snapshot(snapshot)
-        neighbours = hoomd.md.nlist.Tree(buffer=0.01, exclusions=("body",))
+        neighbours = self._method.neighbours(hoomd, 0.01, ("body",))
         mesh, stock = make_mesh(hoomd, split, neighbours)
         simulation.operations.integrator = hoomd.md.Integrator(dt=0.0, forces=[mesh])
         self._prepare(simulation)

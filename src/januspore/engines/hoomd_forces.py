@@ -19,11 +19,15 @@ from ..model.forcefield import MEMBRANE, SPECIES
 from ..model.system import Model
 from ..units import COULOMB, VOLT_PER_NM
 from .base import _smooth
+from .hoomd_method import Method
+from .hoomd_tether import HELD
 
 #: HOOMD-blue's unit of charge in e is 1 / this.
 CHARGE_UNIT = math.sqrt(COULOMB)
 #: Type of the particle at a water's centre of mass: it moves, it interacts with nothing.
 CENTRE = "water"
+#: All types, in HOOMD-blue's order.
+TYPES = (*SPECIES, CENTRE, HELD)
 #: Order of the charge assignment, and the coefficients of its error (Deserno and Holm 1998,
 #: J. Chem. Phys. 109, 7694, table I), by which HOOMD-blue balances the two halves.
 ORDER = 5
@@ -44,7 +48,6 @@ _SPARE = 0.5
 #: Points of the real-space tables (linear interpolation), and where they begin, nm.
 TABLE_POINTS = 4000
 _TABLE_START_NM = 0.05
-_BUFFER_NM = 0.2
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,27 @@ def make_mesh(hoomd: Any, split: Splitting, neighbours: Any) -> tuple[Any, Any]:
     return mesh, stock
 
 
-def make_forces(hoomd: Any, model: Model, split: Splitting) -> Forces:
-    """Make the forces of one simulation; `split.kappa` must be known."""
-    heavy = hoomd.md.nlist.Tree(buffer=_buffer(model, model.cutoff_nm), exclusions=())
-    charged = hoomd.md.nlist.Tree(buffer=_buffer(model, split.cutoff_nm), exclusions=("body",))
+def make_forces(
+    hoomd: Any, model: Model, split: Splitting, method: Method, held: int | None = None
+) -> Forces:
+    """Make the forces of one simulation.
+
+    Args:
+        hoomd: the library.
+        model: the atoms.
+        split: with kappa known.
+        method: the device's.
+        held: the atom that has the type `HELD`, if any.
+    """
+    heavy = method.neighbours(hoomd, _buffer(model, model.cutoff_nm, method), ())
+    charged = method.neighbours(hoomd, _buffer(model, split.cutoff_nm, method), ("body",))
     field = hoomd.md.external.field.Electric()
     field.E.default = (0.0, 0.0, 0.0)
+    pairs = list(_pairs(model, held))
+    make_real = _tabulated if method.tabulated else _evaluated
     return Forces(
-        lj=_lennard_jones(hoomd, model, heavy),
-        real=_real_space(hoomd, model, split, charged),
+        lj=_lennard_jones(hoomd, model, pairs, heavy),
+        real=make_real(hoomd, model, pairs, split, charged),
         mesh=make_mesh(hoomd, split, charged)[0],
         field=field,
     )
@@ -123,20 +138,24 @@ def make_forces(hoomd: Any, model: Model, split: Splitting) -> Forces:
 def set_field(forces: Forces, field_V_per_nm: float) -> None:
     """Give the mobile species the field along x; the membrane's type keeps none."""
     value = field_V_per_nm * VOLT_PER_NM / CHARGE_UNIT
-    for name in SPECIES:
+    for name in (*SPECIES, HELD):
         if name not in MEMBRANE:
             forces.field.E[name] = (value, 0.0, 0.0)
 
 
-def _buffer(model: Model, cutoff: float) -> float:
+def _buffer(model: Model, cutoff: float, method: Method) -> float:
     # HOOMD-blue wants every edge above twice the cut-off and buffer together.
-    return min(_BUFFER_NM, 0.99 * (float(model.box.min()) / 2 - cutoff))
+    return min(method.buffer_nm, 0.99 * (float(model.box.min()) / 2 - cutoff))
 
 
-def _lennard_jones(hoomd: Any, model: Model, neighbours: Any) -> Any:
+#: Two types' names, and an atom's index of each.
+_Pair = tuple[str, str, int, int]
+
+
+def _lennard_jones(hoomd: Any, model: Model, pairs: list[_Pair], neighbours: Any) -> Any:
     lj = hoomd.md.pair.LJ(nlist=neighbours, default_r_cut=0.0)
     lj.params.default = {"epsilon": 0.0, "sigma": 1.0}
-    for a, b, i, j in _pairs(model):
+    for a, b, i, j in pairs:
         epsilon = math.sqrt(model.epsilon[i] * model.epsilon[j])
         if epsilon > 0:
             sigma = 0.5 * (model.sigma[i] + model.sigma[j])
@@ -145,15 +164,33 @@ def _lennard_jones(hoomd: Any, model: Model, neighbours: Any) -> Any:
     return lj
 
 
-def _real_space(hoomd: Any, model: Model, split: Splitting, neighbours: Any) -> Any:
+def _evaluated(
+    hoomd: Any, model: Model, pairs: list[_Pair], split: Splitting, neighbours: Any
+) -> Any:
+    """Real-space Coulomb by HOOMD-blue's own Ewald force.
+
+    Not the one that PPPM is made with: that one acts on frozen pairs too.
+    """
+    ewald = hoomd.md.pair.Ewald(nlist=neighbours, default_r_cut=0.0)
+    ewald.params.default = {"kappa": split.kappa, "alpha": 0.0}
+    for a, b, i, j in pairs:
+        if model.charge[i] * model.charge[j] != 0:
+            ewald.r_cut[(a, b)] = split.cutoff_nm
+    return ewald
+
+
+def _tabulated(
+    hoomd: Any, model: Model, pairs: list[_Pair], split: Splitting, neighbours: Any
+) -> Any:
+    """Real-space Coulomb by a table for each pair of types."""
     table = hoomd.md.pair.Table(nlist=neighbours, default_r_cut=0.0)
     # Each pair in turn: HOOMD-blue before 7.1 cannot take a default that holds arrays.
-    for n, a in enumerate(names := [*SPECIES, CENTRE]):
+    for n, a in enumerate(names := TYPES):
         for b in names[n:]:
             table.params[(a, b)] = {"r_min": 0.0, "U": np.zeros(1), "F": np.zeros(1)}
     r = np.linspace(_TABLE_START_NM, split.cutoff_nm, TABLE_POINTS, endpoint=False)
     energy, force = real_space(r, split.kappa)
-    for a, b, i, j in _pairs(model):
+    for a, b, i, j in pairs:
         charges = COULOMB * model.charge[i] * model.charge[j]
         if charges != 0:
             u, f = charges * energy, charges * force
@@ -162,9 +199,11 @@ def _real_space(hoomd: Any, model: Model, split: Splitting, neighbours: Any) -> 
     return table
 
 
-def _pairs(model: Model) -> Iterator[tuple[str, str, int, int]]:
-    """Pairs of species present but frozen-frozen ones: names, and an atom's index of each."""
+def _pairs(model: Model, held: int | None) -> Iterator[_Pair]:
+    """Pairs of types present but frozen-frozen ones."""
     first = {name: int(k[0]) for name in SPECIES if len(k := model.indices(name))}
+    if held is not None:
+        first[HELD] = held
     names = list(first)
     for n, a in enumerate(names):
         for b in names[n:]:

@@ -42,7 +42,7 @@ def library() -> Any:
 def sees_gpu() -> bool:
     """Whether a usable HOOMD-blue is installed and sees a GPU."""
     try:
-        return bool(library().device.GPU.is_available())
+        return any(found.is_gpu for found in devices())
     except SettingError:
         return False
 
@@ -50,6 +50,7 @@ def sees_gpu() -> bool:
 def devices() -> list[Device]:
     """Return where HOOMD-blue can run here, a GPU first."""
     kinds = library().device
+    # Not `is_available`: that is what a build for GPUs calls itself, also where no GPU is.
     gpus = [Device("gpu", str(name), True) for name in kinds.GPU.get_available_devices()]
     return [*gpus, Device("cpu", "CPU")]
 

@@ -1,8 +1,13 @@
-"""The tether as a HOOMD-blue force.
+"""The tether as HOOMD-blue's wall forces, which act on a particle type of its own.
 
-No force that HOOMD-blue brings is a spring along x alone: its bonds know distances only, its walls
-repel or bind with tails, and an external field is uniform or a sine. So this is its `Custom` force,
-in Python, exact, called once a step for one atom (docs/engines.md has what it costs).
+A wall with a Gaussian potential that is very wide and has a negative epsilon is a spring: its force
+is -k d exp(-d^2 / 2 sigma^2) at the distance d from the wall, on the side that the wall faces. Two
+planes, back to back, are the spring along x, and a cylinder that faces outwards is the other one.
+No other force that HOOMD-blue brings is a spring along x alone.
+
+Walls know no periodic images. HOOMD-blue's positions lie in the box, so the cylinder about its axis
+acts on the nearest image by itself; for x, images of the plane stand one box away, and each plane
+reaches half a box.
 """
 
 import math
@@ -10,31 +15,72 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .base import Tether, tether_force
+from ..model.forcefield import SPECIES
+from .base import Tether
+
+#: Type of the tethered particle, in all else of its species.
+HELD = "held"
+#: Width of the Gaussian: at d = 3 nm the force is 5e-6 less than the spring's.
+_SIGMA_NM = 1000.0
 
 
-def make_tether(hoomd: Any, tether: Tether, tag: int, box: NDArray) -> Any:
-    """Make the force of one simulation; its `target`, (x0, R) in nm, may change; at x0 = inf, none.
+class WallTether:
+    """The forces of one simulation; they do nothing before :meth:`set`."""
 
-    Args:
-        hoomd: the library.
-        tether: stiffness.
-        tag: HOOMD-blue's tag of the tethered atom.
-        box: edges, nm, shape (3,).
-    """
+    def __init__(self, hoomd: Any, tether: Tether, box: NDArray, others: str) -> None:
+        """Make the forces.
 
-    class TetherForce(hoomd.md.force.Custom):
-        target = (math.inf, math.inf)
+        Args:
+            hoomd: the library.
+            tether: stiffness.
+            box: edges, nm, shape (3,).
+            others: type of HOOMD-blue's that is no species of the model.
+        """
+        self._wall = hoomd.wall
+        self._edge = float(box[0])
+        self._epsilon = -tether.stiffness_kJ_per_mol_nm2 * _SIGMA_NM**2
+        gaussian = hoomd.md.external.wall.Gaussian
+        self._planes = gaussian(walls=self._planes_at(0.0))
+        self._cylinder = gaussian(walls=[self._cylinder_of(0.0)])
+        for force in self.forces:
+            for name in (*SPECIES, others):
+                force.params[name] = {"epsilon": 0.0, "sigma": _SIGMA_NM, "r_cut": 0.0}
+        self._stiffen(0.0)
 
-        def set_forces(self, timestep: int) -> None:
-            # HOOMD-blue has zeroed the arrays. A GPU's arrays are copied for this.
-            if math.isinf(self.target[0]):
-                return
-            with self._state.cpu_local_snapshot as data, self.cpu_local_force_arrays as arrays:
-                index = int(data.particles.rtag[tag])
-                position = data.particles.position[index]
-                arrays.force[index] = tether_force(
-                    position, *self.target, tether.stiffness_kJ_per_mol_nm2, box
-                )
+    @property
+    def forces(self) -> list[Any]:
+        """HOOMD-blue's force objects: along x, and about the axis."""
+        return [self._planes, self._cylinder]
 
-    return TetherForce()
+    def set(self, x_nm: float, radius_nm: float) -> None:
+        """Set where the spring along x is at rest, and the cylinder's radius; at x = inf, none."""
+        if math.isinf(x_nm):
+            self._stiffen(0.0)
+            return
+        # One wall at a time: a new list fails after the first step (hoomd-blue #1879).
+        for i, plane in enumerate(self._planes_at(x_nm)):
+            self._planes.walls[i] = plane
+        self._cylinder.walls[0] = self._cylinder_of(radius_nm)
+        self._stiffen(self._epsilon)
+
+    def _stiffen(self, epsilon: float) -> None:
+        reaches = (0.5 * self._edge, _SIGMA_NM)
+        for force, reach in zip(self.forces, reaches, strict=True):
+            force.params[HELD] = {"epsilon": epsilon, "sigma": _SIGMA_NM, "r_cut": reach}
+
+    def _planes_at(self, x_nm: float) -> list[Any]:
+        """The plane in the box, facing both ways, and its two images, facing the box."""
+        inside = x_nm - self._edge * math.floor(x_nm / self._edge + 0.5)
+        places = (
+            (inside, 1.0),
+            (inside, -1.0),
+            (inside - self._edge, 1.0),
+            (inside + self._edge, -1.0),
+        )
+        return [
+            self._wall.Plane(origin=(x, 0.0, 0.0), normal=(facing, 0.0, 0.0))
+            for x, facing in places
+        ]
+
+    def _cylinder_of(self, radius_nm: float) -> Any:
+        return self._wall.Cylinder(radius=radius_nm, axis=(1.0, 0.0, 0.0), inside=False)
