@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import copy_studies
 from planted import plant, planted_rows
+from planted_currents import crossing_tables
 
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.ndr import features, find_loop, hysteresis, verdict
@@ -26,6 +27,8 @@ from januspore.analysis.ndr import chance_of_fall, find_ndr
 from januspore.analysis.statistics import bootstrap
 from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
+from januspore.report.collect import products_made
+from januspore.report.comparison import comparison
 from januspore.results import findings, product_table
 from januspore.units import E_PER_PS
 
@@ -132,6 +135,35 @@ def test_a_current_that_only_rises_is_rarely_taken_for_ndr():
             table = tables(both_branches(shape), seeds=5, noise=0.8, rng=rng)
             false += find_ndr(table, "forward", "+", RISE).found
         assert false / 200 <= 0.09  # 5 % and 2.5 standard errors
+
+
+def falling(part):
+    """Rises to 3 nA at 0.6 V/nm and falls by a part of it to the highest field."""
+
+    def current(field):
+        ends = [0, 3, 3 * (1 - part)]
+        return np.interp(np.abs(field), [0, 0.6, 1.2], ends) * np.sign(field)
+
+    return current
+
+
+@pytest.mark.parametrize(("shape", "least", "most"), [(0.0, 0.9, 1), (0.3, 0, 0.09), (0.7, 0, 0)])
+def test_only_falls_that_are_not_there_are_excluded(shape, least, most):
+    """A fall by more than a quarter of the largest current is excluded in at most 5 % of cases."""
+    excluded = 0
+    for k in range(100):
+        rng = np.random.default_rng([k, 9])
+        table = tables(both_branches(falling(shape)), seeds=10, noise=0.15, rng=rng)
+        found = find_ndr(table, "forward", "+")
+        excluded += found.outcome == "excluded"
+        assert found.outcome != "excluded" or found.p <= 0.05
+    assert least <= excluded / 100 <= most
+
+
+def test_few_crossings_exclude_no_fall():
+    for k in range(30):
+        table = crossing_tables(np.random.default_rng(k), 8, 2.0, 2.0)
+        assert find_ndr(table, "forward", "+").outcome != "excluded"
 
 
 def test_the_slopes_probability_on_a_rising_current_is_small():
@@ -275,6 +307,14 @@ def test_product_of_a_planted_loop(tmp_path):
     assert "charging" not in found["verdict"]
     figure = next(Path(tmp_path, "results", "ndr").rglob("ndr.png"))
     assert figure.stat().st_size > 10_000
+
+
+def test_a_current_that_is_known_not_to_fall_disagrees_with_the_paper_s_ndr(tmp_path):
+    made(tmp_path, lambda e, r: 4000 * e, "--seeds", "0:10")
+    found = {row.quantity: row.reading for row in comparison(products_made(open_project(tmp_path)))}
+    for side in ("E > 0", "E < 0"):
+        reading = found[f"NDR onset, {side}"]
+        assert reading.code == "disagrees" and "largest current is excluded" in reading.why
 
 
 def test_product_of_a_pore_without_current_in_a_cell_that_charges(tmp_path):

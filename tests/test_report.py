@@ -45,6 +45,11 @@ def test_every_product_has_a_panel():
     assert {name for panel in PANELS for name in panel.products} >= {p.name for p in PRODUCTS}
 
 
+def test_every_claim_says_once_what_it_says_and_what_it_assumes():
+    assert all(claim.assumes for claim in CLAIMS)
+    assert len({(c.quantity, c.mode, c.membrane) for c in CLAIMS}) == len(CLAIMS)
+
+
 def test_other_membranes_are_folded_away(space):  # noqa: F811
     project = planted_space(space)
     project = planted_space(space, "--charges", "Mo=1.18,S=-0.59")
@@ -78,10 +83,9 @@ def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in table)
 
 
-def made_of(product, findings, protocol=()):
+def made_of(product, findings, protocol=(), seeds=8):
     charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
-    nothing = pd.DataFrame()
-    jobs = tuple({"seed": seed} for seed in range(8))
+    nothing, jobs = pd.DataFrame(), tuple({"seed": seed} for seed in range(seeds))
     return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), jobs)
 
 

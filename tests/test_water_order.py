@@ -1,7 +1,6 @@
 """Water order: a lag is no memory, the signs of the field are apart, and a rise is found."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers import CHARGE_SETS, TINY, tiny_point
 from planted import plant
@@ -43,7 +42,7 @@ def judged(rng, protocol, seeds, mean_of, steps):
     sums = phase_sums(rng, protocol, seeds, mean_of, shift=0.02)
     ends = lag(sums, protocol.cycle, protocol.recording.sample_interval_ps).triple()
     findings = {"lag_ps": [end if np.isfinite(end) else None for end in ends]}
-    made = made_of("water_order", findings, protocol.model_dump())
+    made = made_of("water_order", findings, protocol.model_dump(), seeds)
     made.beside["step_relaxation"] = steps
     return water.beyond_lag(made).code
 
@@ -174,12 +173,3 @@ def test_holds_are_judged_once_they_are_longer_than_the_relaxation():
     assert short.code == "not enough data" and "may still relax: 40 ps would do" in short.why
     assert held([0.2, 0.1, 0.3], tau=None).code == "not enough data"
     assert held([None, None, None]).code == "not enough data"
-
-
-def test_a_frame_of_readings_is_a_table():
-    """Every claim on water says what it assumes."""
-    from januspore.report.claims import CLAIMS
-
-    own = [c for c in CLAIMS if c.product in ("water_order", "relaxation", "step_relaxation")]
-    assert len(own) == 6 and all(claim.assumes for claim in own)
-    assert pd.Series([c.quantity for c in own]).is_unique

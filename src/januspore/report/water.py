@@ -110,7 +110,7 @@ def held(made: Made) -> Reading:
     if made.findings["hold_ps"] < needed:
         why = f"holds of {made.findings['hold_ps']:g} ps may still relax: {needed:.3g} ps would do"
         return Reading(reading.value, Verdict.OPEN, why)
-    if reading.code is Verdict.AGREES:
+    if reading.decides:
         return reading
     p = p_value(triple, NEGLIGIBLE, made.equilibrations)
     return Reading(reading.value, Verdict.DISAGREES, f"more than {NEGLIGIBLE} is excluded", p)
