@@ -154,7 +154,7 @@ def test_only_falls_that_are_not_there_are_excluded(shape, least, most):
     for k in range(100):
         rng = np.random.default_rng([k, 9])
         table = tables(both_branches(falling(shape)), seeds=10, noise=0.15, rng=rng)
-        found = find_ndr(table, "forward", "+")
+        found = find_ndr(table, "forward", "+", RISE)
         excluded += found.outcome == "excluded"
         assert found.outcome != "excluded" or found.p <= 0.05
     assert least <= excluded / 100 <= most
@@ -163,7 +163,7 @@ def test_only_falls_that_are_not_there_are_excluded(shape, least, most):
 def test_few_crossings_exclude_no_fall():
     for k in range(30):
         table = crossing_tables(np.random.default_rng(k), 8, 2.0, 2.0)
-        assert find_ndr(table, "forward", "+").outcome != "excluded"
+        assert find_ndr(table, "forward", "+", RISE).outcome != "excluded"
 
 
 def test_the_slopes_probability_on_a_rising_current_is_small():
