@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from engines import CELLS, Case, machine, relaxed
 
+from januspore.check.cells import CELLS, Case, relaxed
+from januspore.check.machine import machine
 from januspore.engines import Resources, Tether, available, create
 from januspore.engines.force_parts import ForceParts
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import Case, machine, relaxed
 
+from januspore.check.cells import Case, relaxed
+from januspore.check.machine import machine
 from januspore.engines import Engine, Resources, available, create
 from januspore.model.system import Model
 from januspore.model.velocities import temperatures

@@ -11,49 +11,19 @@ where other work runs beside it.
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from januspore.engines import Engine, Resources, available, create, minimise
+from januspore.check.cells import CELLS, FIELD_V_PER_NM, SAMPLE_PS, Case, relaxed
+from januspore.check.machine import machine
+from januspore.engines import Engine, Resources, available, create
 from januspore.engines.stretch import sample_of
-from januspore.model.builder import build_state
-from januspore.model.state import State
-from januspore.model.system import Model, build_model
-from januspore.model.velocities import thermal_velocities
-from januspore.schema import Recording, StatePoint, state_point
+from januspore.schema import Recording
 from januspore.simulate.recorder import Recorder
-
-CELLS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "cell": {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5},
-        "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9},
-    },
-    "small": {
-        "cell": {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0},
-        "dynamics": {"timestep_fs": 2.0},
-    },
-    "paper": {"dynamics": {"timestep_fs": 2.0}},
-}
-CHARGES = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
-SAMPLE_PS = 0.1
-FIELD_V_PER_NM = 0.5
-
-
-@dataclass(frozen=True)
-class Case:
-    """A cell with a relaxed configuration."""
-
-    name: str
-    point: StatePoint
-    model: Model
-    state: State
 
 
 def main() -> int:
@@ -84,22 +54,6 @@ def _options() -> argparse.Namespace:
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     pass
-
-
-def relaxed(name: str) -> Case:
-    """Build a cell, minimise it and run it for half a picosecond at 300 K."""
-    protocol = {"name": "equilibrate", **CELLS[name]}
-    point = state_point({"charge_set": CHARGES, "protocol": protocol, "seed": 0})
-    model, rng = build_model(point), np.random.default_rng(0)
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    dynamics = point.protocol.dynamics
-    resources = Resources("openmm", threads=threads)
-    state = minimise(model, build_state(model, rng), resources)
-    velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)
-    engine = create(model, state.restarted(velocities), dynamics, resources)
-    engine.advance(250)
-    state = engine.save()
-    return Case(name, point, model, state.restarted(state.velocities))
 
 
 def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict[str, Any]:
@@ -153,28 +107,6 @@ def _time_intervals(
         integrating.append(between - began)
         sampling.append(time.perf_counter() - between)
     return integrating, sampling
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "processor": _processor(),
-        "cpus": cpus,
-        "load_average": os.getloadavg()[0],
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _line(result: dict[str, Any]) -> str:

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import CELLS, CHARGES, machine
 from numpy.typing import NDArray
 
 from januspore import conditions, operations, provenance
@@ -36,6 +35,8 @@ from januspore.analysis.current import current
 from januspore.analysis.orientation import circular_std
 from januspore.analysis.statistics import bootstrap
 from januspore.analysis.store import write_json
+from januspore.check.cells import CELLS, CHARGES
+from januspore.check.machine import machine
 from januspore.dataspace import open_project, parent_job
 from januspore.errors import InputError
 from januspore.plan import carry_out, plan

@@ -11,43 +11,37 @@ Never run on a GPU so far.
 """
 
 import argparse
+import contextlib
 import json
-import multiprocessing
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engines import CELLS, FIELD_V_PER_NM, SAMPLE_PS, Case, machine, relaxed
-
-from januspore.engines import Resources, create
-from januspore.engines.stretch import sample_of
-from januspore.schema import Recording
-from januspore.simulate.recorder import Recorder
-
-#: A process that has not come so far after this wall time has failed.
-PATIENCE_S = 900.0
+from januspore.check.beside import mps, side_by_side
+from januspore.check.cells import CELLS
+from januspore.check.machine import cpus, machine
+from januspore.check.trial import prepare
+from januspore.engines import Resources
 
 
 def main() -> int:
     options = _options()
+    resources = Resources.from_environment(1)
+    on_cpu = (resources.platform or "").lower() == "cpu"
     results = []
-    with mps() as served:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.nullcontext(False) if on_cpu else mps() as served,
+    ):
         for cell in options.cells:
-            case = relaxed(cell)
+            prepare(Path(folder), Resources("openmm", threads=cpus()), cell)
             alone = None
             for count in options.counts:
-                result = {"mps": served, **packed(case, count, options.seconds)}
-                alone = alone or result["ns_per_day"] / count
-                result["gain"] = result["ns_per_day"] / alone
-                results.append(result)
-                print(_line(result), flush=True)
+                told = side_by_side(Path(folder), resources, cell, count, options.seconds)
+                alone = alone or told["ns_per_day"] / count
+                results.append({"mps": served, **told, "gain": told["ns_per_day"] / alone})
+                print(_line(results[-1]), flush=True)
     if options.output:
         report = {"machine": machine(), "results": results}
         Path(options.output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -63,67 +57,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=30.0, help="to count steps for")
     parser.add_argument("--output", help="JSON file to write")
     return parser.parse_args()
-
-
-@contextmanager
-def mps() -> Iterator[bool]:
-    """Run CUDA MPS of one's own, where it is installed and a GPU is meant."""
-    control = shutil.which("nvidia-cuda-mps-control")
-    if control is None or os.environ.get("JANUSPORE_PLATFORM", "").lower() == "cpu":
-        yield False
-        return
-    with tempfile.TemporaryDirectory(prefix="mps.") as folder:
-        os.environ["CUDA_MPS_PIPE_DIRECTORY"] = os.environ["CUDA_MPS_LOG_DIRECTORY"] = folder
-        subprocess.run([control, "-d"], check=True)
-        try:
-            yield True
-        finally:
-            subprocess.run([control], input="quit\n", text=True, check=False)
-
-
-def packed(case: Case, count: int, seconds: float) -> dict[str, Any]:
-    """Run so many simulations of a case side by side; returns their speeds and the sum."""
-    context = multiprocessing.get_context("spawn")
-    start, answers = context.Barrier(count), context.Queue()
-    processes = [
-        context.Process(target=_simulate, args=(case, seconds, start, answers))
-        for _ in range(count)
-    ]
-    for process in processes:
-        process.start()
-    told = [answers.get(timeout=PATIENCE_S + seconds) for _ in processes]
-    for process in processes:
-        process.join()
-    rates = [steps_per_s for steps_per_s, _ in told]
-    ns = case.point.protocol.dynamics.timestep_fs * 1e-6 * 86400
-    return {
-        "cell": case.name,
-        "atoms": case.model.n_atoms,
-        "engine": told[0][1],
-        "side_by_side": count,
-        "ns_per_day_each": [ns * rate for rate in rates],
-        "ns_per_day": ns * sum(rates),
-        "atom_steps_per_s_each": case.model.n_atoms * min(rates),
-    }
-
-
-def _simulate(case: Case, seconds: float, start: Any, answers: Any) -> None:
-    dynamics = case.point.protocol.dynamics
-    engine = create(case.model, case.state, dynamics, Resources.from_environment(1))
-    engine.set_field(FIELD_V_PER_NM)
-    timestep_ps = dynamics.timestep_ps
-    steps = round(SAMPLE_PS / timestep_ps)
-    recorder = Recorder(case.model, Recording(), timestep_ps)
-    recorder.begin(engine.save())
-    engine.advance(2 * steps)  # kernels compiled and tuned
-    recorder.begin(engine.save())
-    start.wait(PATIENCE_S)
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        engine.advance(steps)
-        recorder.sample(sample_of(engine, FIELD_V_PER_NM, recorder.energy_steps))
-        count += steps
-    answers.put((count / (time.perf_counter() - began), engine.provenance()))
 
 
 def _line(result: dict[str, Any]) -> str:

@@ -27,10 +27,10 @@ from typing import IO, Any
 
 import numpy as np
 import signac
-from engines import machine
 from space import copy_project, environment
 
 from januspore.aggregates import PRODUCTS
+from januspore.check.machine import machine
 from januspore.conditions import branch, is_analysed, is_recorded, trajectory
 from januspore.dataspace import point_of
 from januspore.model.state import read_state

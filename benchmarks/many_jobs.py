@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import signac
-from engines import machine
 from space import ROOT, copy_project, environment
 
 from januspore.aggregates import PRODUCTS
 from januspore.analysis import VERSION
+from januspore.check.machine import machine
 from januspore.schema import state_point
 
 #: Jobs of one charge set in the paper's study.

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import CELLS, CHARGES, machine
 
+from januspore.check.cells import CELLS, cell_point
+from januspore.check.machine import machine
 from januspore.engines import Resources
 from januspore.engines.openmm_engine import OpenMMEngine
 from januspore.engines.stretch import sample_of
 from januspore.model.builder import build_state
 from januspore.model.system import build_model
 from januspore.model.velocities import thermal_velocities
-from januspore.schema import Recording, state_point
+from januspore.schema import Recording
 from januspore.simulate.recorder import Recorder
 
 
@@ -65,8 +66,7 @@ def _options() -> argparse.Namespace:
 
 def measure(cell: str, samples: int) -> dict[str, Any]:
     """Medians of the processor time of samples, ms, and what they come to on average."""
-    protocol = {"name": "equilibrate", **CELLS[cell]}
-    point = state_point({"charge_set": CHARGES, "protocol": protocol, "seed": 0})
+    point = cell_point(cell)
     model, rng = build_model(point), np.random.default_rng(0)
     dynamics, recording = point.protocol.dynamics, Recording()
     state = build_state(model, rng)

@@ -42,14 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     faults.forget()
     try:
-        options.command(find_project(options.project), options)
+        status: int | None = options.command(find_project(options.project), options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
         return 1
-    return faults.status()
+    return status or faults.status()
 
 
 def _results(project: signac.Project, options: argparse.Namespace) -> None:
@@ -112,6 +112,12 @@ def _row(project: signac.Project, options: argparse.Namespace) -> None:
     print(f"written: {path.name}")
 
 
+def _check(project: signac.Project, options: argparse.Namespace) -> int:
+    from .check.command import check
+
+    return check(project, options.seconds, as_json=options.json, keep=not options.dry_run)
+
+
 def _short(value: object) -> str:
     if isinstance(value, list) and len(value) == 3 and all(isinstance(v, float) for v in value):
         return "{:.3g} [{:.3g}, {:.3g}]".format(*value)
@@ -149,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
         help="put it there, with every product's files and the table of jobs, instead of results/",
     )
     report.set_defaults(command=_report)
+    check = commands.add_parser("check", help="what this machine can run, rightly and how fast")
+    check.add_argument(
+        "--seconds", type=float, default=120.0, help="for timings, all together (default: 120)"
+    )
+    check.add_argument("--json", action="store_true", help="all that was measured, as JSON")
+    check.add_argument("--dry-run", action="store_true", help="write no preference down")
+    check.set_defaults(command=_check)
     row = commands.add_parser("row", help="write workflow.toml, the operations for row")
     row.set_defaults(command=_row)
     return parser

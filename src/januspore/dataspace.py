@@ -20,6 +20,7 @@ from signac.job import Job, calc_id
 
 from . import faults
 from .errors import InputError
+from .preference import KEY, prefer
 from .protocols import AnyProtocol, required
 from .schema import SEED_END, StatePoint, parent_of, state_point, with_seed
 
@@ -111,7 +112,10 @@ def open_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundPr
             link.parent.mkdir(exist_ok=True)
             link.unlink(missing_ok=True)
             link.symlink_to(Path("..") / "signac.rc")
-        return kind.get_project(str(root), search=False)
+        project = kind.get_project(str(root), search=False)
+        with suppress(InputError):  # told of by those that need the document
+            prefer(project_document(project).get(KEY))
+        return project
     except IncompatibleSchemaVersion:
         found = "schema_version is not 2"
     except (ConfigError, LookupError, ValueError):

@@ -44,6 +44,12 @@ class Rate:
         return total / self.atom_steps_per_s / 3600
 
 
+def in_words(hours: float) -> str:
+    """Return a time in the unit that suits it."""
+    scales = ((2.0, 60.0, "min"), (72.0, 1.0, "h"), (float("inf"), 1 / 24, "days"))
+    return next(f"{hours * by:,.1f} {unit}" for below, by, unit in scales if hours < below)
+
+
 def calibrate(point: StatePoint) -> Rate:
     """Measure this machine's engine at a state point's dynamics.
 

@@ -114,13 +114,11 @@ def _print(title: str, todo: Plan) -> None:
 
 
 def _print_time(todo: Plan) -> None:
-    from .estimate import calibrate  # an engine: only where it is asked for
+    from .estimate import calibrate, in_words  # an engine: only where it is asked for
 
     new = [(todo.points[i], todo.snapshots.get(i, 1)) for i in sorted(todo.new)]
     rate = calibrate(new[0][0])
-    hours = rate.hours(new)
-    scales = ((2.0, 60.0, "min"), (72.0, 1.0, "h"), (float("inf"), 1 / 24, "days"))
-    shown = next(f"{hours * by:,.1f} {unit}" for below, by, unit in scales if hours < below)
+    shown = in_words(rate.hours(new))
     print(f"  {shown} for them, one after the other: measured now, {rate.measured}")
 
 

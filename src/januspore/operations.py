@@ -65,7 +65,7 @@ def _simulate(job: Any, threads: int) -> None:
     point = point_of(job)
     model = build_model(point)
     resources, limits = Resources.from_environment(threads), Limits.from_environment()
-    _lock_engine(job, engines.choose(resources.engine))
+    resources = replace(resources, engine=_engine_to_use(job, resources.engine))
     snapshots = snapshots_of(job)
     run = Run(
         folder=trajectory(job),
@@ -125,13 +125,22 @@ def _print_saved(job: Any, protocol: AnyProtocol) -> None:
     print(f"{job.id[:8]}: {done:g} ps simulated, {saved:g} ps saved by {protocol.saved_by}")
 
 
-def _lock_engine(job: Any, name: str) -> None:
-    begun = engine_of(job).get("name", name)
-    if begun != name:
+def _engine_to_use(job: Any, wanted: str | None) -> str:
+    """Name of the engine that a job was begun with, or of the one that suits it best.
+
+    Raises:
+        InputError: another one is asked for than the job was begun with, or that is not here.
+    """
+    begun = engine_of(job).get("name")
+    if wanted is None and begun in engines.available():
+        return str(begun)
+    name = engines.choose(wanted)
+    if begun not in (None, name):
         raise InputError(
             f"job {job.id}: begun with engine {begun!r}, asked to go on with {name!r}; one "
             f"trajectory never mixes engines (JANUSPORE_ENGINE={begun} goes on)"
         )
+    return name
 
 
 def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) -> State:

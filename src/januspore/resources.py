@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .environment import number, threads_set
 from .errors import SettingError
+from .preference import preferred
 from .schema import StatePoint
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
@@ -64,7 +65,8 @@ class Settings:
             SettingError: one of them is not usable.
         """
         on_gpu = number("JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
-        engine = os.environ.get("JANUSPORE_ENGINE") or "openmm"
+        likely = preferred().get("gpu" if on_gpu else "cpu")
+        engine = os.environ.get("JANUSPORE_ENGINE") or (likely if likely in CPU_RATE else "openmm")
         if engine not in CPU_RATE:
             allowed = ", ".join(CPU_RATE)
             raise SettingError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..errors import SettingError
 from ..model.state import State
 from ..model.system import Model
+from ..preference import preferred
 from ..schema import Dynamics
 from .base import Device, Engine, Resources, Tether
 
@@ -39,7 +40,8 @@ def available() -> list[str]:
 def choose(name: str | None = None) -> str:
     """Return the engine to use: `name`, else JANUSPORE_ENGINE, else what suits the machine best.
 
-    That is HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
+    That is what the data space prefers on such a machine, where `python -m januspore check` has
+    measured it; else HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
 
     Raises:
         SettingError: no such engine, or it is not installed.
@@ -54,9 +56,24 @@ def choose(name: str | None = None) -> str:
         )
     if not installed:
         raise SettingError("no engine is installed; pip install openmm")
-    if not wanted and "hoomd" in installed and _hoomd_sees_gpu():
-        return "hoomd"
-    return wanted or installed[0]
+    return wanted or _preferred(installed) or _usual(installed)
+
+
+def _preferred(installed: list[str]) -> str | None:
+    """The data space's preference on this kind of machine, None if there is none to follow."""
+    wanted = {k: name for k, name in preferred().items() if name in installed}
+    on_gpu = wanted.get("gpu")
+    if on_gpu and any(device.is_gpu for device in devices(on_gpu)):
+        return on_gpu
+    on_cpu = wanted.get("cpu")
+    # A preference between CPUs says nothing of a GPU that an engine here may see.
+    if on_cpu and not ("hoomd" in installed and _hoomd_sees_gpu()):
+        return on_cpu
+    return None
+
+
+def _usual(installed: list[str]) -> str:
+    return "hoomd" if "hoomd" in installed and _hoomd_sees_gpu() else installed[0]
 
 
 def devices(name: str) -> list[Device]:

@@ -1,0 +1,274 @@
+"""The command: asks for every trial in a process of its own, within a limit of time."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import signac
+
+from .. import engines, provenance
+from ..preference import KEY
+from . import advice, studies, table
+from .advice import Trial
+from .beside import mps
+from .bounds import faults_of
+from .cells import CELLS
+from .kernel import kernel_width
+from .machine import cpus, machine
+
+#: Carries out a task of `trial` within so many seconds.
+Ask = Callable[[dict[str, Any], float], dict[str, Any]]
+#: Wall time that a trial of correctness may take; OpenCL compiles for some of it.
+PATIENCE_S = 240.0
+#: Wall time of one timing: the least that is worth it, and the most.
+SHORTEST_S, LONGEST_S = 1.0, 4.0
+#: Part of the time that is kept for simulations side by side.
+FOR_BESIDE = 0.25
+COUNTS_ON_A_GPU = (1, 2, 4, 8)
+
+
+@dataclass
+class Clock:
+    """The wall time that timings may take, from the first of them on."""
+
+    seconds: float
+    _end: float | None = None
+
+    def left(self) -> float:
+        """Seconds that are left."""
+        if self._end is None:
+            self._end = time.monotonic() + self.seconds
+        return self._end - time.monotonic()
+
+
+def check(
+    project: signac.Project,
+    seconds: float,
+    as_json: bool = False,
+    keep: bool = True,
+    ask: Ask | None = None,
+) -> int:
+    """Try every engine and platform, time them, and say what to use here.
+
+    Args:
+        project: the data space, which gets the fastest engines as its preference.
+        seconds: wall time for timings, all together.
+        as_json: print JSON instead of the table.
+        keep: write the preference down.
+        ask: carries out a task; by default in a process of its own.
+
+    Returns:
+        1 if something is wrong, 0 otherwise.
+    """
+    with tempfile.TemporaryDirectory(prefix="januspore-check.") as folder:
+        report, trials = _measured(ask or isolated, folder, Clock(seconds), project)
+    faults = report["faults"]
+    report["written_down"] = bool(keep and report["preferred"] and not faults)
+    if report["written_down"]:
+        project.doc[KEY] = report["preferred"]
+    print(json.dumps(report, indent=1) if as_json else table.text(report, trials))
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    return int(bool(faults))
+
+
+def _measured(
+    ask: Ask, folder: str, clock: Clock, project: signac.Project
+) -> tuple[dict[str, Any], list[Trial]]:
+    found, faults = _found(ask, folder)
+    trials = [_trial(name, each) for name, each in _targets(found)]
+    faults += _correctness(ask, folder, trials)
+    sound = [trial for trial in trials if trial.is_candidate and not trial.faults]
+    notes = _speeds(ask, folder, sound, clock)
+    best = advice.fastest(trials)
+    report = {
+        "machine": machine(),
+        "code": provenance.code(),
+        "engines": found,
+        "openmm_cpu_kernel_width": kernel_width(),
+        "trials": [asdict(trial) for trial in trials],
+        "recommended": advice.settings(best) if best else {},
+        "side_by_side": best.side_by_side if best else None,
+        "preferred": advice.by_kind(trials),
+        "studies_hours": _studies(ask, folder, best, project) if best else {},
+        "notes": notes,
+        "faults": faults,
+    }
+    return report, trials
+
+
+def _found(ask: Ask, folder: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+    """Devices of every engine that is installed, and what could not be loaded."""
+    found, faults = {}, []
+    for name in engines.available():
+        told = ask(_task("devices", folder, name, None), PATIENCE_S)
+        found[name] = told.get("devices", [])
+        if "fault" in told:
+            faults.append(f"{name}: {told['fault']}")
+    return found, faults
+
+
+def _targets(found: dict[str, list[dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """One device of each engine, platform and kind; the yardstick is none of them."""
+    targets: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    for name, devices in found.items():
+        for device in devices:
+            if device["platform"] != "Reference":
+                targets.setdefault((name, device["platform"], device["is_gpu"]), device)
+    return [(name, device) for (name, _, _), device in targets.items()]
+
+
+def _trial(engine: str, device: dict[str, Any]) -> Trial:
+    return Trial(engine, device["platform"], device["name"], device["is_gpu"])
+
+
+def _correctness(ask: Ask, folder: str, trials: list[Trial]) -> list[str]:
+    """Compare forces and run 1 ps on each; returns what is wrong."""
+    _say("relaxing the tiny cell")
+    begun = _prepared(ask, folder, "tiny", PATIENCE_S)
+    begun |= ask(_task("yardstick", folder, "openmm", "Reference"), PATIENCE_S)
+    if "fault" in begun:
+        return [f"openmm: the tiny cell cannot be made: {begun['fault']}"]
+    faults = []
+    for trial in trials:
+        _say(f"trying {trial.engine} on {trial.platform}")
+        for what in ("forces", "motion"):
+            trial.numbers |= ask(_task(what, folder, trial.engine, trial.platform), PATIENCE_S)
+        trial.about = trial.numbers.pop("engine", {})
+        trial.faults = faults_of(trial.numbers)
+        faults += [f"{trial.engine} on {trial.platform}: {fault}" for fault in trial.faults]
+    return faults
+
+
+def _speeds(ask: Ask, folder: str, trials: list[Trial], clock: Clock) -> list[str]:
+    """Time sound trials in every cell, then side by side; returns what was left out."""
+    notes, reserve, prepared_s = [], FOR_BESIDE * clock.left(), 0.0
+    for cell in CELLS:
+        if cell != "tiny":
+            # Each cell takes some six times as long to relax as the one before it.
+            if 6 * prepared_s > clock.left() - reserve:
+                notes.append(f"the {cell} cell was not timed: no time was left to relax it")
+                break
+            _say(f"relaxing the {cell} cell")
+            begun = _prepared(ask, folder, cell, max(clock.left() - reserve, 1.0))
+            if "fault" in begun:
+                notes.append(f"the {cell} cell was not timed: {begun['fault']}")
+                break
+            prepared_s = begun["seconds"]
+        for trial in trials:
+            _say(f"timing {trial.engine} on {trial.platform} in the {cell} cell")
+            told = _timed(ask, folder, trial, clock, reserve, {"cell": cell})
+            if "fault" in told:
+                notes.append(f"{trial.engine} on {trial.platform}, {cell} cell: {told['fault']}")
+            else:
+                trial.speed[cell] = told
+    for trial in trials:
+        notes += _beside(ask, folder, trial, clock)
+    return notes
+
+
+def _timed(
+    ask: Ask, folder: str, trial: Trial, clock: Clock, reserve: float, own: dict[str, Any]
+) -> dict[str, Any]:
+    left = clock.left() - reserve
+    if left < 4 * SHORTEST_S:
+        return {"fault": "not timed, as no time was left"}
+    seconds = min(max(left / 20, SHORTEST_S), LONGEST_S)
+    task = _task("speed", folder, trial.engine, trial.platform)
+    return ask({**task, **own, "seconds": seconds}, left + 10 * seconds)
+
+
+def _beside(ask: Ask, folder: str, trial: Trial, clock: Clock) -> list[str]:
+    """Run 1, 2, 4, 8 side by side on a GPU, one and one for each CPU elsewhere."""
+    cell = "small" if trial.is_gpu and "small" in trial.speed else "tiny"
+    counts = COUNTS_ON_A_GPU if trial.is_gpu else tuple(sorted({1, cpus()}))
+    about = f"{trial.engine} on {trial.platform}"
+    with mps() if trial.is_gpu else contextlib.nullcontext():
+        for count in counts:
+            if clock.left() < 2 * SHORTEST_S:
+                return [f"{about}: {count} side by side not timed, as no time was left"]
+            _say(f"timing {count} of {about} side by side")
+            task = _task("side_by_side", folder, trial.engine, trial.platform)
+            own = {"cell": cell, "count": count, "seconds": 2.0}
+            told = ask({**task, **own}, clock.left() + PATIENCE_S / 4)
+            if "fault" in told:
+                return [f"{about}: {count} side by side: {told['fault']}"]
+            trial.beside.append(told)
+    return []
+
+
+def _studies(
+    ask: Ask, folder: str, best: Trial, project: signac.Project
+) -> dict[str, float | None]:
+    """Hours that each study would take with what is recommended; None where it was not timed."""
+    found: dict[str, float | None] = {}
+    for load in studies.loads(project):
+        speed = best.speed.get(load.cell)
+        if speed is not None and load.dynamics:
+            _say(f"timing {best.engine} on {best.platform} as study {load.name} runs it")
+            task = _task("speed", folder, best.engine, best.platform)
+            own = {"cell": load.cell, "dynamics": load.dynamics, "seconds": 2 * SHORTEST_S}
+            told = ask({**task, **own}, PATIENCE_S)
+            speed = speed if "fault" in told else told
+        found[load.name] = None if speed is None else advice.hours(load.jobs, speed, best)
+    return found
+
+
+def _prepared(ask: Ask, folder: str, cell: str, limit_s: float) -> dict[str, Any]:
+    """Relax a cell where OpenMM would by itself; on the CPU, should that fail."""
+    told: dict[str, Any] = {}
+    for platform in (None, "CPU"):
+        task = _task("prepare", folder, "openmm", platform, threads=cpus())
+        told = ask({**task, "cell": cell}, limit_s)
+        if "fault" not in told:
+            break
+    return told
+
+
+def _task(
+    do: str, folder: str, engine: str, platform: str | None, threads: int = 1
+) -> dict[str, Any]:
+    resources = {"engine": engine, "platform": platform, "threads": threads}
+    return {"do": do, "folder": folder, "resources": resources}
+
+
+def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
+    """Carry out a task in a process of its own; what goes wrong is {"fault": one line}."""
+    command = [sys.executable, "-m", "januspore.check.trial"]
+    # Our own settings are in the task. numpy's threads would be counted as the engine's.
+    stock = {k: v for k, v in os.environ.items() if not k.startswith("JANUSPORE_")}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**stock, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # with what it starts, it ends
+    )
+    try:
+        out, err = process.communicate(json.dumps(task), timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return {"fault": f"no answer within {limit_s:.0f} s"}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode != 0 or not out.strip():
+        lines = err.strip().splitlines()
+        return {"fault": f"ended with status {process.returncode}: {lines[-1] if lines else ''}"}
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return answer
+
+
+def _say(what: str) -> None:
+    if not os.environ.get("JANUSPORE_QUIET"):
+        print(f"check: {what}", file=sys.stderr, flush=True)

@@ -1,0 +1,328 @@
+"""`python -m januspore check`: it finds what is wrong, and recommends what is fastest."""
+
+import json
+import math
+import platform
+import sys
+import types
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from helpers import copy_studies, tiny_point
+
+from januspore import engines
+from januspore.check import advice, cells, trial
+from januspore.check.advice import Trial
+from januspore.check.bounds import LIMITS, faults_of
+from januspore.check.command import Clock, check, isolated
+from januspore.check.kernel import kernel_width
+from januspore.dataspace import open_project, project_document
+from januspore.engines import Device
+from januspore.engines.openmm_engine import OpenMMEngine
+from januspore.preference import KEY, prefer
+from januspore.resources import Settings, atoms
+
+RIGHT = {"T_trans_K": 301.0, "T_rot_K": 299.0, **dict.fromkeys(LIMITS, 1e-9)}
+
+
+@pytest.fixture(autouse=True)
+def no_preference():
+    prefer(None)
+    yield
+    prefer(None)
+
+
+# --- bounds --------------------------------------------------------------------------------------
+
+
+def test_what_is_within_its_bounds_is_no_fault():
+    assert faults_of(RIGHT) == []
+    assert faults_of({name: limit for name, (limit, _) in LIMITS.items()}) == []
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("value", [1.01, math.nan, math.inf])
+def test_each_number_beyond_its_bound_is_one_line_with_the_number_and_the_bound(name, value):
+    limit, what = LIMITS[name]
+    (fault,) = faults_of({**RIGHT, name: value * limit})
+    assert fault.startswith(what) and f"more than {limit:g}" in fault
+
+
+@pytest.mark.parametrize("kelvin", [100.0, 500.0, math.nan])
+def test_a_wrong_temperature_is_a_fault(kelvin):
+    (fault,) = faults_of({**RIGHT, "T_rot_K": kelvin})
+    assert "T_rot_K" in fault and "240 to 360" in fault
+
+
+# --- advice --------------------------------------------------------------------------------------
+
+
+def made(engine, speeds, gains=None, is_gpu=False, **keys):
+    """A trial with ns a day by cell, and throughputs by number side by side, one alone being 1."""
+    made = Trial(engine, "gpu" if is_gpu else "cpu", "device", is_gpu, **keys)
+    made.speed = {
+        cell: {"ns_per_day": ns, "atoms": 1000, "ms_per_step": 2.0} for cell, ns in speeds.items()
+    }
+    made.beside = [
+        {"side_by_side": n, "ns_per_day": 10.0 * gain, "atom_steps_per_s_each": 1e6 / n}
+        for n, gain in (gains or {}).items()
+    ]
+    return made
+
+
+def test_the_fastest_is_that_of_the_most_throughput_in_the_largest_cell_that_all_have():
+    quick = made("quick", {"tiny": 9.0, "small": 5.0})
+    shared = made("shared", {"tiny": 4.0, "small": 3.0, "paper": 1.0}, {1: 1.0, 2: 1.8})
+    assert advice.fastest([quick, shared]) is shared  # 3.0 x 1.8 > 5.0
+    shared.beside = []
+    assert advice.fastest([quick, shared]) is quick
+    wrong = made("wrong", {"tiny": 99.0, "small": 99.0}, faults=["forces"])
+    pocl = replace(made("openmm", {"tiny": 99.0, "small": 99.0}), platform="OpenCL")
+    assert advice.fastest([quick, wrong, pocl]) is quick
+    assert advice.fastest([wrong]) is None
+
+
+@pytest.mark.parametrize(
+    ("gains", "count"),
+    [({}, 1), ({1: 1.0, 2: 1.05, 4: 1.1}, 1), ({1: 1.0, 2: 1.9, 4: 3.0, 8: 3.1}, 4)],
+)
+def test_no_more_run_side_by_side_than_pay(gains, count):
+    assert made("any", {"tiny": 1.0}, gains).side_by_side == count
+
+
+def test_settings_and_preferences_name_the_best_of_each_kind():
+    gpu = made("hoomd", {"tiny": 1.0}, {1: 1.0, 2: 1.9}, is_gpu=True)
+    cpu, slow = made("openmm", {"tiny": 1.0}), made("hoomd", {"tiny": 0.5})
+    assert advice.by_kind([gpu, cpu, slow]) == {"gpu": "hoomd", "cpu": "openmm"}
+    assert advice.settings(gpu) == {
+        "JANUSPORE_ENGINE": "hoomd",
+        "JANUSPORE_JOBS_PER_GPU": "2",
+        "JANUSPORE_ATOM_STEPS_PER_S": "5e+05",
+    }
+    assert advice.settings(cpu)["JANUSPORE_THREADS"] == "1"
+
+
+def test_a_study_takes_its_steps_over_the_throughput():
+    point = tiny_point("sine", frequency_GHz=100.0, cycles=2)  # 20 ps, 10,000 steps of 2 fs
+    timed = made("any", {"tiny": 1.0}, {1: 1.0, 4: 2.0})
+    speed = {"atoms": atoms(point), "ms_per_step": 3.6}
+    assert advice.hours([(point, 1)] * 8, speed, timed) == pytest.approx(8 * 0.01 / 2)
+    # A single job cannot share the gain of four.
+    assert advice.hours([(point, 1)], speed, timed) == pytest.approx(0.01)
+
+
+# --- the preference ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with OpenMM and HOOMD-blue, and a GPU or none."""
+
+    def make(gpu, installed=("openmm", "hoomd")):
+        found = [Device("CUDA", "card", True)] if gpu else [Device("CPU", "CPU")]
+        monkeypatch.setattr(engines, "available", lambda: list(installed))
+        monkeypatch.setattr(engines, "devices", lambda name: found)
+        monkeypatch.setattr(engines, "_hoomd_sees_gpu", lambda: gpu)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("gpu", "preferred", "engine"),
+    [
+        (True, None, "hoomd"),
+        (False, None, "openmm"),
+        (True, {"gpu": "openmm", "cpu": "hoomd"}, "openmm"),
+        (False, {"gpu": "openmm", "cpu": "hoomd"}, "hoomd"),
+        (True, {"cpu": "openmm"}, "hoomd"),  # what is best on CPUs says nothing of this GPU
+        (True, {"gpu": "gone"}, "hoomd"),
+        (True, ["no", "table"], "hoomd"),
+        (True, {"gpu": 7}, "hoomd"),
+    ],
+)
+def test_the_preferred_engine_is_the_one_of_this_kind_of_machine(machine, gpu, preferred, engine):
+    machine(gpu)
+    prefer(preferred)
+    assert engines.choose() == engine
+
+
+def test_the_environment_goes_before_the_preference(machine, monkeypatch):
+    machine(True)
+    prefer({"gpu": "openmm"})
+    assert engines.choose("hoomd") == "hoomd"
+    monkeypatch.setenv("JANUSPORE_ENGINE", "hoomd")
+    assert engines.choose() == "hoomd"
+
+
+def test_a_data_space_that_is_opened_brings_its_preference_and_requests_follow_it(tmp_path):
+    project = open_project(tmp_path)
+    project.doc[KEY] = {"cpu": "hoomd"}
+    open_project(tmp_path)
+    assert Settings.from_environment().engine == "hoomd"
+    project.doc[KEY] = {"cpu": "an engine of later days"}
+    open_project(tmp_path)
+    assert Settings.from_environment().engine == "openmm"
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def timed(task, limit_s):
+    """Stands in for what takes time: timings, and the run of 1 ps."""
+    if task["do"] == "motion":
+        return {k: v for k, v in RIGHT.items() if k not in ("ions", "waters", "field")}
+    if task["do"] == "speed":
+        ms = 3.0 if task["resources"]["engine"] == "openmm" else 1.0
+        ns = 2e-6 * 86400 / (ms * 1e-3)
+        return {"cell": task["cell"], "atoms": 1000, "ms_per_step": ms, "ns_per_day": ns}
+    if task["do"] == "side_by_side":
+        return {"side_by_side": task["count"], "ns_per_day": 60.0, "atom_steps_per_s_each": 3e5}
+    if task["do"] == "prepare":
+        if task["cell"] == "tiny":
+            Path(task["folder"], "tiny.gsd").write_bytes(relaxed_tiny())
+        return {"seconds": 0.1}
+    return trial.carry_out(task)
+
+
+@lru_cache(maxsize=1)
+def relaxed_tiny():
+    """The file of a relaxed configuration, which takes a second to make."""
+    with TemporaryDirectory() as folder:
+        resources = {"engine": "openmm", "platform": "CPU"}
+        task = {"do": "prepare", "folder": folder, "resources": resources, "cell": "tiny"}
+        assert "fault" not in trial.carry_out(task)
+        return Path(folder, "tiny.gsd").read_bytes()
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch):
+    """A data space; the tiny cell is smaller still, and engines see no OpenCL device."""
+    copy_studies(tmp_path)
+    small = {"repeats_y": 5, "repeats_z": 3, "reservoir_nm": 0.8}
+    dynamics = {"timestep_fs": 2.0, "cutoff_nm": 0.6}
+    monkeypatch.setitem(cells.CELLS, "tiny", {"cell": small, "dynamics": dynamics})
+    monkeypatch.setattr("januspore.engines.openmm_platform.driver_devices", lambda platform: ())
+    return open_project(tmp_path)
+
+
+def add_engine(monkeypatch, name, factor):
+    """Add an engine that is OpenMM with its forces times a factor."""
+
+    class Scaled(OpenMMEngine):
+        def forces(self):
+            return super().forces() * factor
+
+    module = types.ModuleType(f"januspore.engines.{name}_engine")
+    module.devices = lambda: [Device("cpu", "CPU")]
+    module.create = lambda model, dynamics, resources, tether=None: Scaled(
+        model, dynamics, replace(resources, platform="CPU"), tether
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(engines._MODULES, name, f".{name}_engine")
+    monkeypatch.setitem(engines._LIBRARIES, name, "openmm")
+
+
+def test_a_sound_machine_is_told_what_to_use_and_remembers_it(space, monkeypatch, capsys):
+    add_engine(monkeypatch, "other", 1.0)
+    assert check(space, 120.0, ask=timed) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    for line in ("other cpu", "JANUSPORE_ENGINE=other", "written down for this data space"):
+        assert line in told.out
+    assert "study quick:" in told.out
+    assert project_document(space)[KEY] == {"cpu": "other"}
+    open_project(Path(space.path))
+    assert engines.choose() == "other"
+
+
+def test_an_engine_whose_forces_are_off_by_one_per_cent_is_caught(space, monkeypatch, capsys):
+    add_engine(monkeypatch, "wrong", 1.01)
+    assert check(space, 120.0, ask=timed) == 1
+    told = capsys.readouterr()
+    errors = told.err.splitlines()
+    assert len(errors) == 3 and all(line.startswith("error: wrong on cpu: ") for line in errors)
+    assert "forces on ions differ from OpenMM's Reference platform by 1.0e-02" in errors[0]
+    assert "JANUSPORE_ENGINE=openmm" in told.out  # what is right is recommended all the same
+    assert KEY not in project_document(space)
+
+
+def test_json_has_all_that_the_table_is_made_of(space, capsys):
+    assert check(space, 120.0, as_json=True, keep=False, ask=timed) == 0
+    report = json.loads(capsys.readouterr().out)
+    (tried,) = report["trials"]
+    assert tried["about"]["platform"] == "CPU" and tried["numbers"]["ions"] < 5e-5
+    assert set(tried["speed"]) == {"tiny", "small", "paper"}
+    assert {"quick", "medium", "paper"} == set(report["studies_hours"])
+    assert report["recommended"]["JANUSPORE_ENGINE"] == "openmm" and not report["faults"]
+    assert KEY not in project_document(space)
+
+
+def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys):
+    assert check(space, 0.0, ask=timed) == 0
+    out = capsys.readouterr().out
+    assert "not timed, as no time was left" in out
+    assert "nothing is recommended" in out
+    assert KEY not in project_document(space)
+
+
+def test_a_trial_that_crashes_is_a_fault_of_its_engine_alone(space, monkeypatch, capsys):
+    add_engine(monkeypatch, "other", 1.0)
+
+    def ask(task, limit_s):
+        if task["do"] == "forces" and task["resources"]["engine"] == "other":
+            return {"fault": "ended with status -11: "}
+        return timed(task, limit_s)
+
+    assert check(space, 120.0, ask=ask) == 1
+    told = capsys.readouterr()
+    assert told.err == "error: other on cpu: ended with status -11: \n"
+    assert "JANUSPORE_ENGINE=openmm" in told.out
+
+
+def test_a_real_run_and_restart_is_within_its_bounds(space, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "_RUN_STEPS", 100)
+    resources = {"engine": "openmm", "platform": "CPU", "threads": 1}
+    task = {"folder": str(tmp_path), "resources": resources}
+    (tmp_path / "tiny.gsd").write_bytes(relaxed_tiny())
+    moved = trial.carry_out({**task, "do": "motion"})
+    assert moved["steps"] == 100 and faults_of(moved) == []
+    assert 0 < moved["restart_nm"] < 1e-5
+    told = trial.carry_out({**task, "do": "speed", "cell": "tiny", "seconds": 0.05})
+    assert told["steps"] > 0 and told["ns_per_day"] > 0
+
+
+# --- processes of their own ----------------------------------------------------------------------
+
+
+def test_a_task_runs_in_a_process_of_its_own_and_its_faults_are_one_line(tmp_path):
+    resources = {"engine": "openmm", "platform": None, "threads": 1}
+    task = {"do": "devices", "folder": str(tmp_path), "resources": resources}
+    assert "CPU" in [d["platform"] for d in isolated(task, 120.0)["devices"]]
+    late = isolated(task, 0.01)
+    assert late == {"fault": "no answer within 0 s"}
+    lost = isolated({**task, "do": "yardstick"}, 120.0)
+    assert "tiny.gsd" in lost["fault"] and "\n" not in lost["fault"]
+    unknown = isolated({**task, "do": "nothing"}, 120.0)
+    assert unknown["fault"].startswith("ended with status 1")
+
+
+def test_the_clock_begins_when_it_is_first_asked():
+    clock = Clock(100.0)
+    assert 99.0 < clock.left() <= 100.0
+    assert clock.left() < 100.0
+
+
+def _avx():
+    try:
+        return " avx " in Path("/proc/cpuinfo").read_text().replace("\n", " ")
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not _avx(), reason="no x86 CPU with AVX")
+def test_the_kernel_that_is_required_on_x86_uses_avx():
+    """Fails where OpenMM is one that leaves AVX unused: the pin in pyproject.toml is for this."""
+    assert kernel_width() == 8
