@@ -129,9 +129,7 @@ class Sequence:
         """Integral of the field from t0 to t1, V/nm ps."""
         first, last = self._part(t0), self._part(t1)
         return math.fsum(
-            self.parts[k].integral(
-                *_within(t0 - self.starts[k], t1 - self.starts[k], self.parts[k].duration_ps)
-            )
+            self.parts[k].integral(*_within(t0, t1, self.starts[k], self.starts[k + 1]))
             for k in range(first, last + 1)
         )
 
@@ -169,7 +167,7 @@ class Repeat:
         """Integral of the field from t0 to t1, V/nm ps."""
         first, last, length = self._repetition(t0), self._repetition(t1), self.part.duration_ps
         parts = [
-            self.part.integral(*_within(t0 - k * length, t1 - k * length, length))
+            self.part.integral(*_within(t0, t1, k * length, (k + 1) * length))
             for k in {first, last}
         ]
         between = max(last - first - 1, 0) * self.part.integral(0.0, length)
@@ -188,9 +186,13 @@ Leaf = Constant | Ramp | SineWave
 Programme = Leaf | Sequence | Repeat
 
 
-def _within(t0: float, t1: float, length: float) -> tuple[float, float]:
-    """The times of an interval that lie in a part, from the part's start."""
-    return min(max(t0, 0.0), length), min(max(t1, 0.0), length)
+def _within(t0: float, t1: float, start: float, end: float) -> tuple[float, float]:
+    """The times of an interval that lie in a part, from the part's start.
+
+    They are cut in absolute time: an interval then has the same mean, to the last bit, in two
+    programmes of which only one has a boundary at its end. Branches equal separate runs by that.
+    """
+    return min(max(t0, start), end) - start, min(max(t1, start), end) - start
 
 
 def mean(programme: Programme, t0: float, t1: float) -> float:
