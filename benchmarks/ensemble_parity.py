@@ -1,12 +1,13 @@
-"""The same programme on OpenMM and HOOMD-blue from the same equilibrated states, over many seeds.
+"""The same programme on two engines from the same equilibrated states, over many seeds.
 
     python benchmarks/ensemble_parity.py --folder parity --seeds 0:8 --hold-ps 12 --output out.json
+    python benchmarks/ensemble_parity.py --folder wide --cell wide --seeds 0:24 --equilibrations 24
 
 Means are taken once each hold has settled; the charging current is the whole cell's while it
 settles, where no ion passes the pore the only current there is.
 
-The folder holds two data spaces. OpenMM equilibrates the tiny cell in the first; the second gets a
-copy of that. Each seed's staircase (up, then down the same fields) is then simulated and analysed
+The folder holds two data spaces. The first engine equilibrates in the first; the second gets a copy
+of that. Each seed's staircase (up, then down the same fields) is then simulated and analysed
 in both, one engine in each. What is done is not done again: run it again to go on, or with more
 seeds. The table is printed, and the JSON written, after every seed from the second on.
 
@@ -33,7 +34,7 @@ from januspore import conditions, operations, provenance
 from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.current import current
 from januspore.analysis.orientation import circular_std
-from januspore.analysis.statistics import bootstrap
+from januspore.analysis.statistics import bootstrap, by_cluster
 from januspore.analysis.store import write_json
 from januspore.check.cells import CELLS, CHARGES
 from januspore.check.machine import machine
@@ -45,19 +46,19 @@ from januspore.schema import StatePoint, state_point
 from januspore.simulate.record import read_record
 from januspore.study import parse_seeds
 
-ENGINES = ("openmm", "hoomd")
 #: Quantities with their units; those whose sign or size follows the field's are not pooled.
 QUANTITIES = {
     "current, pore slab": "nA",
     "current, whole cell": "nA",
     "charging current": "nA",
     "sigma_theta": "rad",
+    "mean cosine": "",
     "waters in the pore": "",
     "reservoir density": "1/nm3",
     "T_trans": "K",
     "T_rot": "K",
 }
-DIRECTED = ("current, pore slab", "current, whole cell", "charging current", "sigma_theta")
+DIRECTED = tuple(QUANTITIES)[:5]
 #: Columns of the record that are averaged over samples as they are.
 _AVERAGED = ("water_in_pore", "water_in_bulk", "T_trans_K", "T_rot_K")
 
@@ -75,6 +76,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="of the two data spaces")
+    parser.add_argument("--engines", nargs=2, default=["openmm", "gromacs"], metavar="NAME")
+    parser.add_argument("--cell", choices=list(_CELLS), default="tiny")
     parser.add_argument("--seeds", default="0:8", help="0:8 (8 excluded) or 0,3,7")
     parser.add_argument("--fields", nargs="+", type=float, default=[1.2], help="V/nm")
     parser.add_argument("--hold-ps", type=float, default=12.0, help="of each field, up and down")
@@ -91,7 +94,7 @@ def _options() -> argparse.Namespace:
 def _point(options: argparse.Namespace, seed: int) -> StatePoint:
     protocol = {
         "name": "staircase",
-        **CELLS["tiny"],
+        **_CELLS[options.cell],
         "holds_V_per_nm": options.fields,
         "hold_ps": options.hold_ps,
         "equilibration": {
@@ -106,32 +109,33 @@ def _point(options: argparse.Namespace, seed: int) -> StatePoint:
 def compare(points: list[StatePoint], options: argparse.Namespace) -> int:
     """Simulate what is missing, seed by seed, and report what is there."""
     spaces = {}
-    for name in ENGINES:
+    for name in options.engines:
         (options.folder / name).mkdir(parents=True, exist_ok=True)
         spaces[name] = open_project(options.folder / name)
         carry_out(spaces[name], plan(spaces[name], points))
-    jobs: dict[str, list[Any]] = {name: [] for name in ENGINES}
+    jobs: dict[str, list[Any]] = {name: [] for name in options.engines}
     for point in points:
         _share_equilibration(spaces, point)
-        for name in ENGINES:
+        for name in options.engines:
             job = spaces[name].open_job(point.model_dump(mode="json"))
             _simulate(job, name)
             jobs[name].append(job)
-        if len(jobs[name]) > 1:
+        if len(jobs[options.engines[0]]) > 1:
             _report(jobs, options)
     return 0
 
 
 def _share_equilibration(spaces: Mapping[str, Any], point: StatePoint) -> None:
     """Equilibrate in the first data space, and put the whole job into the other."""
+    first, second = spaces
     theirs, ours = (
         parent_job(space.open_job(point.model_dump(mode="json")), point)
         for space in spaces.values()
     )
     if not conditions.is_equilibrated(theirs):
-        _with_engine(ENGINES[0], operations.simulate, theirs)
+        _with_engine(first, operations.simulate, theirs)
     if not conditions.is_equilibrated(ours):
-        aside = Path(spaces[ENGINES[1]].path) / "copy"
+        aside = Path(spaces[second].path) / "copy"
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(theirs.path, aside)
         shutil.rmtree(ours.path)
@@ -151,7 +155,7 @@ def _with_engine(engine: str, operation: Any, job: Any) -> None:
 
 
 def _report(jobs: Mapping[str, list[Any]], options: argparse.Namespace) -> None:
-    ensembles = {name: Ensemble.of(jobs[name]) for name in ENGINES}
+    ensembles = {name: Ensemble.of(jobs[name]) for name in jobs}
     rows = table(ensembles, options.settle_ps)
     print(_text(rows, ensembles), flush=True)
     if options.output:
@@ -160,13 +164,13 @@ def _report(jobs: Mapping[str, list[Any]], options: argparse.Namespace) -> None:
 
 def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str, Any]]:
     """Return a row a field (None: all) and quantity: each engine, the difference, a verdict."""
-    first = ensembles[ENGINES[0]]
+    first = next(iter(ensembles.values()))
     tables = {
         f"{name} {key}": value
         for name, ensemble in ensembles.items()
         for key, value in settled_sums(ensemble, settle_ps).items()
     }
-    found = bootstrap(tables, lambda drawn: _estimates(drawn, first), repeats=4000)
+    found = bootstrap(tables, lambda drawn: _estimates(drawn, ensembles), repeats=4000)
     rows = []
     for f, field in enumerate(_groups(_holds(first))):
         for q, (quantity, unit) in enumerate(QUANTITIES.items()):
@@ -174,7 +178,7 @@ def table(ensembles: Mapping[str, Ensemble], settle_ps: float) -> list[dict[str,
                 continue
             columns = {
                 column: [float(v[k, q, f]) for v in (found.value, found.low, found.high)]
-                for k, column in enumerate((*ENGINES, "difference"))
+                for k, column in enumerate((*ensembles, "difference"))
             }
             head = {"field_V_per_nm": field, "quantity": quantity, "unit": unit}
             rows.append(head | columns | {"verdict": _verdict(*columns["difference"])})
@@ -195,12 +199,12 @@ def _groups(holds: list[float]) -> dict[float | None, NDArray[np.bool_]]:
 
 
 def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
-    """Sums of each seed by group of holds (`_groups`), shape (seeds, groups, ...).
+    """Sums of each equilibration's seeds by group of holds (`_groups`), shape (n, groups, ...).
 
     The first `settle_ps` after every change of the field are left out, but for `charging_ps` and
     `charging_e_nm`, which are theirs.
     """
-    holds, sums = _holds(ensemble), ensemble.sums()
+    holds, sums = _holds(ensemble), ensemble.each_seed()
     sample_ps = ensemble.point.protocol.recording.sample_interval_ps
     _, _, bins = shape = sums["time_ps"].shape
     for name in _AVERAGED:
@@ -219,21 +223,22 @@ def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
 
     charge = sums["K_cell_e_nm"] + sums["Cl_cell_e_nm"]
     charging = {"charging_ps": sums["time_ps"], "charging_e_nm": charge}
-    return {key: total(value, kept) for key, value in sums.items()} | {
+    totals = {key: total(value, kept) for key, value in sums.items()} | {
         key: total(value, ~kept) for key, value in charging.items()
     }
+    return by_cluster(totals, ensemble.equilibrations)
 
 
-def _estimates(drawn: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
+def _estimates(drawn: Mapping[str, NDArray], ensembles: Mapping[str, Ensemble]) -> NDArray:
     """Quantities of each engine and their difference, shape (b, 3, quantities, groups)."""
-    openmm, hoomd = (
+    first, second = (
         _quantities(
             {k.removeprefix(f"{name} "): v for k, v in drawn.items() if k.startswith(name)},
             ensemble,
         )
-        for name in ENGINES
+        for name, ensemble in ensembles.items()
     )
-    return np.stack([openmm, hoomd, hoomd - openmm], axis=1)
+    return np.stack([first, second, second - first], axis=1)
 
 
 def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
@@ -246,6 +251,7 @@ def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
         current(cell, float(box[0]), time),
         current(sums["charging_e_nm"], float(box[0]), sums["charging_ps"]),
         circular_std(sums["theta"]),
+        sums["cosine"] / sums["waters"],
         mean["water_in_pore"],
         mean["water_in_bulk"] / (2 * recording.bulk_width_nm * box[1] * box[2]),
         mean["T_trans_K"],
@@ -263,7 +269,7 @@ def _verdict(value: float, low: float, high: float) -> str:
 def _document(
     rows: list[dict[str, Any]], ensembles: Mapping[str, Ensemble], options: argparse.Namespace
 ) -> dict[str, Any]:
-    first = ensembles[ENGINES[0]]
+    first = next(iter(ensembles.values()))
     return {
         "machine": machine(),
         "code": provenance.code(),
@@ -289,12 +295,14 @@ def _crossings(ensemble: Ensemble) -> int:
 
 
 def _text(rows: list[dict[str, Any]], ensembles: Mapping[str, Ensemble]) -> str:
-    lines = [f"\n{len(ensembles[ENGINES[0]].jobs)} seeds; hoomd - openmm paired; 95 % intervals"]
+    first, second = ensembles
+    seeds = len(ensembles[first].jobs)
+    lines = [f"\n{seeds} seeds; {second} less {first}, paired; 95 % intervals"]
     for field, group in groupby(rows, lambda row: row["field_V_per_nm"]):
         lines.append("all fields" if field is None else f"{field:g} V/nm")
         lines += [
             f"  {row['quantity']:20s} {row['unit']:6s}"
-            + "".join(f"{_shown(row[column]):28s}" for column in (*ENGINES, "difference"))
+            + "".join(f"{_shown(row[column]):28s}" for column in (*ensembles, "difference"))
             + row["verdict"]
             for row in group
         ]

@@ -99,7 +99,7 @@ def test_settings_come_from_the_environment(monkeypatch):
         ("JANUSPORE_MAX_HOURS", "nan"),
         ("JANUSPORE_MAX_HOURS", "soon"),
         ("JANUSPORE_ATOM_STEPS_PER_S", "-inf"),
-        ("JANUSPORE_ENGINE", "gromacs"),
+        ("JANUSPORE_ENGINE", "lammps"),
     ],
 )
 def test_unusable_settings_are_named(monkeypatch, key, value):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,9 +67,12 @@ def put_aside(path: Path) -> Path:
 
 
 def clear_litter(folder: Path) -> None:
-    """Remove what killed writers left aside; only the holder of the folder's lock may."""
-    for aside in folder.rglob(".*.tmp"):
-        aside.unlink(missing_ok=True)
+    """Remove files and folders that the killed left aside; only the lock's holder may."""
+    for aside in list(folder.rglob(".*.tmp")):
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
 
 
 _SEAL = b"\njanuspore sha256 "

@@ -130,7 +130,7 @@ def _command_line() -> argparse.ArgumentParser:
         "--engine",
         action=SetEngine,
         default=argparse.SUPPRESS,  # flow hands every option it finds to its own commands
-        metavar="openmm|hoomd",
+        metavar="openmm|hoomd|gromacs",
         help="sets JANUSPORE_ENGINE",
     )
     return parser

@@ -65,7 +65,9 @@ def _simulate(job: Any, threads: int) -> None:
     point = point_of(job)
     model = build_model(point)
     resources, limits = Resources.from_environment(threads), Limits.from_environment()
-    resources = replace(resources, engine=_engine_to_use(job, resources.engine))
+    resources = replace(
+        resources, engine=_engine_to_use(job, resources.engine), scratch=trajectory(job)
+    )
     snapshots = snapshots_of(job)
     run = Run(
         folder=trajectory(job),

@@ -16,7 +16,7 @@ from .schema import StatePoint
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
 #: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default.
-CPU_RATE = {"openmm": 84_000.0, "hoomd": 51_000.0}
+CPU_RATE = {"openmm": 84_000.0, "hoomd": 51_000.0, "gromacs": 530_000.0}
 #: Threads t run t to this power times as fast. Two threads took 17.7 ms where one took 30; beyond
 #: two it is an assumption.
 THREAD_POWER = 0.75

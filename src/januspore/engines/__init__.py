@@ -7,6 +7,7 @@ passes through it. An engine is a module here that defines ``create`` and a row 
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import SettingError
@@ -14,10 +15,15 @@ from ..model.state import State
 from ..model.system import Model
 from ..preference import preferred
 from ..schema import Dynamics
+from . import gromacs_program
 from .base import Device, Engine, Resources, Tether
 
-_MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine"}
-_LIBRARIES = {"openmm": "openmm", "hoomd": "hoomd"}
+_MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine", "gromacs": ".gromacs_engine"}
+_INSTALLED: dict[str, Callable[[], bool]] = {
+    "openmm": lambda: importlib.util.find_spec("openmm") is not None,
+    "hoomd": lambda: importlib.util.find_spec("hoomd") is not None,
+    "gromacs": gromacs_program.is_installed,
+}
 
 __all__ = [
     "Device",
@@ -33,8 +39,8 @@ __all__ = [
 
 
 def available() -> list[str]:
-    """Return the engines whose library is installed here, without importing it."""
-    return [name for name in _MODULES if importlib.util.find_spec(_LIBRARIES[name])]
+    """Return the engines whose library or program is installed here, without loading it."""
+    return [name for name in _MODULES if _INSTALLED[name]()]
 
 
 def choose(name: str | None = None) -> str:
@@ -44,12 +50,14 @@ def choose(name: str | None = None) -> str:
     measured it; else HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
 
     Raises:
-        SettingError: no such engine, or it is not installed.
+        SettingError: no such engine, or it is not installed, or of no use.
     """
     wanted = name or os.environ.get("JANUSPORE_ENGINE") or ""
     installed = available()
     if wanted and wanted not in _MODULES:
         raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
+    if wanted == "gromacs":
+        gromacs_program.find()  # says what is missing
     if wanted and wanted not in installed:
         raise SettingError(
             f"engine {wanted!r} is not installed here; found: {', '.join(installed)}"

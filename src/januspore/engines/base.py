@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -169,12 +170,21 @@ class Device:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run may use, apart from the physics: engine, platform, precision, CPU threads."""
+    """What a run may use, apart from the physics.
+
+    Attributes:
+        engine: name; None: as `engines.choose` chooses.
+        platform: in the engine's own words; None: the fastest.
+        precision: single, mixed or double; None: the engine's usual one.
+        threads: CPU threads.
+        scratch: folder for an engine's temporary files; None: the system's.
+    """
 
     engine: str | None = None
     platform: str | None = None
     precision: str | None = None
     threads: int = 1
+    scratch: Path | None = None
 
     @classmethod
     def from_environment(cls, threads: int | None = None) -> "Resources":

@@ -26,7 +26,7 @@ class Stretch:
         end_step: where the stretch ends at the latest: a whole number of samples away, and no
             later than the end of the programme's segment.
         sample_steps: steps between two samples.
-        energy_steps: samples at multiples of it have velocities and the potential energy.
+        energy_steps: samples at multiples of it have velocities and the potential energy; 0: none.
         over: whether the stretch is to end at the next sample; asked now and then on the way.
         seconds: wall time after which `over` will hold, as far as is known.
         tether: where the tether stands, (x, radius) in nm, at a time in ps; linear in time over
@@ -58,9 +58,14 @@ class Sample:
 
 
 def sample_of(engine: "Engine", field_V_per_nm: float, energy_steps: int) -> Sample:
-    """Read an engine at its present step."""
-    energies = engine.step % energy_steps == 0
+    """Read an engine at its present step, with energies at multiples of `energy_steps`."""
+    energies = has_energies(engine.step, energy_steps)
     return Sample(engine.step, field_V_per_nm, engine.observe(energies))
+
+
+def has_energies(step: int, energy_steps: int) -> bool:
+    """Whether the sample at a step has velocities and the potential energy."""
+    return bool(energy_steps) and step % energy_steps == 0
 
 
 class StepByStep:

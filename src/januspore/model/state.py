@@ -30,9 +30,9 @@ class StateFileError(InputError):
 class State:
     """Positions (nm, unwrapped, shape (N, 3)), velocities (nm/ps, (N, 3)), box (nm, (3,)), step.
 
-    `native` holds an engine's own variables (thermostat, rigid bodies) as float64 arrays by name;
-    only the engine named `engine` reads them, another one starts them afresh. `carry` holds what a
-    recorder must carry over a restart.
+    `native` holds an engine's own variables (thermostat, rigid bodies) by name, as float64 arrays
+    or, for a file's bytes, as uint8; only the engine named `engine` reads them, another one starts
+    them afresh. `carry` holds what a recorder must carry over a restart.
     """
 
     positions: NDArray[np.float64]
@@ -122,7 +122,7 @@ _TEXTS = ("engine", "owner")
 def _chunks(state: State) -> dict[str, NDArray]:
     groups = {"native/": state.native, "carry/": state.carry}
     named = {
-        prefix + key: np.asarray(value, dtype=np.float64)
+        prefix + key: np.asarray(value, dtype=None if value.dtype == np.uint8 else np.float64)
         for prefix, group in groups.items()
         for key, value in group.items()
     }

@@ -1,0 +1,193 @@
+"""The program `gmx`: where it is, what it says of itself, and running it; errors are one line."""
+
+import ctypes
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import SettingError, StoppedError
+
+#: Looked for on PATH, in this order, unless JANUSPORE_GMX names the program.
+_NAMES = ("gmx", "gmx_mpi")
+#: Oldest version whose options these modules use; docs/engines.md says which one was run.
+_OLDEST = 2020
+#: What GROMACS says when atoms have flown off.
+_BLOWN_UP = ("settled", "not finite", "non-finite", "nan", "constraint", "extremely high")
+#: How GROMACS begins the reason why it ends.
+_REASON = re.compile(
+    r"^(?:Fatal error|Error in user input|Inconsistency in user input|Feature not implemented"
+    r"|System I/O error|File input/output error|Internal error[^\n]*|ERROR \d[^\n]*):\s*\n(.*?)"
+    r"(?:\n\s*\n|\Z)",
+    re.M | re.S,
+)
+#: What it says when a signal ends it in good order, its checkpoint written.
+_HEEDED = "signal, stopping within"
+#: Seconds between two looks at a running program.
+_LOOK_S = 0.1
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Program:
+    """An installed GROMACS.
+
+    Attributes:
+        path: of its `gmx` program.
+        version: such as "2022.5".
+        precision: mixed or double.
+        thread_mpi: whether it takes the options of GROMACS's own MPI.
+        simd: instructions that it was built for, such as "AVX2_256".
+        gpu: what it was built for, such as "CUDA", or "disabled".
+    """
+
+    path: str
+    version: str
+    precision: str
+    thread_mpi: bool
+    simd: str
+    gpu: str
+
+    def run(self, folder: Path, *arguments: str, answers: str = "") -> str:
+        """Run a short tool of it to its end and return what it said.
+
+        Raises:
+            StoppedError: it failed.
+        """
+        command = [self.path, "-quiet", "-nobackup", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            input=answers,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        if done.returncode:
+            raise StoppedError(_failure(arguments[0], done.returncode, done.stdout))
+        return done.stdout
+
+    def mdrun(
+        self, folder: Path, *options: str, threads: int, over: Callable[[], bool] | None = None
+    ) -> None:
+        """Integrate; as soon as `over` holds, the program is asked to end, which it does shortly.
+
+        Raises:
+            FloatingPointError: the system blew up.
+            StoppedError: it failed otherwise, or something killed it.
+        """
+        ranks = ("-ntmpi", "1") if self.thread_mpi else ()
+        command = [self.path, "-quiet", "-nobackup", "mdrun", *ranks, "-ntomp", str(threads)]
+        said, asked = folder / "mdrun.out", False
+        with said.open("wb") as sink:
+            process = subprocess.Popen(
+                [*command, *options],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                # GROMACS ends where this differs from what -ntomp says.
+                env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+                # A Ctrl-C at the terminal is for this process, which then asks the program to end.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+            try:
+                while not _ended(process):
+                    if over and not asked and over():
+                        process.terminate()
+                        asked = True
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+        status = process.returncode
+        text = said.read_text(encoding="utf-8", errors="replace")
+        # Its status is not 0 after a signal that it heeded; before it hears any, one kills it.
+        if status == 0 or _HEEDED in text or (asked and status == -signal.SIGTERM):
+            return
+        told = _failure("mdrun", status, text)
+        if any(sign in text.lower() for sign in _BLOWN_UP):
+            raise FloatingPointError(f"the system blew up: {told}")
+        raise StoppedError(f"{told}; run again to go on from the last checkpoint")
+
+
+def is_installed() -> bool:
+    """Whether the program, and the library that reads its files, are here."""
+    return _path() is not None and importlib.util.find_spec("chemfiles") is not None
+
+
+def find() -> Program:
+    """Return the program that JANUSPORE_GMX names, else the first of gmx and gmx_mpi on PATH.
+
+    Raises:
+        SettingError: there is none, it is no GROMACS, or too old; or chemfiles is not installed.
+    """
+    path, named = _path(), os.environ.get("JANUSPORE_GMX")
+    if path is None:
+        if named:
+            raise SettingError(f"JANUSPORE_GMX = {named!r}: there is no such program")
+        raise SettingError(
+            "engine 'gromacs': neither gmx nor gmx_mpi is on PATH; install GROMACS, or let "
+            "JANUSPORE_GMX name the program"
+        )
+    if importlib.util.find_spec("chemfiles") is None:
+        raise SettingError("engine 'gromacs' reads trajectories by chemfiles; pip install chemfiles")
+    return _program(path)
+
+
+def _path() -> str | None:
+    names = [os.environ["JANUSPORE_GMX"]] if os.environ.get("JANUSPORE_GMX") else _NAMES
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@lru_cache
+def _program(path: str) -> Program:
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=60)
+        said = done.stdout.decode("utf-8", errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    told = dict(re.findall(r"^([\w ]+?):\s+(\S.*?)\s*$", said, re.M))
+    version = re.match(r"(?:VERSION )?((\d{4})(?:\.\d+)?)", told.get("GROMACS version", ""))
+    if not version:
+        raise SettingError(f"{path} is not GROMACS, or not of {_OLDEST} or later (JANUSPORE_GMX)")
+    if int(version[2]) < _OLDEST:
+        raise SettingError(f"{path} is GROMACS {version[1]}; {_OLDEST} or later is needed")
+    return Program(
+        path=path,
+        version=version[1],
+        precision=told.get("Precision", "mixed"),
+        thread_mpi=told.get("MPI library") == "thread_mpi",
+        simd=told.get("SIMD instructions", "unknown"),
+        gpu=told.get("GPU support", "disabled"),
+    )
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        process.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _failure(tool: str, status: int, said: str) -> str:
+    if status < 0:
+        return f"gmx {tool} was ended by {signal.Signals(-status).name}"
+    reasons = _REASON.findall(said)
+    lines = said.strip().splitlines() or ["it said nothing"]
+    return f"gmx {tool} failed: {' '.join((reasons or lines[-1:])[0].split())}"
+
+
+def _die_with_parent() -> None:
+    # Or a run that is killed would leave the program at work on what nobody waits for.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
