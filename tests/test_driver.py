@@ -17,7 +17,7 @@ from januspore.engines import Resources, create
 from januspore.engines.base import Observed
 from januspore.engines.stretch import StepByStep
 from januspore.model.state import State, StateFileError, read_state
-from januspore.protocols.field import Constant, Sequence, SineWave, mean
+from januspore.protocols.field import Constant, Ramp, Sequence, SineWave, mean
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.limits import OUT_OF_TIME, Limits
 from januspore.simulate.record import RecordFiles, read_record
@@ -30,6 +30,7 @@ SEGMENTS = {
     "negative constant": Constant(0.8, -1.3),
     "sine": SineWave(0.8, 1.2, 900.0),
     "sine with phase": SineWave(0.8, 1.2, 2100.0, 0.7),
+    "ramp": Ramp(0.8, -0.4, 1.2),
     "sequence": Sequence(
         (
             Constant(0.2, 1.0),

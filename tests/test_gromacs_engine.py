@@ -15,10 +15,10 @@ from test_engine_parity import LIMIT, PRODUCTION, TIGHT, differences
 from januspore.engines import Resources, Tether, create, gromacs_program
 from januspore.engines.base import tether_force
 from januspore.engines.stretch import Stretch
-from januspore.field import Constant, SineWave
 from januspore.model.state import State, read_state, write_state
 from januspore.model.system import build_model
 from januspore.model.velocities import temperatures, thermal_velocities
+from januspore.protocols.field import Constant, SineWave
 from januspore.schema import Dynamics
 from januspore.simulate.driver import Run, drive
 from januspore.units import VOLT_PER_NM

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoppedError
-from ..field import Constant
 from ..model.state import State
 from ..model.system import Model
+from ..protocols.field import Constant
 from ..schema import Dynamics
 from ..units import VOLT_PER_NM
 from . import gromacs_program

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfc
 
-from ..field import Constant, Programme
 from ..model.forcefield import SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.system import Model
+from ..protocols.field import Programme, Ramp, SineWave
 from ..schema import Dynamics
 from .base import Tether, ewald_parameters
 
@@ -19,6 +19,9 @@ _WATER = ("O", "H")
 _ALL, _FROZEN, _HELD = "All", "Frozen", "Held"
 #: Order of the mesh's splines, as in the other engines.
 _PME_ORDER = 5
+#: Largest angle at which a ramp is taken for the middle of a sine: it then bends by 8e-6 of its
+#: largest field, and as much is rounded in single precision.
+_RAMP_ANGLE = 7e-3
 #: Largest drift of an atom's energy by pairs that the neighbour list lacks, kJ/mol/ps: a fifth of
 #: GROMACS's default, for 5 % of a step.
 _BUFFER_TOLERANCE = 1e-3
@@ -110,7 +113,7 @@ def wave(programme: Programme, begin_ps: float, end_ps: float, timestep_ps: floa
     """Return the field of a stretch of a programme that lies within one of its segments.
 
     The field of a step is that of the step's middle, so the impulse over any number of steps is the
-    programme's integral, to (omega dt)^2 / 24 of it.
+    programme's integral, to (omega dt)^2 / 24 of it. A ramp is the middle of a slow, high sine.
 
     Args:
         programme: the field, V/nm, as a function of time.
@@ -123,14 +126,27 @@ def wave(programme: Programme, begin_ps: float, end_ps: float, timestep_ps: floa
     """
     for start, leaf in programme.leaves():
         if start <= begin_ps + 1e-6 and end_ps - 1e-6 <= start + leaf.duration_ps:
-            if isinstance(leaf, Constant):
-                return Wave(leaf.field_V_per_nm, 0.0, 0.0)
-            omega = 2e-3 * math.pi * leaf.frequency_GHz
+            held = leaf.held_V_per_nm
+            if isinstance(leaf, Ramp) and leaf.first_V_per_nm == leaf.last_V_per_nm:
+                held = leaf.first_V_per_nm
+            if held is not None:
+                return Wave(held, 0.0, 0.0)
+            amplitude, omega, phase = _sine(leaf)
             # sin(w t + phase) = cos(w (t + (phase - pi/2) / w)); GROMACS's own shift is not heeded
             # unless the field is a pulse.
-            shift = (leaf.phase - 0.5 * math.pi) / omega
-            return Wave(leaf.amplitude_V_per_nm, omega, start - 0.5 * timestep_ps - shift)
+            shift = (phase - 0.5 * math.pi) / omega
+            return Wave(amplitude, omega, start - 0.5 * timestep_ps - shift)
     raise ValueError(f"no segment of the programme holds {begin_ps:g} to {end_ps:g} ps")
+
+
+def _sine(leaf: Ramp | SineWave) -> tuple[float, float, float]:
+    """Amplitude, V/nm, angular frequency, 1/ps, and phase at the segment's start."""
+    if isinstance(leaf, SineWave):
+        return leaf.amplitude_V_per_nm, 2e-3 * math.pi * leaf.frequency_GHz, leaf.phase
+    rate = (leaf.last_V_per_nm - leaf.first_V_per_nm) / leaf.duration_ps
+    largest = max(abs(leaf.first_V_per_nm), abs(leaf.last_V_per_nm))
+    amplitude = math.copysign(largest / _RAMP_ANGLE, rate)
+    return amplitude, rate / amplitude, leaf.first_V_per_nm / amplitude
 
 
 @dataclass(frozen=True)

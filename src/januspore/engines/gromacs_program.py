@@ -140,7 +140,9 @@ def find() -> Program:
             "JANUSPORE_GMX name the program"
         )
     if importlib.util.find_spec("chemfiles") is None:
-        raise SettingError("engine 'gromacs' reads trajectories by chemfiles; pip install chemfiles")
+        raise SettingError(
+            "engine 'gromacs' reads trajectories by chemfiles; pip install chemfiles"
+        )
     return _program(path)
 
 
