@@ -46,6 +46,9 @@ from januspore.schema import StatePoint, state_point
 from januspore.simulate.record import read_record
 from januspore.study import parse_seeds
 
+#: Ions pass the wide pore within tens of picoseconds.
+_WIDE = {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 1.5, "pore_diameter_nm": 2.0}
+_CELLS = CELLS | {"wide": {"cell": _WIDE, "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9}}}
 #: Quantities with their units; those whose sign or size follows the field's are not pooled.
 QUANTITIES = {
     "current, pore slab": "nA",
