@@ -10,7 +10,7 @@ from scipy.special import erfc
 
 from ..model.forcefield import SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.system import Model
-from ..protocols.field import Programme, Ramp, SineWave
+from ..protocols.field import Constant, Programme, Ramp, SineWave
 from ..schema import Dynamics
 from .base import Tether, ewald_parameters
 
@@ -126,11 +126,10 @@ def wave(programme: Programme, begin_ps: float, end_ps: float, timestep_ps: floa
     """
     for start, leaf in programme.leaves():
         if start <= begin_ps + 1e-6 and end_ps - 1e-6 <= start + leaf.duration_ps:
-            held = leaf.held_V_per_nm
+            if isinstance(leaf, Constant):
+                return Wave(leaf.field_V_per_nm, 0.0, 0.0)
             if isinstance(leaf, Ramp) and leaf.first_V_per_nm == leaf.last_V_per_nm:
-                held = leaf.first_V_per_nm
-            if held is not None:
-                return Wave(held, 0.0, 0.0)
+                return Wave(leaf.first_V_per_nm, 0.0, 0.0)
             amplitude, omega, phase = _sine(leaf)
             # sin(w t + phase) = cos(w (t + (phase - pi/2) / w)); GROMACS's own shift is not heeded
             # unless the field is a pulse.
