@@ -255,9 +255,22 @@ def test_json_has_all_that_the_table_is_made_of(space, capsys):
     (tried,) = report["trials"]
     assert tried["about"]["platform"] == "CPU" and tried["numbers"]["ions"] < 5e-5
     assert set(tried["speed"]) == {"tiny", "small", "paper"}
-    assert {"quick", "medium", "paper"} == set(report["studies_hours"])
+    assert {"quick", "medium", "paper"} == set(report["studies"])
+    assert report["studies"]["paper"]["timed_cell"] == "paper"
     assert report["recommended"]["JANUSPORE_ENGINE"] == "openmm" and not report["faults"]
     assert KEY not in project_document(space)
+
+
+def test_a_cell_that_was_not_timed_is_spoken_for_by_the_largest_that_was(space, capsys):
+    def ask(task, limit_s):
+        if task["do"] == "prepare" and task["cell"] == "paper":
+            return {"fault": "no answer within 60 s"}
+        return timed(task, limit_s)
+
+    assert check(space, 120.0, keep=False, ask=ask) == 0
+    out = capsys.readouterr().out
+    assert "judged by the small cell" in out
+    assert "note: the paper cell was not timed: no answer within 60 s" in out
 
 
 def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys):

@@ -98,7 +98,7 @@ def _measured(
         "recommended": advice.settings(best) if best else {},
         "side_by_side": best.side_by_side if best else None,
         "preferred": advice.by_kind(trials),
-        "studies_hours": _studies(ask, folder, best, project) if best else {},
+        "studies": _studies(ask, folder, best, project) if best else {},
         "notes": notes,
         "faults": faults,
     }
@@ -207,18 +207,23 @@ def _beside(ask: Ask, folder: str, trial: Trial, clock: Clock) -> list[str]:
 
 def _studies(
     ask: Ask, folder: str, best: Trial, project: signac.Project
-) -> dict[str, float | None]:
-    """Hours that each study would take with what is recommended; None where it was not timed."""
-    found: dict[str, float | None] = {}
+) -> dict[str, dict[str, Any]]:
+    """Hours that each study would take with what is recommended, and the cell they are taken from.
+
+    A cell that was not timed is spoken for by the largest one that was, atom by atom.
+    """
+    found = {}
     for load in studies.loads(project):
-        speed = best.speed.get(load.cell)
-        if speed is not None and load.dynamics:
+        cell = load.cell if load.cell in best.speed else list(best.speed)[-1]
+        speed = best.speed[cell]
+        if load.dynamics and cell == load.cell:
             _say(f"timing {best.engine} on {best.platform} as study {load.name} runs it")
             task = _task("speed", folder, best.engine, best.platform)
-            own = {"cell": load.cell, "dynamics": load.dynamics, "seconds": 2 * SHORTEST_S}
+            own = {"cell": cell, "dynamics": load.dynamics, "seconds": 2 * SHORTEST_S}
             told = ask({**task, **own}, PATIENCE_S)
             speed = speed if "fault" in told else told
-        found[load.name] = None if speed is None else advice.hours(load.jobs, speed, best)
+        hours = advice.hours(load.jobs, speed, best)
+        found[load.name] = {"hours": hours, "timed_cell": cell, "own_cell": load.cell}
     return found
 
 

@@ -73,9 +73,10 @@ def _recommended(report: dict[str, Any]) -> Iterable[str]:
     if report["written_down"]:
         kinds = ", ".join(f"{engine} on a {kind}" for kind, engine in report["preferred"].items())
         yield f"written down for this data space: {kinds}"
-    for name, hours in report["studies_hours"].items():
-        told = "not known" if hours is None else in_words(hours)
-        yield f"study {name}: {told} of simulation"
+    for name, told in report["studies"].items():
+        cell, own = told["timed_cell"], told["own_cell"]
+        by = "" if cell == own else f", judged by the {cell} cell"
+        yield f"study {name}: {in_words(told['hours'])} of simulation{by}"
 
 
 def _number(value: float | None, form: str) -> str:

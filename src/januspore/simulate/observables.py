@@ -25,13 +25,12 @@ def slab_displacement(x: NDArray, dx: NDArray, edge: float, half_width: float) -
         half_width: w.
     """
     start = wrap(x, edge)
-    stop = start + dx
+    ends = np.stack([start, start + dx])
     # A displacement that leaves through the box's face meets the slab's next image.
-    total = np.zeros_like(start)
-    for image in (-edge, 0.0, edge):
-        total += np.clip(stop - image, -half_width, half_width)
-        total -= np.clip(start - image, -half_width, half_width)
-    return total
+    images = np.array([-edge, 0.0, edge])[:, None, None]
+    inside = np.minimum(np.maximum(ends - images, -half_width), half_width)  # shape (3, 2, n)
+    passed: NDArray[np.float64] = (inside[:, 1] - inside[:, 0]).sum(axis=0)
+    return passed
 
 
 def reservoir_index(x: NDArray, edge: float, gate: float, previous: NDArray) -> NDArray:
@@ -48,7 +47,7 @@ def reservoir_index(x: NDArray, edge: float, gate: float, previous: NDArray) -> 
 
 def crossings(previous: NDArray, current: NDArray) -> tuple[int, int]:
     """Completed crossings towards +x and towards -x between two sets of reservoir indices."""
-    change = np.nan_to_num(current - previous)
+    change = current - previous  # NaN, from or to no reservoir yet, is neither below
     return int(change[change > 0].sum()), int(-change[change < 0].sum())
 
 
