@@ -105,6 +105,15 @@ def test_settings_and_preferences_name_the_best_of_each_kind():
     assert advice.settings(cpu)["JANUSPORE_THREADS"] == "1"
 
 
+def test_an_engine_that_takes_a_gpu_only_when_told_is_recommended_with_its_platform():
+    """As GROMACS: preferred by its name alone it would run on the CPU."""
+    told = made("gromacs", {"tiny": 9.0}, is_gpu=True, by_itself=False)
+    unasked = made("openmm", {"tiny": 1.0}, is_gpu=True)
+    assert advice.fastest([told, unasked]) is told
+    assert advice.settings(told)["JANUSPORE_PLATFORM"] == "gpu"
+    assert advice.by_kind([told, unasked]) == {"gpu": "openmm"}
+
+
 def test_a_study_takes_its_steps_over_the_throughput():
     point = tiny_point("sine", frequency_GHz=100.0, cycles=2)  # 20 ps, 10,000 steps of 2 fs
     timed = made("any", {"tiny": 1.0}, {1: 1.0, 4: 2.0})
@@ -199,12 +208,14 @@ def relaxed_tiny():
 
 @pytest.fixture
 def space(tmp_path, monkeypatch):
-    """A data space; the tiny cell is smaller still, and engines see no OpenCL device."""
+    """A data space; the tiny cell is smaller still, and OpenMM's CPU platform is all there is."""
     copy_studies(tmp_path)
     small = {"repeats_y": 5, "repeats_z": 3, "reservoir_nm": 0.8}
     dynamics = {"timestep_fs": 2.0, "cutoff_nm": 0.6}
     monkeypatch.setitem(cells.CELLS, "tiny", {"cell": small, "dynamics": dynamics})
     monkeypatch.setattr("januspore.engines.openmm_platform.driver_devices", lambda platform: ())
+    monkeypatch.setattr(engines, "_MODULES", {"openmm": ".openmm_engine"})
+    monkeypatch.setattr(engines, "_INSTALLED", {"openmm": lambda: True})
     return open_project(tmp_path)
 
 
@@ -222,7 +233,7 @@ def add_engine(monkeypatch, name, factor):
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(engines._MODULES, name, f".{name}_engine")
-    monkeypatch.setitem(engines._LIBRARIES, name, "openmm")
+    monkeypatch.setitem(engines._INSTALLED, name, lambda: True)
 
 
 def test_a_sound_machine_is_told_what_to_use_and_remembers_it(space, monkeypatch, capsys):

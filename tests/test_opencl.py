@@ -14,8 +14,8 @@ from helpers import free_model, thermal_state, warm_up
 from januspore import engines
 from januspore.engines import Resources, Tether, create
 from januspore.engines.base import tether_force
+from januspore.engines.drivers import driver_devices
 from januspore.engines.force_parts import ForceParts
-from januspore.engines.openmm_devices import driver_devices
 from januspore.engines.openmm_platform import devices
 from januspore.model.state import read_state, write_state
 from januspore.schema import Dynamics

@@ -21,6 +21,7 @@ class Trial:
         platform: as JANUSPORE_PLATFORM calls it.
         device: the device's name.
         is_gpu: whether that is a GPU.
+        by_itself: whether the engine runs there without being told.
         about: the engine's own provenance.
         numbers: of the tasks `forces` and `motion`.
         speed: of the task `speed`, by cell.
@@ -32,6 +33,7 @@ class Trial:
     platform: str
     device: str
     is_gpu: bool
+    by_itself: bool = True
     about: dict[str, Any] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
     speed: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -75,10 +77,13 @@ def fastest(trials: Iterable[Trial]) -> Trial | None:
 
 
 def by_kind(trials: Sequence[Trial]) -> dict[str, str]:
-    """Return the engine to prefer, for each kind of machine that was tried here."""
+    """Return the engine to prefer, for each kind of machine that was tried here.
+
+    A preference names no platform: on a GPU it is for engines that take it by themselves.
+    """
     best = {
-        kind: fastest(t for t in trials if t.is_gpu is is_gpu)
-        for kind, is_gpu in (("gpu", True), ("cpu", False))
+        "gpu": fastest(t for t in trials if t.is_gpu and t.by_itself),
+        "cpu": fastest(t for t in trials if not t.is_gpu),
     }
     return {kind: trial.engine for kind, trial in best.items() if trial}
 
@@ -86,6 +91,8 @@ def by_kind(trials: Sequence[Trial]) -> dict[str, str]:
 def settings(trial: Trial) -> dict[str, str]:
     """Return the environment that is recommended, beside the engine that is written down."""
     found = {"JANUSPORE_ENGINE": trial.engine}
+    if not trial.by_itself:
+        found["JANUSPORE_PLATFORM"] = trial.platform
     if trial.is_gpu:
         found["JANUSPORE_JOBS_PER_GPU"] = str(trial.side_by_side)
     else:

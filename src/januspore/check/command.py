@@ -33,6 +33,7 @@ SHORTEST_S, LONGEST_S = 1.0, 4.0
 #: Part of the time that is kept for simulations side by side.
 FOR_BESIDE = 0.25
 COUNTS_ON_A_GPU = (1, 2, 4, 8)
+_IN_THE_TASK = {f"JANUSPORE_{key}" for key in ("ENGINE", "PLATFORM", "PRECISION", "THREADS")}
 
 
 @dataclass
@@ -84,7 +85,7 @@ def _measured(
     ask: Ask, folder: str, clock: Clock, project: signac.Project
 ) -> tuple[dict[str, Any], list[Trial]]:
     found, faults = _found(ask, folder)
-    trials = [_trial(name, each) for name, each in _targets(found)]
+    trials = _targets(found)
     faults += _correctness(ask, folder, trials)
     sound = [trial for trial in trials if trial.is_candidate and not trial.faults]
     notes = _speeds(ask, folder, sound, clock)
@@ -116,18 +117,15 @@ def _found(ask: Ask, folder: str) -> tuple[dict[str, list[dict[str, Any]]], list
     return found, faults
 
 
-def _targets(found: dict[str, list[dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """One device of each engine, platform and kind; the yardstick is none of them."""
-    targets: dict[tuple[str, str, bool], dict[str, Any]] = {}
-    for name, devices in found.items():
-        for device in devices:
+def _targets(found: dict[str, list[dict[str, Any]]]) -> list[Trial]:
+    """One trial for each engine, platform and kind of device; the yardstick gets none."""
+    trials: dict[tuple[str, str, bool], Trial] = {}
+    for engine, devices in found.items():
+        for rank, device in enumerate(devices):
+            about = (engine, device["platform"], device["name"], device["is_gpu"])
             if device["platform"] != "Reference":
-                targets.setdefault((name, device["platform"], device["is_gpu"]), device)
-    return [(name, device) for (name, _, _), device in targets.items()]
-
-
-def _trial(engine: str, device: dict[str, Any]) -> Trial:
-    return Trial(engine, device["platform"], device["name"], device["is_gpu"])
+                trials.setdefault((*about[:2], about[3]), Trial(*about, by_itself=rank == 0))
+    return list(trials.values())
 
 
 def _correctness(ask: Ask, folder: str, trials: list[Trial]) -> list[str]:
@@ -248,8 +246,8 @@ def _task(
 def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
     """Carry out a task in a process of its own; what goes wrong is {"fault": one line}."""
     command = [sys.executable, "-m", "januspore.check.trial"]
-    # Our own settings are in the task. numpy's threads would be counted as the engine's.
-    stock = {k: v for k, v in os.environ.items() if not k.startswith("JANUSPORE_")}
+    # What to run on is in the task. numpy's threads would be counted as the engine's.
+    stock = {k: v for k, v in os.environ.items() if k not in _IN_THE_TASK}
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from ..schema import Dynamics
 from . import gromacs_input as given
 from . import gromacs_program
 from .base import Device, Resources, Tether
+from .drivers import sees_gpu
 from .gromacs_output import forces as read_forces
 from .gromacs_output import potential_energies
 from .gromacs_program import Program
@@ -190,9 +191,13 @@ class Runner:
 
 
 def devices() -> list[Device]:
-    """Where GROMACS can run: the CPU, and a GPU if it was built for one and is asked to use it."""
+    """Return where GROMACS can run: the CPU, which it takes by itself, and a GPU.
+
+    That is there if it was built for one and a driver shows one.
+    """
     gpu = gromacs_program.find().gpu
-    return [Device("cpu", "CPU"), *([] if gpu == "disabled" else [Device("gpu", gpu, True)])]
+    built = gpu != "disabled" and sees_gpu()
+    return [Device("cpu", "CPU"), *([Device("gpu", gpu, True)] if built else [])]
 
 
 def _platform(program: Program, resources: Resources) -> str:

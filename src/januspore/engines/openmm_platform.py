@@ -4,7 +4,7 @@ import openmm as mm
 
 from ..errors import SettingError
 from .base import Device, Resources
-from .openmm_devices import GPU_PLATFORMS, driver_devices
+from .drivers import GPU_PLATFORMS, driver_devices
 
 
 def devices() -> list[Device]:

@@ -1,9 +1,8 @@
-"""Which devices OpenMM's platforms would run on, and which of them are GPUs.
+"""Which devices the drivers of GPUs show, and which of these are GPUs: asked of their libraries.
 
 OpenMM registers a platform wherever its driver's library is: OpenCL also where the only device is
 the CPU (PoCL, Intel's), ten times slower than the CPU platform; CUDA and HIP also where the driver
-shows no device. OpenMM 8.3 cannot be asked what there is, so the drivers are, in their own
-libraries, which OpenMM's plugins have loaded by then.
+shows no device. OpenMM 8.3 cannot be asked what there is, and GROMACS only by a run.
 """
 
 import ctypes
@@ -38,6 +37,17 @@ def driver_devices(platform: str) -> tuple[Device, ...]:
     if platform == "CUDA":
         return _counted(platform, _CUDA, *_CUDA_CALLS)
     return _counted(platform, _HIP, *_HIP_CALLS)
+
+
+def sees_gpu() -> bool:
+    """Whether any driver that is here shows a GPU."""
+    found = [
+        device
+        for platform, names in (("CUDA", _CUDA), ("HIP", _HIP), ("OpenCL", _OPENCL))
+        if _library(names) is not None
+        for device in driver_devices(platform)
+    ]
+    return any(device.is_gpu for device in found)
 
 
 def _opencl_devices() -> tuple[Device, ...]:
