@@ -22,6 +22,7 @@ from januspore.check.kernel import kernel_width
 from januspore.dataspace import open_project, project_document
 from januspore.engines import Device
 from januspore.engines.openmm_engine import OpenMMEngine
+from januspore.errors import InputError
 from januspore.preference import KEY, prefer
 from januspore.resources import Settings, atoms
 
@@ -290,6 +291,12 @@ def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys)
     assert "not timed, as no time was left" in out
     assert "nothing is recommended" in out
     assert KEY not in project_document(space)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
+def test_a_time_that_is_none_is_refused(space, seconds):
+    with pytest.raises(InputError, match="--seconds"):
+        check(space, seconds, ask=timed)
 
 
 def test_a_trial_that_crashes_is_a_fault_of_its_engine_alone(space, monkeypatch, capsys):

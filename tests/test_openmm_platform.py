@@ -2,7 +2,7 @@
 
 import pytest
 
-from januspore.engines import Resources, openmm_platform, openmm_resources
+from januspore.engines import Resources, drivers, openmm_platform, openmm_resources
 from januspore.engines.base import Device
 from januspore.engines.openmm_platform import choose_platform, devices
 from januspore.errors import InputError
@@ -74,3 +74,54 @@ def test_openmm_beside_another_engine_takes_the_gpu_unless_that_engine_is_kept_o
     beside = openmm_resources(Resources("hoomd", asked, "double"))
     assert choose_platform(beside)[0] == platform
     assert beside.precision is None
+
+
+# --- drivers -------------------------------------------------------------------------------------
+
+
+class Driver(dict):
+    """Stands in for libcuda: functions by name, which count devices and name them."""
+
+    def __init__(self, names, initialised=0):
+        def count(target):
+            target._obj.value = len(names)
+            return 0
+
+        def name(buffer, _size, index):
+            buffer.value = names[index.value].encode()
+            return 0
+
+        super().__init__(
+            cuInit=lambda _flags: initialised, cuDeviceGetCount=count, cuDeviceGetName=name
+        )
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    def install(made):
+        only_cuda = {drivers._CUDA: made}
+        monkeypatch.setattr(drivers, "_library", only_cuda.get)
+        drivers.driver_devices.cache_clear()
+
+    yield install
+    drivers.driver_devices.cache_clear()
+
+
+def test_a_driver_s_devices_are_named_and_are_gpus(driver):
+    driver(Driver(["NVIDIA A", "NVIDIA B"]))
+    assert [d.name for d in drivers.driver_devices("CUDA")] == ["NVIDIA A", "NVIDIA B"]
+    assert drivers.sees_gpu()
+
+
+@pytest.mark.parametrize("made", [Driver([]), Driver(["hidden"], initialised=100)])
+def test_a_driver_that_shows_no_device_has_no_gpu(driver, made):
+    driver(made)  # 100 is CUDA_ERROR_NO_DEVICE, as with CUDA_VISIBLE_DEVICES empty
+    assert drivers.driver_devices("CUDA") == ()
+    assert not drivers.sees_gpu()
+
+
+def test_a_driver_that_cannot_be_asked_counts_where_openmm_has_loaded_it_and_nowhere_else(driver):
+    driver(None)
+    assert [d.is_gpu for d in drivers.driver_devices("HIP")] == [True]
+    assert drivers.driver_devices("OpenCL") == ()
+    assert not drivers.sees_gpu()

@@ -15,6 +15,7 @@ from typing import Any
 import signac
 
 from .. import engines, provenance
+from ..errors import InputError
 from ..preference import KEY
 from . import advice, studies, table
 from .advice import Trial
@@ -68,7 +69,12 @@ def check(
 
     Returns:
         1 if something is wrong, 0 otherwise.
+
+    Raises:
+        InputError: `seconds` is no usable time.
     """
+    if not 0 <= seconds <= 86_400:
+        raise InputError(f"--seconds = {seconds:g}: must be from 0 to 86400")
     with tempfile.TemporaryDirectory(prefix="januspore-check.") as folder:
         report, trials = _measured(ask or isolated, folder, Clock(seconds), project)
     faults = report["faults"]
