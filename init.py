@@ -3,17 +3,10 @@
 import sys
 from pathlib import Path
 
-from januspore import faults
-from januspore.errors import InputError
-from januspore.initialise import init_command
+from januspore.command import quiet_imports
+
+with quiet_imports():
+    from januspore.initialise import main
 
 if __name__ == "__main__":
-    try:
-        init_command(None, Path(__file__).resolve().parent)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped: every job is whole or not there; type it again to go on", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(faults.status())
+    sys.exit(main(Path(__file__).resolve().parent))

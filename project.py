@@ -8,18 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flow import aggregator
+from januspore.command import quiet_imports
 
-from januspore import conditions
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.product import Product
-from januspore.cluster import (
-    analysis_directives,
-    product_directives,
-    simulation_directives,
-    simulation_request,
-)
-from januspore.flow_project import PatientProject, main
+with quiet_imports():
+    from flow import aggregator
+
+    from januspore import conditions
+    from januspore.aggregates import PRODUCTS
+    from januspore.aggregates.product import Product
+    from januspore.cluster import (
+        analysis_directives,
+        product_directives,
+        simulation_directives,
+        simulation_request,
+    )
+    from januspore.flow_project import PatientProject, main
 
 ROOT = Path(__file__).resolve().parent
 

@@ -5,15 +5,16 @@ import os
 import sys
 from pathlib import Path
 
-import pandas as pd
-import signac
+from .command import carry_out, quiet_imports
 
-from . import faults
-from .dataspace import find_project
-from .errors import InputError
-from .failures import marked
-from .files import written_aside
-from .results import figures, findings, parse_filter, product_table, results
+with quiet_imports():
+    import pandas as pd
+    import signac
+
+    from .dataspace import find_project
+    from .failures import marked
+    from .files import written_aside
+    from .results import figures, findings, parse_filter, product_table, results
 
 #: What a terminal has room for; `--csv` and `--json` have every column.
 _SHOWN = (
@@ -40,16 +41,7 @@ _SHOWN = (
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit status."""
     options = _parser().parse_args(arguments)
-    faults.forget()
-    try:
-        status: int | None = options.command(find_project(options.project), options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
-        return 1
-    return status or faults.status()
+    return carry_out(lambda: options.command(find_project(options.project), options))
 
 
 def _results(project: signac.Project, options: argparse.Namespace) -> None:
@@ -100,7 +92,7 @@ def _report(project: signac.Project, options: argparse.Namespace) -> None:
     from .report.write import write_report
 
     for path in write_report(project, options.output):
-        print(f"report: {os.path.relpath(path, project.path)}")
+        print(f"report: {path if options.output else os.path.relpath(path, project.path)}")
 
 
 def _row(project: signac.Project, options: argparse.Namespace) -> None:

@@ -1,9 +1,39 @@
-"""Numbers that a user sets in the environment."""
+"""What a user sets in the environment."""
 
 import math
 import os
+import sys
+from difflib import get_close_matches
 
 from .errors import SettingError
+
+_PREFIX = "JANUSPORE_"
+#: Every variable that is looked at.
+VARIABLES = tuple(
+    _PREFIX + name
+    for name in (
+        "ATOM_STEPS_PER_S",
+        "CHECKPOINT_SECONDS",
+        "ENGINE",
+        "GMX",
+        "JOBS_PER_GPU",
+        "MARGIN_SECONDS",
+        "MAX_HOURS",
+        "PLATFORM",
+        "PRECISION",
+        "QUIET",
+        "THREADS",
+        "WALLTIME_MINUTES",
+    )
+)
+
+
+def warn_of_misspelt() -> None:
+    """Name each variable that looks like one of this package's and is none, and the nearest one."""
+    for key in sorted(os.environ):
+        if key.startswith(_PREFIX) and key not in VARIABLES:
+            near = get_close_matches(key, VARIABLES, n=1, cutoff=0.0)[0]
+            print(f"warning: {key}: no such setting; is it {near}?", file=sys.stderr)
 
 
 def number(key: str, least: float, most: float = math.inf, whole: bool = False) -> float | None:

@@ -4,10 +4,11 @@
 """
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,16 @@ from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserO
 from tqdm import tqdm
 
 from . import faults
+from .command import carry_out
 from .dataspace import SoundProject, open_project, project_document
 from .errors import InputError
 from .failures import Ledger
 from .workers import Failure, available_cpus, end_when_told, one_by_one, side_by_side
+
+#: flow logs an error of `status` and raises it; it is told once, when it arrives.
+logging.getLogger("flow.project").addFilter(
+    lambda record: not str(record.msg).startswith("Error during status update")
+)
 
 
 class EndedError(Exception):
@@ -39,6 +46,7 @@ class PatientProject(SoundProject, FlowProject):
     def __init__(self, *arguments: Any, **keys: Any) -> None:
         super().__init__(*arguments, **keys)
         self.ledger = Ledger()
+        self._said: dict[str, Any] = {}
 
     def _run_operations(
         self,
@@ -67,6 +75,29 @@ class PatientProject(SoundProject, FlowProject):
                     raise EndedError(failure)
                 self.ledger.enter(operations[task].name, operations[task]._jobs, failure)
 
+    # flow writes down what the scheduler said, and what it bundles. Of a data space that cannot be
+    # written it tells all the same, from what is asked now.
+
+    @property
+    def _is_read_only(self) -> bool:
+        return not os.access(self.path, os.W_OK)
+
+    def _get_cached_scheduler_status(self) -> dict[str, Any]:
+        return self._said if self._is_read_only else super()._get_cached_scheduler_status()
+
+    @contextmanager
+    def _update_cached_scheduler_status(self) -> Iterator[dict[str, Any]]:
+        if self._is_read_only:
+            yield self._said
+        else:
+            with super()._update_cached_scheduler_status() as update:
+                yield update
+
+    def _store_bundled(self, operations: Sequence[Any]) -> str:
+        if self._is_read_only and len(operations) > 1:
+            return f"{self._bundle_prefix}{'-'.join(one.id[-6:] for one in operations)}"
+        return str(super()._store_bundled(operations))
+
     def _select_jobs_from_args(self, args: argparse.Namespace) -> Any:
         try:
             return super()._select_jobs_from_args(args)
@@ -86,36 +117,31 @@ def main(project: type[PatientProject], root: Path) -> int:
         root: folder of the data space.
     """
     end_when_told()
-    opened, told, status = None, "", 0
+    return carry_out(lambda: _run(project, root))
+
+
+def _run(kind: type[PatientProject], root: Path) -> int:
+    project = open_project(root, kind)
+    project_document(project)  # flow keeps notes in it
     try:
-        opened = open_project(root, project)
-        project_document(opened)  # flow keeps notes in it
-        opened.main(_command_line())
-    except KeyboardInterrupt:
-        status = 130  # what was running has said that its checkpoint is written
-    except SystemExit:
-        _tell(opened)
-        raise
+        project.main(_command_line())
     except EndedError as error:
-        told, status = str(error), error.status or 1
+        if error.status == 2:
+            raise InputError(str(error)) from None
+        print(f"error: {error}", file=sys.stderr)
+        return error.status or 1
     except NoSchedulerError:
-        told, status = "no scheduler found here; python project.py run works anywhere", 2
-    except (SubmitError, InputError) as error:
-        told, status = " ".join(str(error).split()), 2
+        raise InputError("no scheduler here; python project.py run works anywhere") from None
+    except SubmitError as error:
+        raise InputError(str(error)) from None
     except UserConditionError as error:
         if not isinstance(error.__cause__, InputError):
             raise
-        told, status = str(error.__cause__), 2
-    failed = _tell(opened, told)
-    return status or faults.status() or int(failed)
-
-
-def _tell(project: PatientProject | None, error: str = "") -> bool:
-    """Print what failed, then what ended the run; returns whether anything failed."""
-    failed = project.ledger.told() if project else []
-    for line in [*failed, *([f"error: {error}"] if error else ())]:
-        print(line, file=sys.stderr)
-    return bool(failed)
+        raise error.__cause__ from None
+    finally:
+        for line in project.ledger.told():
+            print(line, file=sys.stderr)
+    return faults.status() or int(bool(project.ledger.failed))
 
 
 def _command_line() -> argparse.ArgumentParser:

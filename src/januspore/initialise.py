@@ -8,6 +8,7 @@ from pathlib import Path
 
 import signac
 
+from .command import carry_out as run_command
 from .dataspace import open_project, project_document, recipes_of
 from .errors import InputError, told_in_one_line
 from .feasible import check_buildable, check_memory, largest, same_pores
@@ -15,6 +16,14 @@ from .files import put_aside
 from .plan import Plan, carry_out, plan
 from .schema import StatePoint
 from .study import load_study, parse_charges, parse_seeds
+
+
+def main(root: Path) -> int:
+    """Run `init.py` of the data space at `root`; returns the exit status."""
+    return run_command(
+        lambda: init_command(None, root),
+        "stopped: every job is whole or not there; type it again to go on",
+    )
 
 
 def init_command(arguments: list[str] | None, root: Path) -> None:
@@ -54,10 +63,14 @@ class _Asked:
 
 
 def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> _Asked:
-    name = options.study or project_document(project).get("study") or "quick"
-    study = load_study(name, root / "studies")
+    name = options.study
+    if name is None:
+        name = str(project_document(project).get("study") or "quick")
+    # A path that is typed is the typist's folder's; the one written down, the data space's.
+    where = name if options.study is not None else _of_the_space(name, root)
+    study = load_study(where, root / "studies")
     charges = [parse_charges(text) for text in options.charges or []]
-    seeds = parse_seeds(options.seeds) if options.seeds else None
+    seeds = None if options.seeds is None else parse_seeds(options.seeds)
     points = study.state_points(charges or None, options.protocol, seeds)
     kept = name if options.study is None else _relative(options.study, root)
     return _Asked(f"study {study.name}", points, kept)
@@ -95,6 +108,10 @@ def _name(project: signac.Project, study: str) -> None:
         put_aside(Path(project.fn(project.FN_DOCUMENT)))
     with told_in_one_line(project.fn(project.FN_DOCUMENT)):
         project.doc["study"] = study
+
+
+def _of_the_space(study: str, root: Path) -> str:
+    return str(root / study) if study.endswith(".toml") else study
 
 
 def _relative(study: str, root: Path) -> str:

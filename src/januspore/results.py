@@ -93,6 +93,9 @@ def parse_filter(words: list[str]) -> dict[str, Any]:
         key, equals, text = word.partition("=")
         if not equals or not key or not text:
             raise InputError(f"{word!r}: must be KEY=VALUE, such as charge_set.Se=-0.45")
+        if key in where:
+            several = f'{key}={{"$in": [...]}}'
+            raise InputError(f"{word!r}: {key} is given twice; one of several: {several}")
         try:
             where[key] = json.loads(text)
         except ValueError:

@@ -16,6 +16,7 @@ from typing import Any
 from . import conditions
 from .aggregates import PRODUCTS
 from .aggregates.product import Product
+from .command import carry_out
 from .dataspace import open_project
 from .errors import InputError
 from .protocols import names_with
@@ -137,16 +138,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=[*ACTIONS, *products])
     parser.add_argument("directories", nargs="+", help="names of job folders in workspace/")
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> int:
         jobs = [_job(name) for name in options.directories]
         if options.action in products:
             make(products[options.action], jobs)
             return 0
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    # Every one is tried: one that cannot be done yet does not keep the others waiting.
-    return max(_status(options.action, job) for job in jobs)
+        # Every one is tried: one that cannot be done yet does not keep the others waiting.
+        return max(_status(options.action, job) for job in jobs)
+
+    return carry_out(command)
 
 
 def _status(name: str, job: Any) -> int:

@@ -57,15 +57,21 @@ class Study:
                     f"protocol = {name!r}: study {self.name!r} has {', '.join(map(str, names))}"
                 )
         points = []
-        for protocol, own in zip(self.protocols, self.seeds, strict=True):
+        for number, (protocol, own) in enumerate(zip(self.protocols, self.seeds, strict=True), 1):
             if protocols and protocol.get("name") not in protocols:
                 continue
+            where = f"study {self.name}: {_block(number, protocol)}"
             by_set = dict(zip(self.charge_sets, own, strict=True))
             for charge_set in charges or self.charge_sets:
                 usual = by_set.get(charge_set, own[0])
                 wanted = seeds if seeds and usual else usual
-                points += _with_seeds(charge_set, protocol, wanted, f"study {self.name}")
+                points += _with_seeds(charge_set, protocol, wanted, where)
         return points
+
+
+def _block(number: int, protocol: dict[str, Any]) -> str:
+    """Name a [[protocols]] block of a study, counted from 1."""
+    return f"[[protocols]] {number} ({protocol.get('name', 'no name')})"
 
 
 def _with_seeds(
@@ -90,7 +96,7 @@ def load_study(name: str, folder: Path = Path("studies")) -> Study:
         raise InputError(f"study = {name!r}: no file {path}; studies here: {known}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, or of a number too long
         raise InputError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
@@ -100,18 +106,26 @@ def load_study(name: str, folder: Path = Path("studies")) -> Study:
 def _study(path: Path, table: dict[str, Any]) -> Study:
     for key in table.keys() - _KEYS:
         raise InputError(f"{path}: {key} is not a key here; allowed: {', '.join(sorted(_KEYS))}")
+    for key in _SHARED:
+        if not isinstance(table.get(key, {}), dict):
+            raise InputError(f"{path}: {key} = {table[key]!r}: must be a table, [{key}]")
+    if not isinstance(table.get("description", ""), str):
+        raise InputError(f"{path}: description = {table['description']!r}: must be text")
     sets = [dict(one) for one in _tables(path, table, "charge_sets")]
     names = _names(path, sets)
     default = table.get("seeds", "0:1")
     protocols, seeds = [], []
-    for protocol in _tables(path, table, "protocols"):
+    for number, protocol in enumerate(_tables(path, table, "protocols"), 1):
         own = protocol.get("seeds", default)
-        seeds.append(_seeds_by_set(own, names, f"{path}: seeds"))
+        block = f"{_block(number, protocol)}: " if "seeds" in protocol else ""
+        seeds.append(_seeds_by_set(own, names, f"{path}: {block}seeds"))
         protocols.append(_with_shared(protocol, table))
     return Study(
         name=path.stem,
         description=str(table.get("description", "")),
-        charge_sets=tuple(charge_set(c, f"{path}: charge_sets") for c in sets),
+        charge_sets=tuple(
+            charge_set(one, f"{path}: [[charge_sets]] {n}") for n, one in enumerate(sets, 1)
+        ),
         protocols=tuple(protocols),
         seeds=tuple(seeds),
     )
@@ -149,8 +163,8 @@ def _with_shared(protocol: dict[str, Any], table: dict[str, Any]) -> dict[str, A
         if key not in table or (key == "equilibration" and merged.get("name") == "equilibrate"):
             continue
         own = merged.get(key, {})
-        both = isinstance(own, dict) and isinstance(table[key], dict)
-        merged[key] = {**table[key], **own} if both else own or table[key]
+        if isinstance(own, dict):  # or the schema refuses it
+            merged[key] = {**table[key], **own}
     return merged
 
 

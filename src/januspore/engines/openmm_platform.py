@@ -48,8 +48,15 @@ def choose_platform(resources: Resources) -> tuple[str, dict[str, str]]:
     properties: dict[str, str] = {}
     if chosen in GPU_PLATFORMS:
         properties = {"Precision": precision, **dict(found[0].settings if found else ())}
-    elif chosen == "CPU":
-        properties["Threads"] = str(resources.threads)
+    else:
+        fixed = {"CPU": "mixed", "Reference": "double"}.get(chosen, precision)
+        if resources.precision not in (None, fixed):
+            raise SettingError(
+                f"JANUSPORE_PRECISION = {precision!r}: OpenMM's {chosen} platform has {fixed} "
+                "precision only (JANUSPORE_PLATFORM: Reference has double)"
+            )
+        if chosen == "CPU":
+            properties["Threads"] = str(resources.threads)
     return chosen, properties
 
 

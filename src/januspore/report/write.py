@@ -11,6 +11,7 @@ import signac
 
 from .. import provenance
 from ..aggregates.ensemble import DPI
+from ..errors import InputError
 from ..files import written_aside
 from ..model.dipole import sheet_potential
 from ..paper import MEMBRANES, in_words
@@ -37,10 +38,16 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
 
     Returns:
         Paths of the report's files.
+
+    Raises:
+        InputError: there is a file in the folder's place.
+        OSError: the disk is full or read-only; an older report stands.
     """
     made = products_made(project)
     results = Path(project.path, "results")
     folder = output or results
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output = {folder}: a file is there; it must be a folder, or nothing")
     folder.mkdir(parents=True, exist_ok=True)
     if output is not None:
         _copy_products(made, results, output)
