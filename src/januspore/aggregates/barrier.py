@@ -88,10 +88,13 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             continue
         rules = _rules(profiles, f, barrier)
         own = "total" if profile == "whole" else "total_without_field"
+        where = barrier, profiles.x[f, profiles.stretch(f)], f, profiles.stretch(f), rules
         for part in (*SHOWN, "total_without_field"):
-            found = profiles.means[part].estimate(*rules)
             if part == own:
+                found = profiles.means[part].estimate(*rules)
                 found = replace(found, low=height.low, high=height.high)
+            else:
+                found = profiles.means[part].between(*where)
             said = text if part == own else ""
             yield _row("barrier", field, part, found, **ends, statement=said)
         order = profiles.means["cosine"].estimate(profiles.mean_along(f, barrier))

@@ -213,11 +213,50 @@ class Means:
         tail, n = 0.5 + LEVEL / 2, len(each)
         if n > 1:
             error = stats.t.ppf(tail, n - 1) * each.std(axis=0, ddof=1) / np.sqrt(n)
-            noise = shared_draws(each)
         else:
             error = stats.t.ppf(tail, freedom) * np.sqrt(variance)
-            noise = independent_draws(trapezoid_weights(x)[-1], variance, freedom)
+        noise = self._noise(x, f, part)
         return find_barrier(x, each.mean(axis=0), error, noise, way, first=part.start)
+
+    def _noise(self, x: NDArray, f: int, part: slice) -> NDArray:
+        """Draws of the windows' errors; those of two series of the same seeds belong together."""
+        each, variance, freedom = (
+            v[..., f, part] for v in (self.each, self.variance, self.freedom)
+        )
+        if len(each) > 1:
+            return shared_draws(each)
+        return independent_draws(trapezoid_weights(x)[-1], variance, freedom)
+
+    def between(
+        self, barrier: Barrier, x: NDArray, f: int, part: slice, rules: Sequence[NDArray]
+    ) -> Estimate:
+        """Estimate the integral between a barrier's minimum and maximum.
+
+        Where these lie is not known well: a part that is far larger than the barrier changes much
+        between windows that hardly differ for the whole. So the draws of the noise, in which the
+        windows were found again, give an interval as well, and the one that reaches farther is
+        taken on either side.
+
+        Args:
+            barrier: found with the series of the whole force of the same seeds.
+            x: positions of the windows in `part`, nm.
+            f: index of the field.
+            part: windows without a gap, those that the barrier was looked for in.
+            rules: weights of the integral by both quadratures, see `estimate`.
+        """
+        found = self.estimate(*rules)
+        low, high = (ends - part.start for ends in barrier.drawn)
+        forces = self.value[f, part] + self._noise(x, f, part)
+        pmf = forces @ trapezoid_weights(x).T
+        rises = np.take_along_axis(pmf, high[:, None], 1) - np.take_along_axis(pmf, low[:, None], 1)
+        tail = (1 - LEVEL) / 2
+        bottom, top = np.quantile(rises, [tail, 1 - tail])
+        other = np.abs(_weighted(rules[1] - rules[0], self.value))
+        return replace(
+            found,
+            low=np.minimum(found.low, 2 * found.value - top - other),
+            high=np.maximum(found.high, 2 * found.value - bottom + other),
+        )
 
 
 def _weighted(weights: NDArray, values: NDArray) -> NDArray:

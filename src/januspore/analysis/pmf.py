@@ -116,7 +116,7 @@ class Barrier:
     and `maximum_nm` are never known better than half way to the neighbouring windows. `open_ends`
     names the ends ("minimum", "maximum") that lie at an end of the windows while the force there
     still opposes the ion beyond its error: the rise goes on outside, and the barrier is at least
-    what is seen.
+    what is seen. `drawn` are the windows of minimum and maximum in each draw of the noise.
     """
 
     found: bool
@@ -127,6 +127,7 @@ class Barrier:
     height: Interval
     chance: float
     open_ends: tuple[str, ...]
+    drawn: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     @property
     def resolved(self) -> bool:
@@ -208,6 +209,7 @@ def find_barrier(
         height=Interval(*(np.asarray(v, dtype=float) for v in height)),
         chance=chance,
         open_ends=opened if found else (),
+        drawn=(first + lows, first + highs),
     )
 
 
