@@ -1,4 +1,4 @@
-"""The coverage campaign: every claim has planted cases, and verdicts are right as often as stated."""
+"""The coverage campaign: every claim has planted cases, and few verdicts on them are wrong."""
 
 import json
 import subprocess
