@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from planted_order import ordered_rows, relaxing, static
+from test_pulses import ensemble_of
+from test_report import made_of
 
+from januspore.aggregates.relaxation import make
 from januspore.analysis.relaxation import exponential, fit_exponential
 from januspore.analysis.statistics import bootstrap
+from januspore.report import water
 
 T = (np.arange(50) + 0.5) * 1.0
 
@@ -41,3 +46,44 @@ def test_the_interval_of_tau_covers(tau):
         covered += bool(fit.low[0] <= np.log(tau) <= fit.high[0])
     # 95 % nominal; 300 repetitions have a standard error of 1.3 %.
     assert 0.91 <= covered / repeats <= 0.98
+
+
+# --- a staircase, from records to verdicts -----------------------------------------------------
+
+STAIRS = {"name": "staircase", "holds_V_per_nm": [0.6, 1.2], "hold_ps": 30.0}
+
+
+def staircase_of(space, tau_ps, left=0.0, seeds=6):
+    """Water that follows every step within tau, and keeps `left` of order on the way back."""
+
+    def rows(point, rng):
+        def mean(field, step):
+            back = np.arange(len(field)) >= len(field) // 2
+            target = static(field) + left * (back & (field < 1.2))
+            return relaxing(target, step, tau_ps, of_field=lambda own: own)
+
+        return ordered_rows(point, rng, mean, waters=30, shift=rng.normal(0, 0.02)), []
+
+    content = make(ensemble_of(space, STAIRS, rows, seeds))
+    return content.findings, made_of("relaxation", content.findings, seeds=seeds)
+
+
+def test_equal_times_of_a_staircase_are_not_told_apart(tmp_path):
+    found, made = staircase_of(tmp_path, 1.5)
+    assert found["codes"]["mean cosine"] in ("not told", "not resolved")
+    value, low, high = found["order_reverse_less_forward"]
+    assert low < 0 < high and abs(value) < 0.03
+    # The reverse sweep's first hold, at the field where the forward one ends, is no step.
+    assert found["mean cosine, steps"] == 3
+    assert water.held(made).code != "agrees"
+
+
+def test_order_that_is_left_at_equal_field_is_found(tmp_path):
+    found, made = staircase_of(tmp_path, 1.5, left=0.12)
+    _, low, high = found["order_reverse_less_forward"]
+    assert 0 < low < 0.12 < high
+    # One step down of its own hardly tells the time; repeated steps do.
+    assert "may still relax" in water.held(made).why
+    taus = {f"mean cosine, tau_{way}_ps": [1.5, 1.3, 1.7] for way in ("up", "down")}
+    made.beside["step_relaxation"] = made_of("step_relaxation", taus)
+    assert water.held(made).code == "agrees"

@@ -121,7 +121,7 @@ def _findings(
 
         def times(sums: dict[str, NDArray]) -> NDArray:
             log_tau = _fits(sums, t, name)[..., 0]
-            forward, reverse = (np.nanmean(log_tau[:, k], axis=1) for k in chosen)
+            forward, reverse = (_mean_of_finite(log_tau[:, k]) for k in chosen)
             return np.stack([forward, reverse, reverse - forward], axis=1)
 
         means = bootstrap(tables, times, repeats=200).exp()
@@ -131,6 +131,13 @@ def _findings(
         found[f"{name}, tau_reverse_over_forward"] = ratio.triple()
     codes[name] = judge_ratio(ratio)
     return found
+
+
+def _mean_of_finite(values: NDArray) -> NDArray[np.float64]:
+    """Mean over the second axis of what is finite, NaN where nothing is."""
+    finite = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values.sum(axis=1, where=finite) / finite.sum(axis=1))
 
 
 def _held_difference(tables: dict[str, NDArray]) -> Interval:
