@@ -21,7 +21,7 @@ from ..files import clear_litter
 from ..simulate.lock import Busy, locked
 
 #: Of a product's files; raise it when their form changes, and they are made again.
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)

@@ -4,4 +4,4 @@
 every analysis and aggregate is made again.
 """
 
-VERSION = 4
+VERSION = 5
