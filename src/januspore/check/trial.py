@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import engines
 from ..engines import Engine, Resources
-from ..engines.stretch import Stretch
+from ..engines.stretch import StepByStep, Stretch
 from ..errors import InputError
 from ..model.state import State, read_state, write_state
 from ..model.system import Model, build_model, water_geometry
@@ -34,8 +34,11 @@ _STRONG_V_PER_NM = 1.2
 #: Steps of the trial run, 1 ps, half of them before the restart; those compared after it; those
 #: between two readings of the temperature.
 _RUN_STEPS, _COMPARED_STEPS, _READ_STEPS = 500, 25, 25
-#: Steps between looks at the clock: few on a CPU, a sample interval on a GPU.
-_CHUNK = {False: 10, True: 50}
+#: Steps between samples: a production run's; fewer where an engine is slow and called for each.
+_SAMPLE_STEPS, _FEW_STEPS = 50, 10
+#: A program that is started for each stretch is timed for so many times longer: in a production
+#: run its start counts for less.
+_LONGER = 3
 
 
 def prepare(folder: Path, resources: Resources, cell: str) -> dict[str, Any]:
@@ -132,9 +135,11 @@ def speed(
         d.is_gpu and d.platform == engine.provenance()["platform"]
         for d in engines.devices(engine.name)
     )
-    followed(engine, own, _CHUNK[is_gpu], seconds / 2)  # compiles and tunes
+    called = isinstance(engine, StepByStep)
+    sample_steps = _FEW_STEPS if called and not is_gpu else _SAMPLE_STEPS
+    followed(engine, own, sample_steps, seconds / 2)  # compiles and tunes
     start_s = time.monotonic() - began
-    steps, spent = followed(engine, own, _CHUNK[is_gpu], seconds)
+    steps, spent = followed(engine, own, sample_steps, seconds * (1 if called else _LONGER))
     return {
         "cell": cell,
         "atoms": model.n_atoms,
