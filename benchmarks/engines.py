@@ -1,16 +1,17 @@
-"""Time OpenMM and HOOMD-blue side by side, with what the driver and the recorder add.
+"""Time all engines found here side by side, with what the driver and the recorder add.
 
     python benchmarks/engines.py --cells tiny small --seconds 20 --output engines.json
 
 Every engine gets the same relaxed configuration, field and time step, on whatever the machine has
 (JANUSPORE_PLATFORM and JANUSPORE_THREADS apply, to the engine named by --engines). Prints ms a
 step, ns a day and the share of a sample interval that is not integration; writes all of it as JSON
-with device and versions. Processor time a step, sampling included, is less disturbed than wall time
-where other work runs beside it.
+with device and versions. Processor time a step, sampling and programs that an engine runs included,
+is less disturbed than wall time where other work runs beside it.
 """
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,8 @@ import numpy as np
 from januspore.check.cells import CELLS, FIELD_V_PER_NM, SAMPLE_PS, Case, relaxed
 from januspore.check.machine import machine
 from januspore.engines import Engine, Resources, available, create
-from januspore.engines.stretch import sample_of
+from januspore.engines.stretch import Stretch
+from januspore.protocols.field import Constant
 from januspore.schema import Recording
 from januspore.simulate.recorder import Recorder
 
@@ -57,56 +59,60 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict[str, Any]:
-    """Time integration and sampling of one engine on one cell."""
+    """Time stretches of one engine on one cell, as the driver asks for them, and the recorder."""
     dynamics = case.point.protocol.dynamics
     began = time.perf_counter()
     wanted = Resources(name, resources.platform, resources.precision, resources.threads)
     engine = create(case.model, case.state, dynamics, wanted)
-    engine.set_field(FIELD_V_PER_NM)
-    engine.advance(1)
-    start_s = time.perf_counter() - began
-    steps = round(SAMPLE_PS / dynamics.timestep_ps)
     recorder = Recorder(case.model, Recording(), dynamics.timestep_ps)
     recorder.begin(engine.save())
-    engine.advance(2 * steps)
-    cpu_began = time.process_time()
-    integrating, sampling = _time_intervals(engine, recorder, steps, seconds)
-    cpu_s = time.process_time() - cpu_began
-    step_s = float(np.median(integrating)) / steps
-    sample_s = float(np.mean(sampling))
+    _follow(engine, recorder, dynamics.timestep_ps, seconds / 8)  # compiles and tunes
+    start_s = time.perf_counter() - began
+    first, cpu_began, began = engine.step, _cpu_s(), time.perf_counter()
+    sampling = _follow(engine, recorder, dynamics.timestep_ps, seconds)
+    spent, cpu_s, steps = time.perf_counter() - began, _cpu_s() - cpu_began, engine.step - first
     return {
         "cell": case.name,
         "atoms": case.model.n_atoms,
         "timestep_fs": dynamics.timestep_fs,
         "engine": engine.provenance(),
-        "steps": steps * len(integrating),
-        "ms_per_step": 1e3 * step_s,
-        "ms_per_step_quartiles": [
-            1e3 * float(q) / steps for q in np.quantile(integrating, [0.25, 0.75])
-        ],
-        "cpu_ms_per_step": 1e3 * cpu_s / (steps * len(integrating)),
-        "ns_per_day": dynamics.timestep_fs * 1e-6 * 86400 / step_s,
-        "ms_per_sample": 1e3 * sample_s,
-        "sampling_share": sample_s / (sample_s + steps * step_s),
+        "steps": steps,
+        "ms_per_step": 1e3 * spent / steps,
+        "cpu_ms_per_step": 1e3 * cpu_s / steps,
+        "ns_per_day": dynamics.timestep_fs * 1e-6 * 86400 * steps / spent,
+        "ms_per_sample": 1e3 * float(np.mean(sampling)),
+        "sampling_share": sum(sampling) / spent,
         "start_s": start_s,
     }
 
 
-def _time_intervals(
-    engine: Engine, recorder: Recorder, steps: int, seconds: float
-) -> tuple[list[float], list[float]]:
-    """Wall time of each interval's integration and of its sample (energies now and then)."""
-    integrating: list[float] = []
+def _follow(engine: Engine, recorder: Recorder, timestep_ps: float, seconds: float) -> list[float]:
+    """Go on for some wall time; returns what the recorder took for each sample, s."""
+    end, steps = time.perf_counter() + seconds, round(SAMPLE_PS / timestep_ps)
     sampling: list[float] = []
-    while sum(integrating) < seconds or len(integrating) < 5:
-        began = time.perf_counter()
-        engine.set_field(FIELD_V_PER_NM)
-        engine.advance(steps)
-        between = time.perf_counter()
-        recorder.sample(sample_of(engine, FIELD_V_PER_NM, recorder.energy_steps))
-        integrating.append(between - began)
-        sampling.append(time.perf_counter() - between)
-    return integrating, sampling
+    while (left := end - time.perf_counter()) > 0:
+        stretch = Stretch(
+            Constant(1e6, FIELD_V_PER_NM),
+            timestep_ps,
+            end_step=engine.step + 10**6 * steps,
+            sample_steps=steps,
+            energy_steps=recorder.energy_steps,
+            over=lambda: time.perf_counter() >= end,
+            seconds=left,
+        )
+        for sample in engine.follow(stretch):
+            began = time.perf_counter()
+            recorder.sample(sample)
+            sampling.append(time.perf_counter() - began)
+    recorder.drain()
+    return sampling
+
+
+def _cpu_s() -> float:
+    """Processor time of this process and of programs that it ran and waited for."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(kind) for kind in kinds]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _line(result: dict[str, Any]) -> str:
