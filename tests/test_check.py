@@ -159,6 +159,13 @@ def test_the_preferred_engine_is_the_one_of_this_kind_of_machine(machine, gpu, p
     assert engines.choose() == engine
 
 
+@pytest.mark.parametrize(("gpu", "engine"), [(True, "openmm"), (False, "gromacs")])
+def test_what_is_best_on_cpus_is_left_where_the_usual_engine_has_a_gpu(machine, gpu, engine):
+    machine(gpu, installed=("openmm", "gromacs"))
+    prefer({"cpu": "gromacs"})
+    assert engines.choose() == engine
+
+
 def test_the_environment_goes_before_the_preference(machine, monkeypatch):
     machine(True)
     prefer({"gpu": "openmm"})

@@ -70,14 +70,19 @@ def choose(name: str | None = None) -> str:
 def _preferred(installed: list[str]) -> str | None:
     """The data space's preference on this kind of machine, None if there is none to follow."""
     wanted = {k: name for k, name in preferred().items() if name in installed}
-    on_gpu = wanted.get("gpu")
-    if on_gpu and any(device.is_gpu for device in devices(on_gpu)):
+    on_gpu, on_cpu = wanted.get("gpu"), wanted.get("cpu")
+    if on_gpu and _takes_gpu(on_gpu):
         return on_gpu
-    on_cpu = wanted.get("cpu")
-    # A preference between CPUs says nothing of a GPU that an engine here may see.
-    if on_cpu and not ("hoomd" in installed and _hoomd_sees_gpu()):
-        return on_cpu
-    return None
+    # What is best on CPUs says nothing of a machine whose usual engine has a GPU.
+    return on_cpu if on_cpu and not _takes_gpu(_usual(installed)) else None
+
+
+def _takes_gpu(name: str) -> bool:
+    """Whether an engine would run on a GPU here without being told."""
+    try:
+        return devices(name)[0].is_gpu
+    except SettingError:  # installed, and of no use
+        return False
 
 
 def _usual(installed: list[str]) -> str:
