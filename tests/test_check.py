@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import platform
 import sys
 import types
@@ -16,6 +17,7 @@ from helpers import copy_studies, tiny_point
 from januspore import engines
 from januspore.check import advice, cells, trial
 from januspore.check.advice import Trial
+from januspore.check.beside import mps
 from januspore.check.bounds import LIMITS, faults_of
 from januspore.check.command import Clock, check, isolated
 from januspore.check.kernel import kernel_width
@@ -345,6 +347,28 @@ def test_a_task_runs_in_a_process_of_its_own_and_its_faults_are_one_line(tmp_pat
     assert "tiny.gsd" in lost["fault"] and "\n" not in lost["fault"]
     unknown = isolated({**task, "do": "nothing"}, 120.0)
     assert unknown["fault"].startswith("ended with status 1")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_mps_is_started_and_ended_where_it_can_be_and_the_environment_restored(
+    works, tmp_path, monkeypatch
+):
+    log = tmp_path / "log"
+    control = tmp_path / "nvidia-cuda-mps-control"
+    control.write_text(
+        f'#!/bin/sh\necho "$1:$CUDA_MPS_PIPE_DIRECTORY" >> {log}\n[ -n "$1" ] || cat >> {log}\n'
+        f"exit {0 if works else 1}\n"
+    )
+    control.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CUDA_MPS_LOG_DIRECTORY", "mine")
+    with mps() as runs:
+        assert runs is works
+        assert Path(os.environ["CUDA_MPS_PIPE_DIRECTORY"]).is_dir()
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
+    assert os.environ["CUDA_MPS_LOG_DIRECTORY"] == "mine"
+    told = log.read_text()
+    assert told.startswith("-d:/") and ("quit" in told) is works
 
 
 def test_the_clock_begins_when_it_is_first_asked():

@@ -22,7 +22,10 @@ PATIENCE_S = 900.0
 
 @contextmanager
 def mps() -> Iterator[bool]:
-    """Run CUDA MPS of one's own, where it is installed: a GPU takes work of many processes."""
+    """Run CUDA MPS of one's own where that can be: a GPU then takes work of many processes at once.
+
+    Yields whether it runs.
+    """
     control = shutil.which("nvidia-cuda-mps-control")
     if control is None:
         yield False
@@ -31,11 +34,14 @@ def mps() -> Iterator[bool]:
         names = ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY")
         before = {name: os.environ.get(name) for name in names}
         os.environ.update(dict.fromkeys(names, folder))
-        subprocess.run([control, "-d"], check=True)
+        # No pipes: the daemon would keep them open.
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started = subprocess.run([control, "-d"], check=False, **quiet).returncode == 0
         try:
-            yield True
+            yield started
         finally:
-            subprocess.run([control], input="quit\n", text=True, check=False)
+            if started:
+                subprocess.run([control], input="quit\n", text=True, check=False, **quiet)
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
 
