@@ -21,7 +21,6 @@ from januspore.schema import (
     Dynamics,
     Equilibrate,
     ForceField,
-    MoSSe,
     Recording,
     StatePoint,
     state_point,
@@ -113,7 +112,7 @@ def free_model(
     frozen = [ids[name] for name, *_ in membrane]
     mobile = [ids["K"]] * pairs + [ids["Cl"]] * pairs + [ids["O"], ids["H"], ids["H"]] * waters
     type_id = np.array(frozen + mobile, dtype=np.int64)
-    table = species(ForceField(), MoSSe(Mo=1.06, S=-0.61, Se=-0.45))
+    table = species(ForceField(), state_point(raw_point()).charge_set)
     first_water = len(frozen) + 2 * pairs
     return Model(
         type_id=type_id,

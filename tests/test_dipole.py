@@ -6,8 +6,9 @@ from helpers import CHARGE_SETS, raw_point, tiny_point
 from scipy import constants
 
 from januspore import units
+from januspore.materials import MATERIALS
 from januspore.model.dipole import membrane_step, potential, sheet_potential
-from januspore.model.lattice import PLANES_NM, unit_cell
+from januspore.model.lattice import unit_cell
 from januspore.model.system import build_model
 from januspore.paper import MEMBRANES
 from januspore.schema import state_point
@@ -69,7 +70,7 @@ def test_a_cut_takes_its_units_share_of_the_step(name):
 def test_planes_of_a_sheet_by_hand():
     """Between two planes the potential falls by the charge behind times the way."""
     charge_set = MEMBRANES["MoSSe"]
-    (_, above), (_, below) = PLANES_NM["MoSSe"]
+    above, below = MATERIALS["MoSSe"].top.x_nm, MATERIALS["MoSSe"].bottom.x_nm
     area = np.prod(unit_cell("MoSSe")) / 2
     se, mo, s = sheet_potential(charge_set).values()
     assert se == 0

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .schema import MoS2, MoSSe
+from .materials import MATERIALS
+from .schema import CHARGE_SETS
+
+
+def _kept(material: str, **charges: float) -> dict[str, Any]:
+    return CHARGE_SETS[material](**charges).model_dump()
+
 
 #: Charge set by name (Figs 1 and 4).
 MEMBRANES = {
-    "MoSSe": MoSSe(Mo=1.06, S=-0.61, Se=-0.45).model_dump(),
-    "symmetric": MoSSe(Mo=1.06, S=-0.53, Se=-0.53).model_dump(),
-    "high asymmetry": MoSSe(Mo=1.06, S=-0.71, Se=-0.35).model_dump(),
-    "neutral": MoSSe(Mo=0.0, S=0.0, Se=0.0).model_dump(),
-    "MoS2": MoS2(Mo=1.18, S=-0.59).model_dump(),
+    "MoSSe": _kept("MoSSe", Mo=1.06, S=-0.61, Se=-0.45),
+    "symmetric": _kept("MoSSe", Mo=1.06, S=-0.53, Se=-0.53),
+    "high asymmetry": _kept("MoSSe", Mo=1.06, S=-0.71, Se=-0.35),
+    "neutral": _kept("MoSSe", Mo=0.0, S=0.0, Se=0.0),
+    "MoS2": _kept("MoS2", Mo=1.18, S=-0.59),
 }
 
 #: Panel of each membrane's I-E curve.
@@ -37,7 +43,11 @@ def in_words(charge_set: Mapping[str, Any]) -> str:
 
 def short_name(charge_set: Mapping[str, Any]) -> str:
     """The paper's name of a charge set, else its material and the charges of its chalcogens."""
-    charges = "/".join(f"{v:+g}" for k, v in charge_set.items() if k not in ("material", "Mo"))
+    charges = "/".join(
+        f"{v:+g}"
+        for k, v in charge_set.items()
+        if k not in ("material", MATERIALS[charge_set["material"]].metal)
+    )
     return name_of(charge_set) or f"{charge_set['material']} {charges}"
 
 

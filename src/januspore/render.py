@@ -7,21 +7,14 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
+from . import materials
 from .model.forcefield import SPECIES
 from .model.system import Model
 from .simulate.observables import wrap
 
 #: The paper's colours for the membrane (Fig. 1A): Se orange, Mo blue, S yellow.
-COLORS = {
-    "Mo": "#3b6fb6",
-    "S": "#f2d03b",
-    "Se": "#e8862e",
-    "K": "#8e44ad",
-    "Cl": "#2e9e4f",
-    "O": "#d9534f",
-    "H": "#f7f7f7",
-}
-RADII_NM = {"Mo": 0.14, "S": 0.16, "Se": 0.17, "K": 0.16, "Cl": 0.20, "O": 0.10, "H": 0.065}
+COLORS = {name: own.color for name, own in materials.SPECIES.items()}
+RADII_NM = {name: own.radius_nm for name, own in materials.SPECIES.items()}
 _LIGHT = np.array([-0.4, 0.5, 0.77])
 
 

@@ -9,10 +9,10 @@ from .errors import InputError
 from .schema import (
     SEED_END,
     SEED_WIDTH,
+    BaseChargeSet,
     ChargeSet,
-    MoS2,
-    MoSSe,
     StatePoint,
+    material_of,
     parse,
     state_point,
     with_seed,
@@ -33,13 +33,13 @@ class Study:
 
     name: str
     description: str
-    charge_sets: tuple[MoSSe | MoS2, ...]
+    charge_sets: tuple[BaseChargeSet, ...]
     protocols: tuple[dict[str, Any], ...]
     seeds: tuple[tuple[tuple[int, ...], ...], ...]
 
     def state_points(
         self,
-        charges: list[MoSSe | MoS2] | None = None,
+        charges: list[BaseChargeSet] | None = None,
         protocols: list[str] | None = None,
         seeds: tuple[int, ...] | None = None,
     ) -> list[StatePoint]:
@@ -75,7 +75,7 @@ def _block(number: int, protocol: dict[str, Any]) -> str:
 
 
 def _with_seeds(
-    charge_set: MoSSe | MoS2, protocol: dict[str, Any], seeds: tuple[int, ...], where: str
+    charge_set: BaseChargeSet, protocol: dict[str, Any], seeds: tuple[int, ...], where: str
 ) -> list[StatePoint]:
     if not seeds:
         return []
@@ -175,14 +175,14 @@ def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]
     return value
 
 
-def charge_set(data: dict[str, Any], where: str) -> MoSSe | MoS2:
+def charge_set(data: dict[str, Any], where: str) -> BaseChargeSet:
     """Validate a charge set; its material follows from the elements it names, if not given."""
     data = dict(data)
-    data.setdefault("material", "MoSSe" if "Se" in data else "MoS2")
+    data.setdefault("material", material_of(set(data)))
     return parse(ChargeSet, data, where)
 
 
-def parse_charges(text: str) -> MoSSe | MoS2:
+def parse_charges(text: str) -> BaseChargeSet:
     """Read a charge set as typed: "Mo=1.06,S=-0.66,Se=-0.40".
 
     Raises:

@@ -49,7 +49,7 @@ def _name(ensemble: Ensemble) -> str:
 
 def _about(ensemble: Ensemble) -> dict[str, Any]:
     charges = ensemble.point.charge_set.model_dump()
-    about = {f"charge_set.{key}": charges.get(key) for key in ("material", "Mo", "S", "Se")}
+    about = {f"charge_set.{key}": value for key, value in charges.items()}
     return {"membrane": name_of(charges) or "own", **about}
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..materials import MATERIALS
 from ..units import PER_VACUUM_PERMITTIVITY
-from .lattice import PLANES_NM, unit_cell
+from .lattice import unit_cell
 from .system import Model
 
 
@@ -38,12 +39,13 @@ def sheet_potential(charge_set: Mapping[str, Any]) -> dict[str, float]:
     It is 0 at the -x plane and beyond, and the step at the +x plane and beyond.
     """
     material = charge_set["material"]
-    (top, above), (bottom, below) = PLANES_NM[material]
-    planes = np.array([below, 0.0, above])
-    charges = np.array([charge_set[bottom], charge_set["Mo"], charge_set[top]])
+    own = MATERIALS[material]
+    planes = np.array([own.bottom.x_nm, 0.0, own.top.x_nm])
+    names = own.bottom.species, own.metal, own.top.species
+    charges = np.array([charge_set[name] for name in names])
     area = float(np.prod(unit_cell(material))) / 2  # of two formula units
     at = potential(planes, planes, charges, area).tolist()
-    return dict(zip((f"{bottom} (-x)", "Mo", f"{top} (+x)"), at, strict=True))
+    return dict(zip((f"{names[0]} (-x)", names[1], f"{names[2]} (+x)"), at, strict=True))
 
 
 def membrane_step(model: Model) -> float:

@@ -1,4 +1,4 @@
-"""Lennard-Jones parameters, masses and charges, with their sources.
+"""Lennard-Jones parameters, masses and charges of a state point's species (`materials.toml`).
 
 Mixing is Lorentz-Berthelot and the LJ cut-off a plain truncation without tail correction, as in
 the paper.
@@ -6,11 +6,15 @@ the paper.
 
 from dataclasses import dataclass
 
-from ..schema import ForceField, MoS2, MoSSe
+from .. import materials
+from ..schema import BaseChargeSet, ForceField
 
 #: Species in the order that every frame, model and engine keeps.
-SPECIES = ("Mo", "S", "Se", "K", "Cl", "O", "H")
-MEMBRANE = ("Mo", "S", "Se")
+SPECIES = tuple(materials.SPECIES)
+#: Those of the membranes.
+MEMBRANE = tuple(
+    dict.fromkeys(name for own in materials.MATERIALS.values() for name in own.elements)
+)
 
 #: SPC/E (Berendsen, Grigera, Straatsma 1987): r_OH in nm, H-O-H angle in degrees.
 WATER_R_OH_NM = 0.1
@@ -19,38 +23,24 @@ WATER_ANGLE_DEG = 109.47
 
 @dataclass(frozen=True)
 class Species:
-    """One atom type: mass (amu), LJ sigma (nm) and epsilon (kJ/mol), fixed charge (e) or None."""
+    """One atom type: mass (amu), LJ sigma (nm) and epsilon (kJ/mol), charge (e)."""
 
     mass: float
     sigma: float
     epsilon: float
-    charge: float | None
+    charge: float
     source: str
 
 
-_FIXED = {
-    # Liang et al. give 0.00058595 eV for Mo and 0.02 eV for S; times 96.48533 kJ/mol per eV.
-    "Mo": Species(95.95, 0.420, 0.05654, None, "Liang, Phillpot, Sinnott 2009"),
-    "S": Species(32.06, 0.313, 1.9297, None, "Liang, Phillpot, Sinnott 2009"),
-    "K": Species(39.0983, 0.283840, 1.797887, +1.0, "Joung, Cheatham 2008 (SPC/E)"),
-    "Cl": Species(35.453, 0.483045, 0.053492, -1.0, "Joung, Cheatham 2008 (SPC/E)"),
-    "O": Species(15.9994, 0.316557, 0.650194, -0.8476, "SPC/E, Berendsen 1987"),
-    "H": Species(1.008, 0.0, 0.0, +0.4238, "SPC/E, Berendsen 1987"),
-}
+def species(force_field: ForceField, charge_set: BaseChargeSet) -> dict[str, Species]:
+    """All species by name, with the membrane's charges taken from the charge set.
 
-
-def species(force_field: ForceField, charge_set: MoSSe | MoS2) -> dict[str, Species]:
-    """All species by name, with the membrane's charges taken from the charge set."""
-    table = dict(_FIXED)
-    table["Se"] = Species(
-        78.971,
-        force_field.Se_sigma_nm,
-        force_field.Se_epsilon_kJ_per_mol,
-        None,
-        "CHARMM CGenFF 4.6 SEGD1 unless changed in the state point",
-    )
-    charges = {name: getattr(charge_set, name, 0.0) for name in MEMBRANE}
-    for name, charge in charges.items():
-        old = table[name]
-        table[name] = Species(old.mass, old.sigma, old.epsilon, charge, old.source)
+    An element that the membrane does not have has no charge.
+    """
+    own = {"Se": (force_field.Se_sigma_nm, force_field.Se_epsilon_kJ_per_mol)}
+    table = {}
+    for name, kept in materials.SPECIES.items():
+        sigma, epsilon = own.get(name, (kept.sigma_nm, kept.epsilon_kJ_per_mol))
+        charge = charge_set.charges.get(name, 0.0) if kept.charge_e is None else kept.charge_e
+        table[name] = Species(kept.mass, sigma, epsilon, charge, kept.source)
     return table

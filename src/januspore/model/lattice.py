@@ -3,20 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-#: In-plane lattice constants, nm (MoSSe: DFT; MoS2: experiment).
-LATTICE_NM = {"MoSSe": 0.325, "MoS2": 0.316}
-
-#: Heights of the chalcogen planes over the Mo plane, nm: (species, x) of the +x and -x planes.
-PLANES_NM = {
-    "MoSSe": (("S", +0.153), ("Se", -0.170)),
-    "MoS2": (("S", +0.157), ("S", -0.157)),
-}
+from ..materials import MATERIALS
 
 
 def unit_cell(material: str) -> NDArray[np.float64]:
     """Edges (y, z) of the orthorhombic cell of two formula units, nm, shape (2,)."""
-    a = LATTICE_NM[material]
-    return np.array([a, a * np.sqrt(3.0)])
+    return np.array(MATERIALS[material].cell_nm)
 
 
 def columns(material: str, repeats_y: int, repeats_z: int) -> tuple[NDArray, NDArray]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..materials import MATERIALS
 from .lattice import columns, unit_cell
 
 #: Sites this close to the circle lie on it, nm. Without a tolerance, edge sites that differ in the
@@ -36,7 +37,7 @@ def find_pore(material: str, diameter_nm: float, cut_index: int = 0) -> Pore:
     """Return the neutral cut nearest the target diameter, or a less near one.
 
     Args:
-        material: "MoSSe" or "MoS2".
+        material: one of `materials.MATERIALS`.
         diameter_nm: target centre-to-centre diameter.
         cut_index: 0 for the nearest cut; 1 for the next one with another diameter or edge; ...
 
@@ -82,7 +83,7 @@ def _ranked_cuts(material: str, target_nm: float) -> tuple[Pore, ...]:
             centre_nm=(float(centre[0]), float(centre[1])),
             diameter_nm=float(2 * radius),
             formula_units=int(inside.sum() // 2),
-            edge=f"{touching.sum()}Mo+{(~touching).sum()}X",
+            edge=f"{touching.sum()}{MATERIALS[material].metal}+{(~touching).sum()}X",
         )
         # Mirror images and lattice translations are one cut: keep the first centre of each.
         key = (round(pore.diameter_nm, 4), pore.formula_units, pore.edge)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..materials import MATERIALS
 from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
@@ -63,7 +64,7 @@ class Model:
     @cached_property
     def frozen(self) -> NDArray[np.bool_]:
         """Mask of the membrane's atoms, shape (N,)."""
-        return self.type_id < len(MEMBRANE)
+        return np.isin(self.type_id, [SPECIES.index(name) for name in MEMBRANE])
 
     def indices(self, name: str) -> NDArray[np.int64]:
         """Indices of all atoms of a species, such as "K"."""
@@ -172,8 +173,9 @@ def build_membrane(point: StatePoint) -> tuple[NDArray, NDArray, NDArray, Pore]:
     stays = cut(yz, box_yz, centre, pore.diameter_nm)
     yz, metal = yz[stays] - centre, metal[stays]
     yz -= box_yz * np.round(yz / box_yz)
-    planes = lattice.PLANES_NM[material]
-    layers = [("Mo", 0.0, yz[metal])] + [(name, x, yz[~metal]) for name, x in planes]
+    own = MATERIALS[material]
+    layers = [(own.metal, 0.0, yz[metal])]
+    layers += [(plane.species, plane.x_nm, yz[~metal]) for plane in (own.top, own.bottom)]
     types = np.concatenate([np.full(len(p), SPECIES.index(name)) for name, _, p in layers])
     positions = np.concatenate([np.column_stack([np.full(len(p), x), p]) for _, x, p in layers])
     order = np.argsort(types, kind="stable")

@@ -1,6 +1,6 @@
 """Sections that every protocol has: the cell, the force field, the dynamics, the recording."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -19,10 +19,16 @@ class Cell(Section):
 
 
 class ForceField(Section):
-    """What the paper leaves open in the force field; the rest is fixed in `model.forcefield`."""
+    """What the paper leaves open in the force field; the rest stands in `materials.toml`.
+
+    `generic_lennard_jones` allows elements whose parameters there were made for any molecule.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"generic_lennard_jones"})
 
     Se_sigma_nm: Length = 0.387541
     Se_epsilon_kJ_per_mol: Positive = 2.606632
+    generic_lennard_jones: bool = False
 
 
 class Dynamics(Section):

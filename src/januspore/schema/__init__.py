@@ -22,24 +22,24 @@ from ..protocols import (
     Steps,
 )
 from ..values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
-from .charges import ChargeSet, MoS2, MoSSe
+from .charges import CHARGE_SETS, BaseChargeSet, ChargeSet, material_of
 from .parse import parse, state_point, with_seed
 from .point import StatePoint, equilibration_of, parent_of, snapshot_of
 
 __all__ = [
+    "CHARGE_SETS",
     "MAX_FIELD_V_PER_NM",
     "SEED_END",
     "SEED_WIDTH",
     "AnyProtocol",
     "Barrier",
+    "BaseChargeSet",
     "Cell",
     "ChargeSet",
     "Dynamics",
     "Equilibrate",
     "Equilibration",
     "ForceField",
-    "MoS2",
-    "MoSSe",
     "PairedPulse",
     "Protocol",
     "PulseTrain",
@@ -49,6 +49,7 @@ __all__ = [
     "StatePoint",
     "Steps",
     "equilibration_of",
+    "material_of",
     "parent_of",
     "parse",
     "snapshot_of",

@@ -1,46 +1,56 @@
-"""Charge sets: a material and its charges, neutral by formula unit."""
+"""Charge sets: a material and its charges, neutral by formula unit.
 
-from typing import Annotated, Literal
+There is one class for each material of `materials.toml`, with a key for each of its elements.
+"""
 
-from pydantic import Field, model_validator
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from pydantic import Field, create_model, model_validator
+
+from ..materials import MATERIALS
 from ..values import Charge, Section
 
 
-class MoSSe(Section):
-    """Charges in e of a Janus MoSSe monolayer; S faces +x, Se faces -x."""
+class BaseChargeSet(Section):
+    """Charges in e of a monolayer, by element; `material` says which monolayer."""
 
-    material: Literal["MoSSe"] = "MoSSe"
-    Mo: Charge
-    S: Charge
-    Se: Charge
+    material: str
+
+    @property
+    def charges(self) -> dict[str, float]:
+        """Charge of each element, e, the metal first."""
+        return {name: getattr(self, name) for name in MATERIALS[self.material].elements}
 
     @model_validator(mode="after")
-    def _neutral(self) -> "MoSSe":
-        _check_neutral(Mo=self.Mo, S=self.S, Se=self.Se)
+    def _neutral(self) -> "BaseChargeSet":
+        terms = self.charges
+        total = sum(terms[name] for name in MATERIALS[self.material].formula_unit)
+        if abs(total) > 1e-6:
+            raise ValueError(
+                f"one formula unit must sum to 0 e within 1e-6, got {total:+.6g} e "
+                f"({' '.join(f'{k}={v:+g}' for k, v in terms.items())})"
+            )
         return self
 
 
-class MoS2(Section):
-    """Charges in e of a MoS2 monolayer."""
-
-    material: Literal["MoS2"] = "MoS2"
-    Mo: Charge
-    S: Charge
-
-    @model_validator(mode="after")
-    def _neutral(self) -> "MoS2":
-        _check_neutral(Mo=self.Mo, S=2 * self.S)
-        return self
+def _class_of(material: str) -> type[BaseChargeSet]:
+    keys = dict.fromkeys(MATERIALS[material].elements, (Charge, ...))
+    name = (Literal[material], material)
+    return create_model(material, __base__=BaseChargeSet, material=name, **keys)  # type: ignore[call-overload]
 
 
-def _check_neutral(**terms: float) -> None:
-    total = sum(terms.values())
-    if abs(total) > 1e-6:
-        raise ValueError(
-            f"one formula unit must sum to 0 e within 1e-6, got {total:+.6g} e "
-            f"({' '.join(f'{k}={v:+g}' for k, v in terms.items())})"
-        )
+#: The class of each material's charge sets, by its name.
+CHARGE_SETS = {material: _class_of(material) for material in MATERIALS}
+
+if TYPE_CHECKING:
+    ChargeSet = BaseChargeSet
+else:
+    #: Any of them; for validation, the key `material` says which it is.
+    ChargeSet = Annotated[reduce(or_, CHARGE_SETS.values()), Field(discriminator="material")]
 
 
-ChargeSet = Annotated[MoSSe | MoS2, Field(discriminator="material")]
+def material_of(elements: set[str]) -> str:
+    """Return the material that has these elements, or as nearly these as any has."""
+    return min(MATERIALS, key=lambda name: len(elements ^ set(MATERIALS[name].elements)))

@@ -8,12 +8,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ..errors import InputError
 from ..protocols import AnyProtocol
 from ..values import SEED_END
-from .charges import MoS2, MoSSe
+from .charges import CHARGE_SETS
 from .point import StatePoint
 
-_TAGS = {kind.model_fields["material"].default for kind in (MoSSe, MoS2)} | {
-    kind.model_fields["name"].default for kind in get_args(AnyProtocol)
-}
+_TAGS = set(CHARGE_SETS) | {kind.model_fields["name"].default for kind in get_args(AnyProtocol)}
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 

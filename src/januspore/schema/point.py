@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from ..model.lattice import unit_cell
+from ..materials import MATERIALS, SPECIES
 from ..protocols import AnyProtocol, Equilibrate, Protocol, Recording
 from ..values import SEED_END, Section, Whole
 from .charges import ChargeSet
@@ -17,7 +17,7 @@ class StatePoint(Section):
 
     def _membrane_edges(self) -> tuple[float, float]:
         """Edges of the membrane along y and z, nm."""
-        cell, (y, z) = self.protocol.cell, unit_cell(self.charge_set.material).tolist()
+        cell, (y, z) = self.protocol.cell, MATERIALS[self.charge_set.material].cell_nm
         return cell.repeats_y * y, cell.repeats_z * z
 
     @model_validator(mode="after")
@@ -40,6 +40,21 @@ class StatePoint(Section):
                 f"protocol.cell.pore_diameter_nm = {cell.pore_diameter_nm} leaves less than "
                 "0.6 nm of membrane between the pore and its periodic image"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_are_meant(self) -> "StatePoint":
+        if self.protocol.force_field.generic_lennard_jones:
+            return self
+        for name in self.charge_set.charges:
+            own = SPECIES[name]
+            if own.generic:
+                raise ValueError(
+                    f"no Lennard-Jones parameters of {name} were fitted to a dichalcogenide; "
+                    f"protocol.force_field.generic_lennard_jones = true takes sigma "
+                    f"{own.sigma_nm:g} nm and epsilon {own.epsilon_kJ_per_mol:g} kJ/mol "
+                    f"({own.source})"
+                )
         return self
 
     @model_validator(mode="after")
