@@ -126,6 +126,21 @@ def test_planted_peak_valley_and_ratio_are_within_their_intervals(sign):
     assert np.all(inside >= 34)
 
 
+def test_a_peak_beside_a_steep_fall_is_within_its_interval():
+    """At 1.0 V/nm, within 0.03 of a window's edge, the neighbouring window has as large a mean."""
+
+    def steep(field):
+        return np.interp(field, [-1.2, -1.0, 0, 0.5, 1.0, 1.2], [-1.5, -4, 0, 4, 1, 2])
+
+    inside = found = 0
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        one = find_ndr(tables(both_branches(steep), rng=rng), "forward", "-", RISE)
+        found += one.found
+        inside += one.found and bool(one.peak_V_per_nm.low <= 1.0 <= one.peak_V_per_nm.high)
+    assert found > 50 and inside >= 0.93 * found
+
+
 def test_a_current_that_only_rises_is_rarely_taken_for_ndr():
     """Nominal 5 %; ohmic, and flat, where the largest window is one of noise."""
     for shape in (ohmic, lambda field: 2.0 * np.sign(field)):

@@ -189,7 +189,11 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
 def _places(
     tables: Tables, branch: str, sign: str, windows: tuple[int, int], edges: NDArray
 ) -> tuple[Interval, Interval]:
-    """|E| of peak and valley; an interval is never narrower than its window."""
+    """|E| of peak and valley; an interval always reaches to the middle of the neighbouring windows.
+
+    A mean over a window does not tell where in it the current is largest; where it falls steeply
+    beyond its peak, the mean of the peak's own window may even be below its neighbour's.
+    """
 
     def fields(t: Tables) -> NDArray:
         field, current = curve(t, branch, sign)
@@ -197,8 +201,9 @@ def _places(
         return np.take_along_axis(field, chosen, axis=1)
 
     places = bootstrap(tables, fields)
-    low = [min(places.low[k], edges[w]) for k, w in enumerate(windows)]
-    high = [max(places.high[k], edges[w + 1]) for k, w in enumerate(windows)]
+    middle = np.concatenate([edges[:1], (edges[1:] + edges[:-1]) / 2, edges[-1:]])
+    low = [min(places.low[k], middle[w]) for k, w in enumerate(windows)]
+    high = [max(places.high[k], middle[w + 2]) for k, w in enumerate(windows)]
     whole = Interval(places.value, np.clip(low, 0, edges[-1]), np.clip(high, 0, edges[-1]))
     return whole.at(0), whole.at(1)
 
