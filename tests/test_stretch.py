@@ -73,14 +73,16 @@ def test_a_stretch_is_cut_at_segments_and_kept_frames_and_nowhere_else(tmp_path)
     assert [step for step, _ in engine.asked] == [0, *ends[:-1]]
 
 
-@pytest.mark.parametrize("settle_ps", [0.2, 0.1])
-def test_within_a_stretch_the_tether_moves_in_a_straight_line(settle_ps):
+@pytest.mark.parametrize("settle_ps, charging_ps", [(0.2, 0.0), (0.2, 0.3), (0.1, 0.0)])
+def test_within_a_stretch_the_tether_moves_in_a_straight_line(settle_ps, charging_ps):
     """At 0.1 ps of settling it comes to rest in the middle of a sample interval."""
-    protocol = tiny_point("barrier", settle_ps=settle_ps, window_ps=0.2, approach_ps=0.3).protocol
+    times = {"settle_ps": settle_ps, "charging_ps": charging_ps}
+    protocol = tiny_point("barrier", window_ps=0.2, approach_ps=0.3, **times).protocol
     model = free_model(1, 0, (1.3, 1.4, 1.5))
     held = HeldIon(model, protocol.windows, None)
     held.begin(thermal_state(model))
     run = Run(None, "", model, protocol, protocol.programme(), frozenset(), held=held)
+    assert min(held.corners_ps()) == pytest.approx(0.3)  # the approach ends there
     ends = stretch_ends(run)
     assert ends[-1] == run.total_steps and all(end % run.steps_per_sample == 0 for end in ends)
     for begin, end in pairwise([0, *ends[ends[0] == 0 :]]):

@@ -107,7 +107,8 @@ class Path:
     def corners_ps(self) -> list[float]:
         """Times at which the tether may change its speed; in between it keeps it."""
         moving = 0.5 * self.windows.settle_ps
-        return [t for w in self.windows.visits for t in (w.begins_ps, w.begins_ps + moving)]
+        moves = [t for w in self.windows.visits for t in (w.begins_ps, w.begins_ps + moving)]
+        return [self.windows.approach_ps, *moves]
 
     def sampled(self, t0_ps: float, t1_ps: float) -> int:
         """Index of the window that an interval samples, -1 if none.
