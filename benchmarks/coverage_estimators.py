@@ -10,27 +10,31 @@ current, times of steps, the lag of a linear response from 125 to 0.2 GHz.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-# Planted sums and records are those of the tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
+import pandas as pd
+from coverage_case import made_of
+from coverage_water import some_steps
 from helpers import tiny_point
+from matplotlib.figure import Figure
 from planted_currents import crossing_tables
 from planted_order import phase_sums, relaxing, step_sums
 
 from januspore.aggregates import step_relaxation
+from januspore.aggregates.ensemble import Content
+from januspore.analysis.current import current_interval
 from januspore.analysis.cycle import PHASES
 from januspore.analysis.lag import lag
-from januspore.analysis.loop import bins_of, mean_current
+from januspore.analysis.loop import area, bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
 from januspore.analysis.statistics import Interval, ratio_of_means, student
+from januspore.report import water
+from januspore.report.judging import Verdict
 from januspore.units import E_PER_PS
 
 SEEDS = (2, 4, 8, 12)
@@ -38,7 +42,6 @@ RESULTS = Path(__file__).parent / "results" / "coverage-estimators.json"
 #: |E| at the edges of the phase bins of a quarter of a sine of 1.2 V/nm.
 EDGES = 1.2 * np.sin(np.arange(PHASES // 4 + 1) / (PHASES // 4) * np.pi / 2)
 Numbers = np.random.Generator
-step_relaxation.OBSERVABLES = ("mean cosine",)  # the widths judge nothing
 
 
 def holds(interval: Any, truth: float) -> bool | None:
@@ -48,13 +51,23 @@ def holds(interval: Any, truth: float) -> bool | None:
     return bool(low <= truth <= high) if known else None
 
 
-def current(rng: Numbers, seeds: int, expected: float) -> bool | None:
-    """Mean current of a branch: so many ions expected one way and a quarter of it back; two dip."""
+def current(rng: Numbers, seeds: int, expected: float, spread: float = 0.0) -> bool | None:
+    """Mean current of a branch: so many ions expected one way and a quarter of it back; two dip.
+
+    `spread`: of the rates of the seeds, relative.
+    """
+    own = rng.gamma(spread**-2, spread**2, (seeds, 1)) if spread else 1.0
     by_bin = np.zeros(PHASES)
     by_bin[bins_of("forward", "+")] = 4 * expected / PHASES
-    tables = crossing_tables(rng, seeds, by_bin, 2.0, back=by_bin / 4)
+    tables = crossing_tables(rng, seeds, own * by_bin, 2.0, back=own * by_bin / 4)
     truth = 0.75 * expected * E_PER_PS / (2.0 * seeds * PHASES / 4)
     return holds(mean_current(tables, "forward", "+"), truth)
+
+
+def loop_area(rng: Numbers, seeds: int, expected: float) -> bool | None:
+    """Area of a loop that has none, so many ions in each phase bin."""
+    tables = crossing_tables(rng, seeds, expected, 2.0)
+    return holds(current_interval(tables, lambda t: area(t, "+", EDGES)).at(0), 0.0)
 
 
 def false_ndr(rng: Numbers, seeds: int, expected: float) -> bool:
@@ -83,18 +96,32 @@ def times(rng: Numbers, seeds: int, pair: tuple[float, float]) -> list[bool | No
     ]
 
 
-def lagging(rng: Numbers, seeds: int, frequency: float) -> bool | None:
-    """Lag of water that follows a sine within 1.3 ps."""
+def lag_of(rng: Numbers, seeds: int, frequency: float) -> tuple[Any, Interval]:
+    """A sine's state point, and the lag of water that follows it within 1.3 ps."""
     sample = min(0.1, 25 / frequency)
     recording = {"sample_interval_ps": sample}
     keys = {"frequency_GHz": frequency, "cycles": 1, "recording": recording}
-    protocol = tiny_point("sine", **keys).protocol
+    point = tiny_point("sine", **keys)
 
     def mean(field: Any, step: float) -> Any:
         return relaxing(field, step, 1.3)
 
-    sums = phase_sums(rng, protocol, seeds, mean, shift=0.02)
-    return holds(lag(sums, protocol.cycle, sample), 1.3)
+    sums = phase_sums(rng, point.protocol, seeds, mean, shift=0.02)
+    return point, lag(sums, point.protocol.cycle, sample)
+
+
+def lagging(rng: Numbers, seeds: int, frequency: float) -> bool | None:
+    """Lag of water that follows a sine within 1.3 ps."""
+    return holds(lag_of(rng, seeds, frequency)[1], 1.3)
+
+
+def false_memory(rng: Numbers, seeds: int, frequency: float) -> bool:
+    """The claim that order lags beyond the time of steps, where both are 1.3 ps."""
+    point, found = lag_of(rng, seeds, frequency)
+    content = Content(pd.DataFrame(), Figure(), {"lag_ps": found.triple()})
+    steps = some_steps(rng, seeds, 1.3, 1.3)
+    made = made_of("water_order", point, content, seeds, step_relaxation=steps)
+    return water.beyond_lag(made).code is Verdict.AGREES
 
 
 #: Name, what is varied, its values, the estimator, share of the repeats.
@@ -106,10 +133,19 @@ CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] =
         current,
         1.0,
     ),
+    (
+        "the same, rates of seeds differ by 30 %",
+        "crossings expected",
+        (3.0, 10.0, 20.0, 60.0, 300.0),
+        partial(current, spread=0.3),
+        1.0,
+    ),
+    ("area of no loop", "crossings a bin", (0.0, 0.1, 0.5, 3.0, 30.0), loop_area, 1.0),
     ("NDR found where none is", "crossings a bin", (0.1, 0.5, 3.0, 30.0), false_ndr, 0.5),
     ("I1/I0, where given", "errors of I0", (2.0, 3.0, 5.0, 15.0), ratio, 5.0),
     ("tau up, tau down, ratio", "tau (ps)", ((0.9, 3.4), (1.6, 2.9), (1.3, 1.3)), times, 0.5),
     ("lag of 1.3 ps", "frequency (GHz)", (125.0, 5.0, 0.2), lagging, 0.5),
+    ("memory beyond lag, none is", "frequency (GHz)", (125.0, 5.0, 0.2), false_memory, 1.0),
 )
 
 
