@@ -86,8 +86,8 @@ def current_interval(
     seeds says little of how many might have: with none, it shows only how ions at the pore's mouths
     moved to and fro. The interval then reaches at least as far, on either side, as that of the
     weighted Poisson counts of the crossings (3.7 charges where there was none). This needs no more
-    than that crossings are independent; it covers 0.93 to 0.98 from 20 expected crossings on, and
-    0.97 to 1 below, as counts are whole numbers (docs/statistics.md).
+    than that crossings are independent. It covers 0.93 to 0.97 from 20 expected crossings on, and
+    0.98 to 1 below, as counts are whole numbers (docs/statistics.md).
 
     Args:
         tables: see the module.
