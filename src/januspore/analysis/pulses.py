@@ -85,8 +85,8 @@ def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None,
     """Current of each later pulse over the first one's, or why there is none, and that in words.
 
     A ratio whose first pulse carried no significant current is noise over noise: it is not given.
-    The interval is Fieller's, which covers 90 to 96 % of what is given, also where the first current
-    is known to two standard errors (docs/statistics.md).
+    The interval is Fieller's, which covers 90 to 96 % of what is given, also where the first
+    current is known to two standard errors (docs/statistics.md).
     """
     seeds = len(tables["time"])
     nothing = Interval(*[np.full(len(currents.value) - 1, np.nan)] * 3)
