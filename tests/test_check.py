@@ -224,6 +224,7 @@ def space(tmp_path, monkeypatch):
     dynamics = {"timestep_fs": 2.0, "cutoff_nm": 0.6}
     monkeypatch.setitem(cells.CELLS, "tiny", {"cell": small, "dynamics": dynamics})
     monkeypatch.setattr("januspore.engines.openmm_platform.driver_devices", lambda platform: ())
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr(engines, "_MODULES", {"openmm": ".openmm_engine"})
     monkeypatch.setattr(engines, "_INSTALLED", {"openmm": lambda: True})
     return open_project(tmp_path)
@@ -292,6 +293,22 @@ def test_a_cell_that_was_not_timed_is_spoken_for_by_the_largest_that_was(space, 
     out = capsys.readouterr().out
     assert "judged by the small cell" in out
     assert "note: the paper cell was not timed: no answer within 60 s" in out
+
+
+def test_timings_of_a_busy_machine_or_of_the_tiny_cell_alone_leave_no_preference(
+    space, monkeypatch, capsys
+):
+    def ask(task, limit_s):
+        if task["do"] == "prepare" and task["cell"] == "small":
+            return {"fault": "no answer within 60 s"}
+        return timed(task, limit_s)
+
+    assert check(space, 120.0, ask=ask) == 0
+    assert "no preference was written down" in capsys.readouterr().out
+    monkeypatch.setattr("os.getloadavg", lambda: (99.0, 9.0, 9.0))
+    assert check(space, 120.0, ask=timed) == 0
+    assert "busy with other work" in capsys.readouterr().out
+    assert KEY not in project_document(space)
 
 
 def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys):

@@ -33,6 +33,8 @@ PATIENCE_S = 240.0
 SHORTEST_S, LONGEST_S = 1.0, 4.0
 #: Part of the time that is kept for simulations side by side.
 FOR_BESIDE = 0.25
+#: Load average of each CPU above which timings are not trusted.
+BUSY = 1.0
 COUNTS_ON_A_GPU = (1, 2, 4, 8)
 _IN_THE_TASK = {f"JANUSPORE_{key}" for key in ("ENGINE", "PLATFORM", "PRECISION", "THREADS")}
 
@@ -67,6 +69,9 @@ def check(
         keep: write the preference down.
         ask: carries out a task; by default in a process of its own.
 
+    The preference is written down only if nothing is wrong, the machine was not busy with other
+    work, and the small cell was timed on each: the tiny one says little of larger ones.
+
     Returns:
         1 if something is wrong, 0 otherwise.
 
@@ -78,7 +83,8 @@ def check(
     with tempfile.TemporaryDirectory(prefix="januspore-check.") as folder:
         report, trials = _measured(ask or isolated, folder, Clock(seconds), project)
     faults = report["faults"]
-    report["written_down"] = bool(keep and report["preferred"] and not faults)
+    trusted = not report["busy"] and all("small" in t.speed for t in trials if t.speed)
+    report["written_down"] = bool(keep and report["preferred"] and trusted and not faults)
     if report["written_down"]:
         project.doc[KEY] = report["preferred"]
     print(json.dumps(report, indent=1) if as_json else table.text(report, trials))
@@ -90,6 +96,7 @@ def check(
 def _measured(
     ask: Ask, folder: str, clock: Clock, project: signac.Project
 ) -> tuple[dict[str, Any], list[Trial]]:
+    busy = _busy()
     found, faults = _found(ask, folder)
     trials = _targets(found)
     faults += _correctness(ask, folder, trials)
@@ -98,6 +105,7 @@ def _measured(
     best = advice.fastest(trials)
     report = {
         "machine": machine(),
+        "busy": busy,
         "code": provenance.code(),
         "engines": found,
         "openmm_cpu_kernel_width": kernel_width(),
@@ -276,6 +284,11 @@ def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
         return {"fault": f"ended with status {process.returncode}: {lines[-1] if lines else ''}"}
     answer: dict[str, Any] = json.loads(out.splitlines()[-1])
     return answer
+
+
+def _busy() -> bool:
+    """Whether other work has the CPUs, so that timings say little of the machine."""
+    return os.getloadavg()[0] > BUSY * cpus()
 
 
 def _say(what: str) -> None:

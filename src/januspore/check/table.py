@@ -70,9 +70,13 @@ def _recommended(report: dict[str, Any]) -> Iterable[str]:
     yield f"recommended here, {together} side by side (project.py run --parallel {together}):"
     for key, value in report["recommended"].items():
         yield f"  {key}={value}"
+    if report["busy"]:
+        yield "the machine was busy with other work: timings are not to be relied upon"
     if report["written_down"]:
         kinds = ", ".join(f"{engine} on a {kind}" for kind, engine in report["preferred"].items())
         yield f"written down for this data space: {kinds}"
+    else:
+        yield "no preference was written down"
     for name, told in report["studies"].items():
         cell, own = told["timed_cell"], told["own_cell"]
         by = "" if cell == own else f", judged by the {cell} cell"
