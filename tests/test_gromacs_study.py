@@ -58,4 +58,4 @@ def test_rows_are_complete_and_their_displacements_are_the_path_between_frames(s
             assert rows[f"{name}_cell_e_nm"][between].sum() == pytest.approx(path, abs=1e-9)
         energies = np.isfinite(rows["potential_kJ_per_mol"])
         assert (energies == (rows["step"] % 250 == 0)).all()
-        assert (rows["T_trans_K"][energies] < 600).all()
+        assert (np.isfinite(rows["T_trans_K"]) == energies).all()
