@@ -15,10 +15,12 @@ with quiet_imports():
     from .failures import marked
     from .files import written_aside
     from .results import figures, findings, parse_filter, product_table, results
+    from .varying import varying
 
 #: What a terminal has room for; `--csv` and `--json` have every column.
 _SHOWN = (
     "job",
+    "charge_set.name",
     "charge_set.material",
     "charge_set.Mo",
     "charge_set.S",
@@ -57,7 +59,16 @@ def _results(project: signac.Project, options: argparse.Namespace) -> None:
     elif table.empty:
         print("no results match")
     else:
-        print(_narrow(table if options.product else table[[c for c in _SHOWN if c in table]]))
+        print(_narrow(table if options.product else table[_columns(project, table)]))
+
+
+def _columns(project: signac.Project, table: pd.DataFrame) -> list[str]:
+    """The columns that a terminal shows: a choice, and every key that varies."""
+    names = table["protocol.name"].unique()
+    varies = {f"protocol.{key}": None for name in names for key in varying(project, name).telling}
+    at = _SHOWN.index("seed")
+    shown = [*_SHOWN[:at], *varies, *_SHOWN[at:]]
+    return [column for column in shown if column in table]
 
 
 def _summary(project: signac.Project, options: argparse.Namespace) -> None:
@@ -79,7 +90,10 @@ def _summary(project: signac.Project, options: argparse.Namespace) -> None:
 
 def _everything(project: signac.Project) -> None:
     table = results(project)
-    done = table.groupby(["charge_set.material", "protocol.name"])["analysed"]
+    charges = ("charge_set.material", "protocol.name")
+    kinds = [c for c in _columns(project, table) if c in charges or c.startswith("protocol.")]
+    table[kinds] = table[kinds].map(lambda v: "-" if v != v else str(v))
+    done = table.groupby(kinds)["analysed"]
     print(done.agg(jobs="size", analysed="sum").reset_index().to_string(index=False))
     for ensemble, product, found in findings(project):
         for key, value in found.items():

@@ -156,6 +156,16 @@ def project_document(project: signac.Project) -> dict[str, Any]:
     return {}
 
 
+def names_of(project: signac.Project) -> dict[str, str]:
+    """Return the names that studies gave to charge sets, by the charge set as `as_text` has it.
+
+    `init.py` writes them down for charge sets that the paper does not name.
+    """
+    with suppress(InputError, TypeError, ValueError):
+        return {str(text): str(name) for text, name in project_document(project).get("names", [])}
+    return {}
+
+
 def point_of(job: Any) -> StatePoint:
     """Return a job's validated state point.
 

@@ -3,16 +3,17 @@
 import argparse
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import signac
 
 from .command import carry_out as run_command
-from .dataspace import open_project, project_document, recipes_of
+from .dataspace import as_text, names_of, open_project, project_document, recipes_of
 from .errors import InputError, told_in_one_line
 from .feasible import check_buildable, check_memory, largest, same_pores
 from .files import put_aside
+from .paper import name_of
 from .plan import Plan, carry_out, plan
 from .schema import StatePoint
 from .study import load_study, parse_charges, parse_seeds
@@ -42,7 +43,7 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
         check_memory(new)
     if not options.dry_run:
         if asked.study:
-            _name(project, asked.study)
+            _name(project, asked.study, asked.names)
         carry_out(project, todo)
     _print(asked.title, todo)
     for note in same_pores([*recipes_of(project), *new]) if new else ():
@@ -60,6 +61,7 @@ class _Asked:
     title: str
     points: list[StatePoint]
     study: str = ""
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> _Asked:
@@ -73,7 +75,12 @@ def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> 
     seeds = None if options.seeds is None else parse_seeds(options.seeds)
     points = study.state_points(charges or None, options.protocol, seeds)
     kept = name if options.study is None else _relative(options.study, root)
-    return _Asked(f"study {study.name}", points, kept)
+    names = {
+        as_text({"charge_set": own.model_dump()}, "charge_set"): name
+        for own, name in zip(study.charge_sets, study.names, strict=True)
+        if name and not name_of(own.model_dump())
+    }
+    return _Asked(f"study {study.name}", points, kept, names)
 
 
 def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
@@ -99,15 +106,18 @@ def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
     return _Asked("to decide", [point for wish in taken for point in wish.points])
 
 
-def _name(project: signac.Project, study: str) -> None:
+def _name(project: signac.Project, study: str, names: dict[str, str]) -> None:
     """Write down the study, before its jobs: whatever stops their making, it goes on when typed."""
     try:
-        if project_document(project).get("study") == study:
+        names = names_of(project) | names
+        if project_document(project).get("study") == study and names == names_of(project):
             return
     except InputError:
         put_aside(Path(project.fn(project.FN_DOCUMENT)))
     with told_in_one_line(project.fn(project.FN_DOCUMENT)):
         project.doc["study"] = study
+        if names:  # pairs, as signac takes no dot in a key
+            project.doc["names"] = [list(pair) for pair in names.items()]
 
 
 def _of_the_space(study: str, root: Path) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .materials import MATERIALS
-from .schema import CHARGE_SETS
+from .model.pore import find_pore
+from .schema import CHARGE_SETS, AnyProtocol
 
 
 def _kept(material: str, **charges: float) -> dict[str, Any]:
@@ -30,6 +31,34 @@ PANELS = {
 }
 
 
+#: Temperature and salt, and the target of the pore's diameter (Methods; Fig. 1A).
+_TEMPERATURE_K, _SALT_MOL_PER_L, _PORE_NM = 300.0, 1.0, 0.85
+
+
+def departures(material: str, protocol: AnyProtocol) -> str:
+    """Say in which conditions a simulation is not the paper's, empty if in none.
+
+    Those are the state of the pore and of the solution. How large the cell is, how fast the field
+    and how fine the integration is told beside every number instead: no run short of the paper's
+    own length agrees in these.
+    """
+    cell, temperature = protocol.cell, protocol.dynamics.temperature_K
+    pore, own = (
+        find_pore(material, *target)
+        for target in ((cell.pore_diameter_nm, cell.pore_cut), (_PORE_NM, 0))
+    )
+    apart = []
+    if pore != own:
+        apart.append(f"pore {pore.diameter_nm:.3g} nm, not {own.diameter_nm:.3g} nm")
+    if cell.salt_mol_per_L != _SALT_MOL_PER_L:
+        apart.append(f"{cell.salt_mol_per_L:g} mol/L, not {_SALT_MOL_PER_L:g}")
+    if temperature != _TEMPERATURE_K:
+        apart.append(f"{temperature:g} K, not {_TEMPERATURE_K:g}")
+    if protocol.force_field != type(protocol.force_field)():
+        apart.append("another force field")
+    return ", ".join(apart)
+
+
 def name_of(charge_set: Mapping[str, Any]) -> str:
     """The paper's name of a charge set, "" if it is not the paper's."""
     return next((name for name, own in MEMBRANES.items() if own == dict(charge_set)), "")
@@ -41,14 +70,14 @@ def in_words(charge_set: Mapping[str, Any]) -> str:
     return f"{charge_set['material']} ({', '.join(charges)} e)"
 
 
-def short_name(charge_set: Mapping[str, Any]) -> str:
-    """The paper's name of a charge set, else its material and the charges of its chalcogens."""
+def short_name(charge_set: Mapping[str, Any], given: str = "") -> str:
+    """The paper's name of a charge set, else a study's, else material and chalcogens' charges."""
     charges = "/".join(
         f"{v:+g}"
         for k, v in charge_set.items()
         if k not in ("material", MATERIALS[charge_set["material"]].metal)
     )
-    return name_of(charge_set) or f"{charge_set['material']} {charges}"
+    return name_of(charge_set) or given or f"{charge_set['material']} {charges}"
 
 
 def order(charge_set: Mapping[str, Any]) -> tuple[int, str]:

@@ -11,7 +11,10 @@ import signac
 
 from .aggregates import PRODUCTS
 from .conditions import read_summary
+from .dataspace import as_text, names_of, protocol_of
 from .errors import InputError
+from .schema import Protocol, parse
+from .varying import varying
 
 
 def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -29,12 +32,16 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
         InputError: no job has such a key.
     """
     rows = []
+    names = names_of(project)
     for job in _find(project, where or {}):
         summary = read_summary(job)
         rows.append(
             {"job": job.id, **dict(_flat(job.cached_statepoint)), "analysed": summary is not None}
             | (summary or {})
         )
+        if names:
+            text = as_text(job.cached_statepoint, "charge_set")
+            rows[-1] = {"job": job.id, "charge_set.name": names.get(text, "")} | rows[-1]
     order = ["charge_set.material", "protocol.name", "seed"]
     table = pd.DataFrame(rows)
     return table if table.empty else table.sort_values(order, ignore_index=True)
@@ -43,7 +50,9 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
 def product_table(
     project: signac.Project, name: str, where: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Return the rows of a product of every matching ensemble, with their charges.
+    """Return the rows of a product of every matching ensemble, told apart.
+
+    Every row has its charges, and each key of the protocol that varies in the data space.
 
     Raises:
         InputError: there is no such product, or no job has such a key.
@@ -54,18 +63,33 @@ def product_table(
             f"--product = {name!r}: must be one of {', '.join(p.name for p in PRODUCTS)}"
         )
     jobs = [job for job in _find(project, where or {}) if product.concerns(job)]
+    paths = {product.path(job, "json"): protocol_of(job) for job in jobs}
+    several = len({protocol_of(job).name for job in project if product.concerns(job)}) > 1
     frames = []
-    for path in sorted({product.path(job, "json") for job in jobs}):
+    for path, protocol in sorted(paths.items(), key=lambda item: item[0]):
         if path.exists():
             made = json.loads(path.read_text(encoding="utf-8"))
             frame = pd.read_csv(path.with_suffix(".csv"))
+            about = varying(project, protocol.name).columns(protocol)
+            if several:
+                about = {"protocol.name": protocol.name} | about
             if not product.across:
-                for key, value in reversed(made["membranes"][0]["charge_set"].items()):
-                    frame.insert(0, f"charge_set.{key}", value)
-            for key in frame.columns.intersection(list(where or {})):
-                frame = frame[frame[key] == (where or {})[key]]
+                charges = made["membranes"][0]["charge_set"]
+                about = {f"charge_set.{key}": value for key, value in charges.items()} | about
+            frame = _led_by(about, frame)
+            for key, value in (where or {}).items():
+                if product.across and key in frame and not isinstance(value, Mapping | list):
+                    frame = frame[frame[key] == value]
             frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _led_by(about: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
+    """Put what holds for all rows of a table in front, in the place of what its file has of it."""
+    frame = frame.drop(columns=list(about), errors="ignore")
+    for key, value in reversed(list(about.items())):
+        frame.insert(0, key, [value] * len(frame))
+    return frame
 
 
 def figures(project: signac.Project) -> list[Path]:
@@ -74,11 +98,17 @@ def figures(project: signac.Project) -> list[Path]:
 
 
 def findings(project: signac.Project) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (ensemble, product, findings) of every product made."""
+    """Return (ensemble, product, findings) of every product made.
+
+    The ensemble is the name of its folder, and what of its protocol varies in the data space.
+    """
     found = []
     for path in sorted(Path(project.path, "results").glob("*/*/*.json")):
         made = json.loads(path.read_text(encoding="utf-8"))
-        found.append((path.parent.name, made["product"], made["findings"]))
+        protocol = parse(Protocol, made["protocol"], str(path))
+        told = varying(project, protocol.name).legend(protocol)
+        ensemble = f"{path.parent.name} ({told})" if told else path.parent.name
+        found.append((ensemble, made["product"], made["findings"]))
     return found
 
 

@@ -36,6 +36,8 @@ class Study:
     charge_sets: tuple[BaseChargeSet, ...]
     protocols: tuple[dict[str, Any], ...]
     seeds: tuple[tuple[tuple[int, ...], ...], ...]
+    #: The charge sets' names, "" for one without.
+    names: tuple[str, ...] = ()
 
     def state_points(
         self,
@@ -128,6 +130,7 @@ def _study(path: Path, table: dict[str, Any]) -> Study:
         ),
         protocols=tuple(protocols),
         seeds=tuple(seeds),
+        names=tuple(name or "" for name in names),
     )
 
 

@@ -24,6 +24,7 @@ from ..model.dipole import membrane_step
 from ..model.system import Model, build_model
 from ..paper import in_words
 from ..schema import StatePoint, equilibration_of
+from ..varying import Varying, varying
 
 #: Resolution of figures, pixels an inch.
 DPI = 160
@@ -46,8 +47,14 @@ class Ensemble:
 
     @property
     def title(self) -> str:
-        """The charge set, for a figure's title."""
-        return in_words(self.point.charge_set.model_dump())
+        """The charge set, for a figure's title, and what of the protocol varies here."""
+        charges = in_words(self.point.charge_set.model_dump())
+        return "; ".join(filter(None, [charges, self.varies.legend(self.point.protocol)]))
+
+    @property
+    def varies(self) -> Varying:
+        """What tells this ensemble from the others of its protocol's name."""
+        return varying(self.jobs[0].project, self.point.protocol.name)
 
     @property
     def seeds(self) -> str:
@@ -115,6 +122,8 @@ def write(
         ensembles: what it was made of, of one protocol.
         content: what was computed.
     """
+    for key, value in reversed(ensembles[0].varies.columns(ensembles[0].point.protocol).items()):
+        content.table.insert(0, key, [value] * len(content.table))
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
     with written_aside(files["png"]) as aside:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ..analysis.current import ESTIMATORS
 from ..analysis.loop import curve, window_currents
 from ..analysis.statistics import Interval
-from ..paper import PANELS, name_of, order
+from ..paper import PANELS, in_words, name_of, order
 from .ensemble import Content, Ensemble
 from .ndr import Loop, cycle_of, edges_of, find_loop, hysteresis, tables_of
 from .ndr import verdict as loop_verdict
@@ -44,7 +44,7 @@ def make(ensembles: Sequence[Ensemble]) -> Content:
 def _name(ensemble: Ensemble) -> str:
     charges = ensemble.point.charge_set.model_dump()
     name = name_of(charges)
-    return f"{name} ({PANELS[name]})" if name else ensemble.title
+    return f"{name} ({PANELS[name]})" if name else in_words(charges)
 
 
 def _about(ensemble: Ensemble) -> dict[str, Any]:
@@ -154,9 +154,10 @@ def _figure(ensembles: list[Ensemble], names: list[str], loops: list[dict[str, L
         axis.set_xlabel("E (V/nm)")
     seeds = sorted({len(ensemble.jobs) for ensemble in ensembles})
     count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    figure.suptitle(
-        f"{cycle_of(ensembles[0]).title}, {count} seeds a membrane, bands 95 %", fontsize=10
-    )
+    first = ensembles[0]
+    parts = [cycle_of(first).title, first.varies.legend(first.point.protocol)]
+    parts += [f"{count} seeds a membrane", "bands 95 %"]
+    figure.suptitle(", ".join(filter(None, parts)), fontsize=10)
     return figure
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from ..analysis import VERSION
 from ..conditions import has, is_analysed, rows_analysed
-from ..dataspace import as_text, ensemble_of
+from ..dataspace import as_text, ensemble_of, protocol_of
 from ..errors import told_in_one_line
 from ..files import clear_litter
 from ..simulate.lock import Busy, locked
+from ..varying import varying
 
 #: Of a product's files; raise it when their form changes, and they are made again.
 FORMAT = 6
@@ -125,9 +126,22 @@ class Product:
 
 
 def digest(jobs: Sequence[Any]) -> str:
-    """Digest of a product's inputs: job ids, data lengths, versions of analysis and files."""
+    """Digest of a product's inputs: job ids, data lengths, versions, and what tells it apart."""
     inputs = sorted((job.id, rows_analysed(job)) for job in jobs)
-    return hashlib.sha256(json.dumps([VERSION, FORMAT, inputs]).encode()).hexdigest()
+    parts = [VERSION, FORMAT, inputs, *legend_of(jobs)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def legend_of(jobs: Sequence[Any]) -> list[str]:
+    """What a product's figure and table say of the protocol; nothing if it is the only one.
+
+    A key that begins to vary is named by every product, so those made before are made again.
+    """
+    if not jobs:
+        return []
+    protocol = protocol_of(jobs[0])
+    varies = varying(jobs[0].project, protocol.name)
+    return [json.dumps(varies.columns(protocol))] if varies.values else []
 
 
 def _all_analysed(jobs: Sequence[Any]) -> bool:

@@ -26,7 +26,7 @@ def features(made: list[Made]) -> list[Feature]:
 
 
 def _features(made: Made) -> Iterator[Feature]:
-    about = f"{label_of(made)}, {made.charges}"
+    about = f"{label_of(made)}, {made.label}"
     if made.product == "ndr":
         for side in ("E > 0", "E < 0"):
             for key, code, words in (

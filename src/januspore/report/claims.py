@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from ..analysis.statistics import p_value
-from ..paper import name_of
+from ..paper import MEMBRANES, name_of
 from . import water
 from .collect import Made
 from .judging import Reading, Triple, Verdict, judge_sign, judge_value
@@ -16,8 +16,8 @@ from .judging import Reading, Triple, Verdict, judge_sign, judge_value
 class Claim:
     """A statement of the paper: where it is made, what it says, and who can judge it here.
 
-    `mode` is a pulse protocol's mode or a barrier's ion; `membrane` the paper's name of the only
-    charge set that it is said of. Empty: any. `assumes` is what the verdict takes for granted, in
+    `mode` is a pulse protocol's mode or a barrier's ion; empty: any. `membranes` are the paper's
+    names of the charge sets that it is said of. `assumes` is what the verdict takes for granted, in
     one line of the report.
     """
 
@@ -27,14 +27,20 @@ class Claim:
     product: str
     read: Callable[[Made], Reading]
     mode: str = ""
-    membrane: str = ""
+    membranes: tuple[str, ...] = ("MoSSe",)
     assumes: str = ""
 
     def concerns(self, made: Made) -> bool:
         """Whether a product can judge this claim."""
         modes = ("", made.protocol.get("mode"), made.protocol.get("ion"))
-        membranes = ("", name_of(made.charge_sets[0]))
-        return made.product == self.product and self.mode in modes and self.membrane in membranes
+        return made.product == self.product and self.mode in modes
+
+    def is_said_of(self, made: Made) -> str:
+        """Why the paper's statement is not of what a product is of; empty if it is."""
+        if name_of(made.charge_sets[0]) not in self.membranes:
+            of = "its five membranes" if len(self.membranes) > 1 else f"{self.membranes[0]} alone"
+            return f"said of {of}"
+        return made.departs
 
 
 _NDR_ASSUMES = (
@@ -208,6 +214,7 @@ CLAIMS = (
         "yes",
         "ndr",
         _loop(">"),
+        membranes=tuple(MEMBRANES),
         assumes=_LOOP_ASSUMES,
     ),
     Claim(
@@ -216,6 +223,7 @@ CLAIMS = (
         "yes",
         "ndr",
         _loop("<"),
+        membranes=tuple(MEMBRANES),
         assumes=_LOOP_ASSUMES,
     ),
     Claim("loop pinched at E = 0", "Fig. 1B", "yes", "ndr", _pinched, assumes=_PINCH_ASSUMES),
@@ -306,7 +314,6 @@ CLAIMS = (
             "barrier",
             _cautious(_barrier(field, part, value)),
             mode="Cl",
-            membrane="MoSSe",
             assumes=_BARRIER_ASSUMES,
         )
         for field, parts in _TABLE_1.items()

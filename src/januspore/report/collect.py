@@ -15,7 +15,10 @@ from ..aggregates.ensemble import in_numbers
 from ..aggregates.product import FORMAT
 from ..analysis import VERSION
 from ..conditions import is_analysed
-from ..paper import in_words, order
+from ..dataspace import as_text, names_of
+from ..paper import departures, in_words, order, short_name
+from ..schema import Protocol, parse
+from ..varying import varying
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,34 @@ class Made:
     table: pd.DataFrame
     figure: Path
     jobs: tuple[dict[str, Any], ...]
+    #: What of its protocol tells it from others of the same charges and product, in words.
+    told: str = ""
+    #: The name that a study gave to its charge set, where the paper has none.
+    given: str = ""
+    #: In which conditions it is not the paper's, in words.
+    departs: str = ""
     #: Other products of the same membranes, cell and dynamics, by name.
     beside: dict[str, "Made"] = field(default_factory=dict)
 
     @property
     def charges(self) -> str:
         """The charge set in words, or how many there are."""
-        several = len(self.charge_sets)
-        return in_words(self.charge_sets[0]) if several == 1 else f"{several} membranes"
+        if len(self.charge_sets) > 1:
+            return f"{len(self.charge_sets)} membranes"
+        charges = in_words(self.charge_sets[0])
+        return f"{self.given}: {charges}" if self.given else charges
+
+    @property
+    def label(self) -> str:
+        """The charges, and what else tells it from others of its product."""
+        return f"{self.charges}; {self.told}" if self.told else self.charges
+
+    @property
+    def name(self) -> str:
+        """The same, short."""
+        alone = len(self.charge_sets) == 1
+        name = short_name(self.charge_sets[0], self.given) if alone else self.charges
+        return f"{name} ({self.told})" if self.told else name
 
     @property
     def seeds(self) -> int:
@@ -77,11 +100,13 @@ class Made:
 def products_made(project: signac.Project) -> list[Made]:
     """Read back every product of this version of the analysis, the paper's own membrane first."""
     made = []
+    names = names_of(project)
     for product in PRODUCTS:
         for path in sorted(Path(project.path, "results", product.name).glob("*/*.json")):
             data = json.loads(path.read_text(encoding="utf-8"))
             if (data["analysis_version"], data.get("format")) != (VERSION, FORMAT):
                 continue  # to be made again by the next run
+            protocol = parse(Protocol, data["protocol"], str(path))
             made.append(
                 Made(
                     product=product.name,
@@ -91,6 +116,9 @@ def products_made(project: signac.Project) -> list[Made]:
                     table=pd.read_csv(path.with_suffix(".csv")),
                     figure=path.with_suffix(".png"),
                     jobs=tuple(job for own in data["membranes"] for job in own["jobs"]),
+                    departs=departures(data["membranes"][0]["charge_set"]["material"], protocol),
+                    given=names.get(as_text(data["membranes"][0], "charge_set"), ""),
+                    told=varying(project, protocol.name).legend(protocol),
                 )
             )
     return sorted(map(partial(_with_others, made), made), key=lambda m: order(m.charge_sets[0]))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from .claims import CLAIMS
+from .claims import CLAIMS, Claim
 from .collect import Made
 from .judging import Reading, Verdict, controlled
 
@@ -24,21 +24,35 @@ class Row:
 def comparison(made: list[Made]) -> list[Row]:
     """Judge every claim by every ensemble that can, and say where none can.
 
+    The paper's words stand beside its own membranes and conditions only; other ensembles follow
+    with their numbers and no verdict.
+
     Verdicts are those left by the control of the false discovery rate over all of them.
     """
     rows = []
     for claim in CLAIMS:
-        head = claim.quantity, claim.panel, claim.paper, claim.assumes
-        judges = [m for m in made if claim.concerns(m)]
-        rows += [
-            Row(*head, m.charges, claim.read(m), f"{m.provenance}; {m.conditions}", m)
-            for m in judges
-        ]
+        able = [m for m in made if claim.concerns(m)]
+        judges = [m for m in able if not claim.is_said_of(m)]
+        rows += [_row(claim, claim.paper, m, claim.read(m)) for m in judges]
         if not judges:
-            nothing = Reading("-", Verdict.MISSING, f"no {claim.product} made yet")
-            rows.append(Row(*head, "-", nothing, "-"))
+            own = "of the paper's membrane and conditions " if able else ""
+            why = f"no {claim.product} {own}made yet"
+            rows.append(_row(claim, claim.paper, None, Reading("-", Verdict.MISSING, why)))
+        rows += [_row(claim, "-", m, _apart(claim, m)) for m in able if claim.is_said_of(m)]
     readings = controlled([row.reading for row in rows])
     return [replace(row, reading=kept) for row, kept in zip(rows, readings, strict=True)]
+
+
+def _row(claim: Claim, paper: str, made: Made | None, reading: Reading) -> Row:
+    head = claim.quantity, claim.panel, paper, claim.assumes
+    if made is None:
+        return Row(*head, "-", reading, "-")
+    return Row(*head, made.label, reading, f"{made.provenance}; {made.conditions}", made)
+
+
+def _apart(claim: Claim, made: Made) -> Reading:
+    """The number alone, where the paper has none to be held against it."""
+    return Reading(claim.read(made).value, Verdict.APART, claim.is_said_of(made))
 
 
 def tested(rows: list[Row]) -> int:

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     DISAGREES = "disagrees"
     OPEN = "not enough data"
     MISSING = "missing"
+    #: A reading of a membrane, or under conditions, of which the paper says nothing.
+    APART = "not the paper's"
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ class Panel:
         return [m for product in self.products for m in fitting if m.product == product]
 
     def split(self, made: list[Made]) -> tuple[list[Made], list[Made]]:
-        """Those of the first membrane, and those of all others, which a page may fold away."""
+        """Those of the first ensemble, and those of all others, which a page may fold away."""
         found = self.found(made)
-        first = [m for m in found if m.charge_sets == found[0].charge_sets]
-        return first, [m for m in found if m.charge_sets != found[0].charge_sets]
+
+        of_first = [m for m in found if m.charge_sets == found[0].charge_sets]
+        firsts = {m.product: id(m) for m in reversed(of_first)}.values()
+        return [m for m in found if id(m) in firsts], [m for m in found if id(m) not in firsts]
 
 
 PANELS = (

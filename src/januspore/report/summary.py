@@ -54,17 +54,15 @@ def _asked(project: signac.Project, made: list[Made]) -> list[str]:
     stages = progress(project)
     jobs, done = sum(total for *_, total in stages), sum(ready for _, ready, _ in stages)
     kinds = ", ".join(f"{name} {total}" for name, _, total in stages)
-    names = dict.fromkeys(_name(m) for m in made if len(m.charge_sets) == 1)
+    names = dict.fromkeys(
+        short_name(m.charge_sets[0], m.given) for m in made if len(m.charge_sets) == 1
+    )
     lines = textwrap.wrap(f"{jobs} jobs, {done} analysed: {kinds}", WIDTH)
     if names:
         lines += textwrap.wrap(f"Membranes: {', '.join(names)}", WIDTH)
     if done < jobs:
         lines.append("Not all is done: python project.py run goes on.")
     return lines
-
-
-def _name(made: Made) -> str:
-    return short_name(made.charge_sets[0])
 
 
 def found(made: list[Made], rows: list[Row]) -> list[str]:
@@ -84,7 +82,7 @@ def _decided(rows: list[Row]) -> list[str]:
     for (quantity, panel, code), group in groupby(
         decided, lambda pair: (pair[0].quantity, pair[0].panel, pair[0].reading.code)
     ):
-        values = "; ".join(f"{_name(made)} {row.reading.value}" for row, made in group)
+        values = "; ".join(f"{made.name} {row.reading.value}" for row, made in group)
         sentences.append(f"{code}: {quantity} ({panel}): {values}")
     return sentences
 
@@ -93,14 +91,15 @@ def _own(made: list[Made]) -> list[str]:
     """What products say that no statement of the paper is judged by."""
     judging = {claim.product for claim in CLAIMS}
     return [
-        f"{m.product}: {_name(m)} {m.findings['verdict']}"
+        f"{m.product}: {m.name} {m.findings['verdict']}"
         for m in made
         if m.product not in judging and len(m.charge_sets) == 1 and "verdict" in m.findings
     ]
 
 
 def _open(rows: list[Row]) -> list[str]:
-    undecided = [row for row in rows if not row.reading.decides]
+    apart = Verdict.APART
+    undecided = [r for r in rows if not r.reading.decides and r.reading.code is not apart]
     sentences = []
     for panel, group in groupby(undecided, lambda row: row.panel):
         members = list(group)

@@ -104,20 +104,29 @@ def _numbered(texts: Iterable[str]) -> dict[str, int]:
 
 def _grouped(rows: list[Row]) -> list[list[Row]]:
     """Rows of one statement together, for cells that span them."""
-    return [list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel))]
+    return [
+        list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel, row.paper))
+    ]
 
 
 def _membranes(made: list[Made]) -> list[tuple[str, str, str, str]]:
     """(membrane, panel, potential, verdict) of the paper's five membranes, then of any other."""
-    verdicts = {m.charges: str(m.findings["verdict"]) for m in made if m.product == "ndr"}
+    verdicts: dict[str, list[str]] = {}
+    for m in made:
+        if m.product == "ndr":
+            told = f"{m.told}: " if m.told else ""
+            verdicts.setdefault(in_words(m.charge_sets[0]), []).append(
+                f"{told}{m.findings['verdict']}"
+            )
     charges = {in_words(own): own for m in made for own in m.charge_sets}
     named = {in_words(own): name for name, own in MEMBRANES.items()}
+    given = {in_words(m.charge_sets[0]): m.given for m in made if len(m.charge_sets) == 1}
     charges = {words: MEMBRANES[name] for words, name in named.items()} | charges
     rows = []
     for words, own in charges.items():
-        name = named.get(words, "")
+        name = named.get(words) or given.get(words, "")
         potential = ", ".join(f"{plane} {v:+.1f}" for plane, v in sheet_potential(own).items())
-        verdict = verdicts.get(words, "missing")
+        verdict = "; ".join(verdicts.get(words, ["missing"]))
         label = f"{name}: {words}" if name else words
         rows.append((label, PANELS_BY_MEMBRANE.get(name, "-"), potential, verdict))
     return rows
