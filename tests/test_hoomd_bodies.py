@@ -162,6 +162,19 @@ def test_on_a_gpu_nothing_is_made_that_is_known_to_fail_there():
     assert hoomd.md.nlist.Tree.called
 
 
+def test_a_tether_that_moves_writes_its_walls_and_no_parameters():
+    """Every write costs steps of a GPU."""
+    hoomd = MagicMock()
+    walls = WallTether(hoomd, Tether(0, 1000.0), np.ones(3), others=CENTRE)
+    written = hoomd.md.external.wall.Gaussian.return_value.params.__setitem__
+    walls.set(0.1, 0.2)
+    before = written.call_count
+    walls.set(0.2, 0.2)
+    assert written.call_count == before
+    walls.set(np.inf, np.inf)
+    assert written.call_count > before
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_lists_reach_as_far_as_the_box_lets_them(method):
     hoomd = MagicMock()

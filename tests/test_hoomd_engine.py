@@ -181,6 +181,15 @@ def test_field_acts_on_the_forces_at_once_and_has_no_energy(tiny, relaxed):
     assert np.allclose((engine.forces() - forces)[:, 0], expected, atol=1e-9)
 
 
+def test_a_load_keeps_the_field_that_was_set(tiny, relaxed):
+    engine = create(tiny, relaxed, DYNAMICS, HOOMD)
+    engine.set_field(0.8)
+    engine.load(relaxed.restarted(relaxed.velocities))
+    engine.potential_energy()  # computes forces
+    expected = np.where(tiny.frozen, 0.0, tiny.charge) * 0.8 * VOLT_PER_NM
+    assert np.allclose(engine._forces.field.forces[engine._tags, 0], expected, atol=1e-9)
+
+
 def test_total_energy_is_conserved_without_a_thermostat(tiny, relaxed):
     engine = create(tiny, relaxed.restarted(relaxed.velocities), ENERGY, HOOMD)
     totals = []

@@ -127,6 +127,7 @@ class HoomdEngine(StepByStep):
         self._simulation = self._new_simulation(state, bodies, integrator)
         self._started, self._acting = False, None
         wanted = self._field, self._target
+        self._field, self._target = 0.0, _NOWHERE  # as the new forces are made
         if own and np.isfinite(own["field"][0]):
             # The first half of the next step still has the field and tether that the last step had.
             x, radius = own.get("tether", np.array(_NOWHERE)).tolist()
@@ -179,11 +180,12 @@ class HoomdEngine(StepByStep):
 
     def positions(self) -> NDArray[np.float64]:
         """Unwrapped positions, nm, shape (N, 3)."""
-        return self._unwrapped(self._tags)
+        position, image = self._particles(self._tags, "position", "image")
+        return position + image * self._model.box
 
     def velocities(self) -> NDArray[np.float64]:
         """Velocities, nm/ps, shape (N, 3), the waters' from their rigid motion."""
-        velocities = self._particles("velocity", self._tags)
+        (velocities,) = self._particles(self._tags, "velocity")
         velocities[self._model.waters] = atom_velocities(self._frame, self._present_bodies())
         velocities[self._model.frozen] = 0.0
         return velocities
@@ -232,8 +234,10 @@ class HoomdEngine(StepByStep):
             self._started, self._acting = True, (self._field, self._target)
 
     def _set(self, field_V_per_nm: float, target: tuple[float, float]) -> None:
-        set_field(self._forces, field_V_per_nm)
-        if self._walls:
+        # Each costs a good part of a millisecond, some steps of a GPU.
+        if field_V_per_nm != self._field:
+            set_field(self._forces, field_V_per_nm)
+        if self._walls and target != self._target:
             self._walls.set(*target)
         self._field, self._target = field_V_per_nm, target
 
@@ -257,7 +261,7 @@ class HoomdEngine(StepByStep):
             if any(sign in str(error) for sign in _BLOWN_UP):
                 raise FloatingPointError(f"the system blew up: {error}") from None
             raise
-        if not np.isfinite(self._particles("velocity", self._tags)).all():
+        if not np.isfinite(self._particles(self._tags, "velocity")).all():
             raise FloatingPointError("the system blew up: a velocity is not finite")
 
     def _on_gpu(self) -> bool:
@@ -326,17 +330,16 @@ class HoomdEngine(StepByStep):
         return bodies_from_atoms(self._frame, state.positions[waters], state.velocities[waters])
 
     def _present_bodies(self) -> Bodies:
-        read = (self._particles(key, self._centres) for key in _BODY_FIELDS)
-        return Bodies(self._unwrapped(self._centres), *read)
+        position, image, *motion = self._particles(
+            self._centres, "position", "image", "velocity", "orientation", "angmom"
+        )
+        return Bodies(position + image * self._model.box, *motion)
 
-    def _unwrapped(self, tags: NDArray) -> NDArray[np.float64]:
-        image = self._particles("image", tags)
-        return self._particles("position", tags) + image * self._model.box
-
-    def _particles(self, name: str, tags: NDArray) -> NDArray[Any]:
+    def _particles(self, tags: NDArray, *names: str) -> list[NDArray[Any]]:
+        """Read properties of particles, in the order of their tags."""
         with self._simulation.state.cpu_local_snapshot as data:
             order = np.array(data.particles.rtag)[tags]
-            return np.array(getattr(data.particles, name))[order]
+            return [np.array(getattr(data.particles, name))[order] for name in names]
 
     def _with_kappa(self, split: Splitting) -> Splitting:
         """Ask HOOMD-blue for the kappa it takes with this mesh; no position matters to it."""
@@ -357,7 +360,6 @@ class HoomdEngine(StepByStep):
 
 #: Target of a tether that is not set: it does nothing.
 _NOWHERE = (math.inf, math.inf)
-_BODY_FIELDS = ("velocity", "orientation", "angmom")
 
 
 def _fill(target: NDArray, tags: NDArray, atoms: Any, centres: NDArray, bodies: Any) -> None:

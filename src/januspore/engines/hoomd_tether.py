@@ -45,7 +45,7 @@ class WallTether:
         for force in self.forces:
             for name in (*SPECIES, others):
                 force.params[name] = {"epsilon": 0.0, "sigma": _SIGMA_NM, "r_cut": 0.0}
-        self._stiffen(0.0)
+        self._stiffen(False)
 
     @property
     def forces(self) -> list[Any]:
@@ -54,16 +54,19 @@ class WallTether:
 
     def set(self, x_nm: float, radius_nm: float) -> None:
         """Set where the spring along x is at rest, and the cylinder's radius; at x = inf, none."""
-        if math.isinf(x_nm):
-            self._stiffen(0.0)
+        stiff = math.isfinite(x_nm)
+        if stiff != self._stiff:
+            self._stiffen(stiff)
+        if not stiff:
             return
         # One wall at a time: a new list fails after the first step (hoomd-blue #1879).
         for i, plane in enumerate(self._planes_at(x_nm)):
             self._planes.walls[i] = plane
         self._cylinder.walls[0] = self._cylinder_of(radius_nm)
-        self._stiffen(self._epsilon)
 
-    def _stiffen(self, epsilon: float) -> None:
+    def _stiffen(self, stiff: bool) -> None:
+        self._stiff = stiff
+        epsilon = self._epsilon if stiff else 0.0
         reaches = (0.5 * self._edge, _SIGMA_NM)
         for force, reach in zip(self.forces, reaches, strict=True):
             force.params[HELD] = {"epsilon": epsilon, "sigma": _SIGMA_NM, "r_cut": reach}
