@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,17 @@ def test_every_claim_of_the_report_has_been_planted():
 
 
 @kept
-def test_kept_results_have_few_wrong_verdicts():
-    for claim, (wrong, planted) in false_rates(json.loads(RESULTS.read_text())["counts"]).items():
-        assert wrong / planted <= 0.05, claim
+def test_kept_results_have_few_wrong_verdicts_in_any_case():
+    wrong, planted = Counter(), Counter()
+    for one in json.loads(RESULTS.read_text())["counts"]:
+        for word in ("agrees", "disagrees"):
+            if word != one["right"]:
+                key = one["claim"], one["case"], word
+                wrong[key] += one[word]
+                planted[key] += one["repeats"]
+    for key, times in planted.items():
+        # 5 %, and two standard errors.
+        assert wrong[key] / times <= 0.05 + 2 * (0.05 * 0.95 / times) ** 0.5, key
 
 
 def test_a_small_campaign_has_few_wrong_verdicts(tmp_path):
