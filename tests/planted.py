@@ -9,9 +9,10 @@ from januspore.analysis.job import analyse_record
 from januspore.analysis.store import write_arrays, write_json
 from januspore.conditions import trajectory
 from januspore.dataspace import point_of
+from januspore.materials import SALTS
 from januspore.model.system import build_model
 from januspore.protocols.field import mean
-from januspore.simulate.record import COLUMNS, RAGGED, Rows, write_record
+from januspore.simulate.record import RAGGED, Rows, columns_of, write_record
 from januspore.units import E_PER_PS
 
 
@@ -60,12 +61,14 @@ def planted_rows(
     else:
         slab = np.array([current_at(t) for t in middle])
     slab = slab * width * dt / E_PER_PS
-    columns = {name: np.zeros(n, dtype=kind) for name, kind in COLUMNS.items()}
+    charges = SALTS[protocol.cell.salt].charges
+    columns = {name: np.zeros(n, dtype=kind) for name, kind in columns_of(charges).items()}
     steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
     columns["step"] = (np.arange(first, last) + 1) * steps
     columns["time_ps"], columns["field_V_per_nm"] = time, field
     crossed = np.diff(np.floor(np.cumsum(slab / 2 / width)), prepend=0.0).astype(int)
-    for ion, along, against in (("K", "forward", "backward"), ("Cl", "backward", "forward")):
+    for ion, charge in charges.items():
+        along, against = ("forward", "backward")[:: 1 if charge > 0 else -1]
         # Half of the current each, and as many crossings as carry it.
         columns[f"{ion}_slab_e_nm"] = slab / 2 + rng.normal(0, noise_e_nm, n)
         columns[f"{ion}_cell_e_nm"] = columns[f"{ion}_slab_e_nm"] * 3

@@ -8,7 +8,7 @@ from januspore.analysis.orientation import BINS
 from januspore.engines.base import PARTS
 from januspore.protocols.field import mean
 from januspore.protocols.windows import Path
-from januspore.simulate.record import COLUMNS, HELD, RAGGED, Rows
+from januspore.simulate.record import HELD, RAGGED, Rows, columns_of
 from januspore.units import VOLT_PER_NM
 
 
@@ -42,7 +42,8 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
     window = np.array([path.sampled(t - dt, t) for t in time])
     x = np.array([path.at(t)[0] for t in time])
     charge = 1.0 if protocol.ion == "K" else -1.0
-    columns = {name: np.zeros(n, dtype=kind) for name, kind in (COLUMNS | HELD).items()}
+    kinds = columns_of(("K", "Cl")) | HELD
+    columns = {name: np.zeros(n, dtype=kind) for name, kind in kinds.items()}
     steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
     columns["step"] = (np.arange(n) + 1) * steps
     columns["time_ps"], columns["field_V_per_nm"], columns["window"] = time, field, window

@@ -7,8 +7,9 @@ from helpers import tiny_point
 from januspore import engines
 from januspore.analysis.statistics import run_mean
 from januspore.engines import Resources
+from januspore.materials import SALTS
 from januspore.model.builder import build_state
-from januspore.model.system import BULK_WATER_PER_NM3, build_model
+from januspore.model.system import build_model
 from januspore.model.velocities import thermal_velocities
 from januspore.simulate.observables import wrap
 
@@ -29,7 +30,7 @@ def test_reservoir_density_is_that_of_the_bulk(charge_set):
         x = wrap(engine.positions()[model.waters[:, 0], 0], model.box[0])
         counts.append((np.abs(x) > model.box[0] / 2 - half).sum())
     density = run_mean(np.array(counts) / (2 * half * model.box[1] * model.box[2]))
-    bulk = BULK_WATER_PER_NM3[1.0]
+    bulk = SALTS["KCl"].water_per_nm3
     print(f"{charge_set}: {density.value:.2f} [{density.low:.2f}, {density.high:.2f}] per nm^3")
     assert density.high - density.low < 0.06 * bulk, "too short to tell"
     assert abs(density.value - bulk) < 0.015 * bulk or density.low < bulk < density.high

@@ -13,7 +13,6 @@ from januspore.aggregates.hydration import coordination, density, pooled
 from januspore.analysis.frames import frame_sums, kept_frames
 from januspore.analysis.hydration import (
     BULK_FROM_NM,
-    IONS,
     R_CENTRES,
     REGIONS,
     WINDOWS,
@@ -62,7 +61,7 @@ def test_a_planted_shell_of_six_is_six_in_every_region_and_across_faces():
         frames = [(0.9, positions + shift), (-0.1, positions + shift)]
         sums = hydration_sums(frames, 1.2, model, Recording())
         assert sums["frames"].tolist() == [1, 0, 1]
-        expected = np.zeros((len(IONS), len(REGIONS), WINDOWS))
+        expected = np.zeros((2, len(REGIONS), WINDOWS))
         expected[0, REGIONS.index("bulk")] = expected[1, REGIONS.index("pore")] = [1, 0, 1]
         assert np.array_equal(sums["ions"], expected)
         assert np.array_equal(sums["shell"], 6 * expected)
@@ -149,7 +148,7 @@ def test_coordination_covers_a_planted_mean():
     covered, repeats = 0, 200
     for k in range(repeats):
         rng = np.random.default_rng(k)
-        ions = np.zeros((5, len(IONS), len(REGIONS), WINDOWS))
+        ions = np.zeros((5, 2, len(REGIONS), WINDOWS))
         ions[:, 0, 0] = rng.integers(5, 15, (5, WINDOWS))
         shell = 6 * ions + rng.binomial(ions.astype(int), 0.3)
         tables = pooled({"ions": ions, "shell": shell, "frames": np.ones((5, WINDOWS))})

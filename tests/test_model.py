@@ -13,11 +13,11 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from januspore import units
+from januspore.materials import SALTS
 from januspore.model.builder import _CLEARANCE_NM, build_state, polarisation
 from januspore.model.forcefield import SPECIES, species
 from januspore.model.state import State, StateFileError, read_state, write_state
 from januspore.model.system import (
-    BULK_WATER_PER_NM3,
     MEMBRANE_LENGTH_NM,
     build_model,
     water_geometry,
@@ -94,7 +94,7 @@ def test_the_paper_s_cell_has_the_paper_s_counts_and_is_neutral(name):
     assert model.frozen.sum() == 3 * (288 - model.pore.formula_units)
     reservoir = model.box[1] * model.box[2] * 6.0
     assert len(model.indices("K")) == len(model.indices("Cl")) == round(MOL_PER_LITRE * reservoir)
-    in_pore = len(model.waters) - BULK_WATER_PER_NM3[1.0] * reservoir
+    in_pore = len(model.waters) - SALTS["KCl"].water_per_nm3 * reservoir
     assert in_pore == pytest.approx(10, abs=1)  # counted in simulations, see docs/model.md
     assert abs(model.charge.sum()) < 1e-9
     assert abs(model.charge[model.frozen].sum()) < 1e-9

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from januspore.simulate.record import (
-    COLUMNS,
     RAGGED,
     RecordError,
     RecordFiles,
     Rows,
+    columns_of,
     join,
     read_record,
     write_record,
@@ -27,7 +27,7 @@ def rows(first, last):
     """Rows for samples first to last, counted from 1; every value tells which sample it is of."""
     sample = np.arange(first, last + 1)
     waters = sample % 4
-    columns = {name: (sample * 10).astype(kind) for name, kind in COLUMNS.items()}
+    columns = {name: (sample * 10).astype(kind) for name, kind in columns_of(("K", "Cl")).items()}
     columns |= {"step": sample * SPACING, "water_in_pore": waters.astype(np.int32)}
     of = np.repeat(sample, waters).astype(np.float32)
     return Rows(columns | {name: of for name in RAGGED})

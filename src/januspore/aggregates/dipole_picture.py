@@ -175,7 +175,7 @@ def _drawn(shot: Snapshot, model: Model) -> NDArray[np.bool_]:
     drawn = model.frozen & (position[:, 2] <= 0.0)
     drawn[shot.waters.ravel()] = True
     near = np.hypot(position[:, 1], position[:, 2]) < model.pore.diameter_nm / 2
-    ions = np.isin(model.type_id, [SPECIES.index(name) for name in ("K", "Cl")])
+    ions = np.isin(model.type_id, [SPECIES.index(name) for name in model.ion_charges])
     return drawn | (ions & near)
 
 

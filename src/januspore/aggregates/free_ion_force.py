@@ -28,7 +28,6 @@ from .ensemble import Content, Ensemble
 
 LEAST_VISITS = 10
 _X = (EDGES_NM[1:] + EDGES_NM[:-1]) / 2
-_IONS = ("Cl", "K")
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -41,7 +40,7 @@ def make(ensemble: Ensemble) -> Content:
     stacked = ensemble.sums("free_ions.h5")
     rows: list[dict[str, Any]] = []
     findings: dict[str, Any] = {}
-    for ion in _IONS:
+    for ion in _ions(ensemble):
         sums = {k.removeprefix(f"{ion}_"): v.sum(axis=0) for k, v in stacked.items() if _is(ion, k)}
         means = conditional_means(sums, LEAST_VISITS)
         for f, field in enumerate(fields):
@@ -53,6 +52,11 @@ def make(ensemble: Ensemble) -> Content:
     table["seeds"] = len(ensemble.jobs)
     findings["verdict"] = _verdict(table)
     return Content(table, _figure(ensemble, table), findings)
+
+
+def _ions(ensemble: Ensemble) -> tuple[str, ...]:
+    """The anion, which the paper's Table 1 is about, then the cation."""
+    return tuple(reversed(ensemble.model.ion_charges))
 
 
 def _is(ion: str, name: str) -> bool:
@@ -123,7 +127,7 @@ def _verdict(table: pd.DataFrame) -> str:
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    for column, ion in zip(axes.T, _IONS, strict=True):
+    for column, ion in zip(axes.T, _ions(ensemble), strict=True):
         mine = table[(table.ion == ion) & (table.part == "sum")]
         for k, field in enumerate(sorted(mine.field_V_per_nm.unique())):
             for axis, quantity in zip(column, ("mean force", "PMF"), strict=True):

@@ -1,5 +1,6 @@
 """Water about the ions in bulk, mouth and pore; water and ions along x (from the kept frames)."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,15 +11,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.hydration import (
-    FIRST_SHELL_NM,
-    IONS,
     MERGED,
-    PROFILE_SPECIES,
     PROFILES,
     R_CENTRES,
     REGIONS,
     WINDOWS,
+    first_shell_nm,
     profile_edges,
+    profile_species,
 )
 from ..analysis.statistics import Interval, bootstrap, poisson
 from ..protocols import required
@@ -32,16 +32,16 @@ _PROFILE_COLORS = {"low": "0.5", "+": "tab:red", "-": "tab:blue"}
 def make(ensemble: Ensemble) -> Content:
     """Combine the frames of all seeds: g(r), coordination, occupancy, density profiles."""
     sums = ensemble.sums("hydration.h5")
-    amplitude = amplitude_of(ensemble)
+    amplitude, ions = amplitude_of(ensemble), tuple(ensemble.model.ion_charges)
     parts = [
-        _radial(sums),
-        _coordination(sums, amplitude),
-        _occupancy(sums, amplitude),
-        _profiles(sums, amplitude, ensemble.model.box),
+        _radial(sums, ions),
+        _coordination(sums, ions, amplitude),
+        _occupancy(sums, ions, amplitude),
+        _profiles(sums, profile_species(ensemble.model), amplitude, ensemble.model.box),
     ]
     table = pd.concat(parts, ignore_index=True)
     table["seeds"] = len(ensemble.jobs)
-    return Content(table, _figure(ensemble, table, sums), _findings(sums))
+    return Content(table, _figure(ensemble, table, sums), _findings(sums, ions))
 
 
 def amplitude_of(ensemble: Ensemble) -> float:
@@ -62,7 +62,7 @@ def _rows(quantity: str, unit: str, found: Interval, **columns: Any) -> pd.DataF
 # --- g(r) and coordination ---------------------------------------------------------------------
 
 
-def _radial(sums: Tables) -> pd.DataFrame:
+def _radial(sums: Tables, ions: Sequence[str]) -> pd.DataFrame:
     found = bootstrap(sums, partial(_ratio, above="pairs", below="ideal"))
     return pd.concat(
         _rows(
@@ -74,7 +74,7 @@ def _radial(sums: Tables) -> pd.DataFrame:
             position_nm=R_CENTRES,
             count=sums["pairs"][:, i].sum(axis=0),
         )
-        for i, name in enumerate(IONS)
+        for i, name in enumerate(ions)
     )
 
 
@@ -87,7 +87,7 @@ def pooled(sums: Tables) -> Tables:
 
 
 def coordination(tables: Tables) -> Interval:
-    """First-shell waters of an ion, shape (IONS, REGIONS, WINDOWS + 1).
+    """First-shell waters of an ion, shape (ions, REGIONS, WINDOWS + 1).
 
     An interval is at least one water on one of the ions seen wide: resamples of ions that happen
     to agree would claim certainty.
@@ -122,13 +122,13 @@ def _windows(amplitude: float) -> tuple[NDArray, NDArray]:
     return np.append(edges[:-1], 0.0), np.append(edges[1:], amplitude)
 
 
-def _coordination(sums: Tables, amplitude: float) -> pd.DataFrame:
+def _coordination(sums: Tables, names: Sequence[str], amplitude: float) -> pd.DataFrame:
     tables = pooled(sums)
     found = coordination(tables)
     low, high = _windows(amplitude)
     ions, frames = tables["ions"].sum(axis=0), tables["frames"].sum(axis=0)
     parts = []
-    for i, name in enumerate(IONS):
+    for i, name in enumerate(names):
         for k, region in enumerate(REGIONS):
             one = Interval(found.value[i, k], found.low[i, k], found.high[i, k])
             triples = np.stack([one.value, one.low, one.high], axis=1)
@@ -142,7 +142,7 @@ def _coordination(sums: Tables, amplitude: float) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def _occupancy(sums: Tables, amplitude: float) -> pd.DataFrame:
+def _occupancy(sums: Tables, names: Sequence[str], amplitude: float) -> pd.DataFrame:
     """Ions in a region in a frame; where none was seen, the upper bound of a zero count."""
     tables = pooled(sums)
     low, high = _windows(amplitude)
@@ -166,7 +166,7 @@ def _occupancy(sums: Tables, amplitude: float) -> pd.DataFrame:
             field_low_V_per_nm=low,
             field_high_V_per_nm=high,
         )
-        for i, name in enumerate(IONS)
+        for i, name in enumerate(names)
         for k, region in enumerate(REGIONS)
     )
 
@@ -174,7 +174,7 @@ def _occupancy(sums: Tables, amplitude: float) -> pd.DataFrame:
 # --- profiles ----------------------------------------------------------------------------------
 
 
-def _profiles(sums: Tables, amplitude: float, box: NDArray) -> pd.DataFrame:
+def _profiles(sums: Tables, names: Sequence[str], amplitude: float, box: NDArray) -> pd.DataFrame:
     named = {
         "low": (0.0, amplitude / WINDOWS),
         "+": (amplitude / WINDOWS, amplitude),
@@ -182,7 +182,7 @@ def _profiles(sums: Tables, amplitude: float, box: NDArray) -> pd.DataFrame:
     }
     parts = []
     for p, which in enumerate(PROFILES):
-        for i, name in enumerate(PROFILE_SPECIES):
+        for i, name in enumerate(names):
             merged = 1 if name == "water" else MERGED
             edges = profile_edges(box)[::merged]
             counts = sums["profile"][:, p, i].reshape(len(sums["profile"]), -1, merged).sum(axis=2)
@@ -218,24 +218,24 @@ def density(counts: NDArray, frames: NDArray, edges: NDArray, box: NDArray) -> I
 # --- findings ----------------------------------------------------------------------------------
 
 
-def _findings(sums: Tables) -> dict[str, Any]:
+def _findings(sums: Tables, names: Sequence[str]) -> dict[str, Any]:
     tables = pooled(sums)
     found = coordination(tables)
     ions, frames = tables["ions"].sum(axis=0)[..., -1], float(tables["frames"].sum(axis=0)[-1])
     findings: dict[str, Any] = {"frames": frames}
-    for i, name in enumerate(IONS):
+    for i, name in enumerate(names):
         for k, region in enumerate(REGIONS):
             triple = [float(v[i, k, -1]) for v in (found.value, found.low, found.high)]
             says = statement(name, region, ions[i, k], frames, np.array(triple))
             seen = frames > 0 and ions[i, k] > 0
             findings[f"waters about {name}, {region}"] = triple if seen else says
-    findings["verdict"] = "; ".join(_dehydration(tables, i) for i in range(len(IONS)))
+    findings["verdict"] = "; ".join(_dehydration(tables, i, name) for i, name in enumerate(names))
     return findings
 
 
-def _dehydration(tables: Tables, i: int) -> str:
+def _dehydration(tables: Tables, i: int, name: str) -> str:
     """Whether an ion has fewer waters in the pore (or at its mouth) than in the bulk."""
-    name, ions = IONS[i], tables["ions"].sum(axis=0)[i, :, -1]
+    ions = tables["ions"].sum(axis=0)[i, :, -1]
     frames = float(tables["frames"].sum(axis=0)[-1])
     if ions[0] == 0:
         return none_seen(name, "bulk", frames)
@@ -266,10 +266,11 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: Tables) -> Figure:
     figure = Figure(figsize=(11.5, 7), layout="constrained")
     top, bottom = figure.subplots(2, 3)
     planes = ensemble.model.membrane_positions[:, 0]
-    _draw_radial(top[0], table)
-    for axis, name in zip(top[1:], IONS, strict=True):
+    ions = tuple(ensemble.model.ion_charges)
+    _draw_radial(top[0], table, ions)
+    for axis, name in zip(top[1:], ions, strict=True):
         _draw_coordination(axis, table, name)
-    for axis, name in zip(bottom, PROFILE_SPECIES, strict=True):
+    for axis, name in zip(bottom, profile_species(ensemble.model), strict=True):
         _draw_profile(axis, table, name, (planes.min(), planes.max()))
     bottom[0].legend(frameon=False, fontsize=8)
     frames = float(sums["frames"].sum())
@@ -280,13 +281,13 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: Tables) -> Figure:
     return figure
 
 
-def _draw_radial(axis: Axes, table: pd.DataFrame) -> None:
-    for name in IONS:
+def _draw_radial(axis: Axes, table: pd.DataFrame, ions: Sequence[str]) -> None:
+    for name in ions:
         rows = table[(table.quantity == "ion-O g(r)") & (table.species == name)]
         color = COLORS[name]
         axis.plot(rows.position_nm, rows.value, color=color, label=name)
         axis.fill_between(rows.position_nm, rows.low, rows.high, color=color, alpha=0.15, lw=0)
-        axis.axvline(FIRST_SHELL_NM[name], color=color, ls=":", lw=1)
+        axis.axvline(first_shell_nm(name), color=color, ls=":", lw=1)
     axis.axhline(1, color="0.7", lw=0.5)
     axis.set(xlabel="r (nm); dotted: first shell's end", ylabel="ion-O g(r), bulk")
     axis.set_xlim(0.2, 0.6)
@@ -310,7 +311,7 @@ def _draw_coordination(axis: Axes, table: pd.DataFrame, name: str) -> None:
         )
     if missing:
         axis.text(0.03, 0.04, "\n".join(missing), transform=axis.transAxes, fontsize=8)
-    axis.set(xlabel="|E| (V/nm)", ylabel=f"waters within {FIRST_SHELL_NM[name]:g} nm of {name}")
+    axis.set(xlabel="|E| (V/nm)", ylabel=f"waters within {first_shell_nm(name):g} nm of {name}")
     axis.set_ylim(0, 10)
     if axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False, fontsize=8, loc="upper right")

@@ -1,6 +1,6 @@
 """Current against field over the cycle, both branches (paper, Figs 1B, 1C, 4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase
 from ..analysis.statistics import Interval, poisson
 from ..protocols import required
 from .ensemble import Content, Ensemble
-
-_CHARGE = {"K": +1.0, "Cl": -1.0}
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -33,10 +31,11 @@ def make(ensemble: Ensemble) -> Content:
         for key, one in tables.items()
     ]
     quarters = branch_of_phase()
-    for species, interval in _crossing_currents(_by_branch(sums)):
+    for species, interval in _crossing_currents(_by_branch(sums), ensemble.model.ion_charges):
         frames.append(_frame(ensemble, sums, quarters, "crossings", species, interval))
     table = pd.concat(frames, ignore_index=True)
-    return Content(table, _figure(ensemble, table, sums), _findings(sums))
+    findings = _findings(sums, ensemble.model.ion_charges)
+    return Content(table, _figure(ensemble, table, sums), findings)
 
 
 def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -45,8 +44,10 @@ def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:
     return {name: member @ v.sum(axis=0) for name, v in sums.items() if v.ndim == 2}
 
 
-def _crossing_currents(branch: dict[str, NDArray]) -> Iterator[tuple[str, Interval]]:
-    for ion, charge in _CHARGE.items():
+def _crossing_currents(
+    branch: dict[str, NDArray], charges: dict[str, float]
+) -> Iterator[tuple[str, Interval]]:
+    for ion, charge in charges.items():
         ways = branch[f"{ion}_forward"], branch[f"{ion}_backward"]
         yield ion, crossing_current(*ways, charge, branch["time_ps"])
 
@@ -81,10 +82,10 @@ def _frame(
     )
 
 
-def _findings(sums: dict[str, NDArray]) -> dict[str, Any]:
+def _findings(sums: dict[str, NDArray], ions: Iterable[str]) -> dict[str, Any]:
     time = float(sums["time_ps"].sum())
     found: dict[str, Any] = {"simulated_ps": time}
-    for ion in _CHARGE:
+    for ion in ions:
         counts = [int(sums[f"{ion}_{way}"].sum()) for way in ("forward", "backward")]
         total = poisson(np.array(sum(counts)))
         found[f"{ion}_crossings_forward"], found[f"{ion}_crossings_backward"] = counts
@@ -96,10 +97,10 @@ def _findings(sums: dict[str, NDArray]) -> dict[str, Any]:
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: dict[str, NDArray]) -> Figure:
     figure = Figure(figsize=(12, 4.2), layout="constrained")
+    ions = tuple(ensemble.model.ion_charges)
     panels = [
-        ("pore slab", "total", "pore slab, K and Cl"),
-        ("pore slab", "K", "pore slab, K"),
-        ("pore slab", "Cl", "pore slab, Cl"),
+        ("pore slab", "total", f"pore slab, {' and '.join(ions)}"),
+        *(("pore slab", ion, f"pore slab, {ion}") for ion in ions),
         ("whole cell", "total", "whole cell\n(with reservoir charging)"),
     ]
     axes = figure.subplots(1, len(panels), sharex=True)
@@ -115,7 +116,7 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: dict[str, NDArray]) -
 
 def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
     cycle, time = required(ensemble.point.protocol.cycle, "cycle"), sums["time_ps"].sum()
-    ways = [f"{ion}_{way}" for ion in _CHARGE for way in ("forward", "backward")]
+    ways = [f"{ion}_{way}" for ion in ensemble.model.ion_charges for way in ("forward", "backward")]
     crossings = sum(sums[name].sum() for name in ways)
     return (
         f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, "

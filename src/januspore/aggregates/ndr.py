@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.current import ESTIMATORS, SPECIES, Tables, current_interval, current_tables
+from ..analysis.current import ESTIMATORS, Tables, current_interval, current_tables, species_of
 from ..analysis.loop import (
     ONE_SEED,
     QUARTER,
@@ -155,7 +155,7 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
 def _charging_rows(loops: dict[tuple[str, str], Loop], edges: NDArray) -> list[dict[str, Any]]:
     """Area of what the whole cell carries beyond the pore's slab: the reservoirs' charging."""
     rows = []
-    for species in SPECIES:
+    for species in dict.fromkeys(species for _, species in loops):
         slab, cell = (loops[estimator, species].tables for estimator in ESTIMATORS)
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
         for sign in _SIGNS:
@@ -223,11 +223,12 @@ def verdict(slab: Loop, cell: Loop) -> str:
 
 def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
     figure = Figure(figsize=(11, 6.6), layout="constrained")
-    axes = figure.subplots(len(ESTIMATORS), len(SPECIES), sharex=True, sharey="row")
+    currents = species_of(ensemble.model)
+    axes = figure.subplots(len(ESTIMATORS), len(currents), sharex=True, sharey="row")
     for row, estimator in zip(axes, ESTIMATORS, strict=True):
-        for axis, species in zip(row, SPECIES, strict=True):
+        for axis, species in zip(row, currents, strict=True):
             _panel(axis, loops[estimator, species])
-            name = "K and Cl" if species == "total" else species
+            name = " and ".join(currents[species])
             areas = _areas(loops[estimator, species])
             axis.set_title(f"{estimator}, {name}\n{areas}", fontsize=8.5)
         row[0].set_ylabel("I (nA)")

@@ -14,19 +14,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.current import (
-    SPECIES,
     Tables,
     crossing_current,
     current_interval,
     current_tables,
     rate,
+    species_of,
 )
 from ..analysis.statistics import Interval, ratio_of_means, student
+from ..model.system import Model
 from .ensemble import Content, Ensemble
 
 #: Share of a hold, at its beginning, that is left out.
 SETTLING = 0.5
-_CHARGE = {"K": +1.0, "Cl": -1.0}
 _DIRECTIONS = ("forward", "reverse")
 _SLAB = ("pore slab", "total")
 
@@ -44,14 +44,14 @@ def make(ensemble: Ensemble) -> Content:
     ]
     frames += [
         _frame(ensemble, sums, "crossings", ion, _crossing(sums, ion, q))
-        for ion, q in _CHARGE.items()
+        for ion, q in ensemble.model.ion_charges.items()
     ]
     table = pd.concat(frames, ignore_index=True)
-    findings = _findings(tables, float(ensemble.model.box[0])) | {
+    findings = _findings(tables, ensemble.model) | {
         "settling_share": SETTLING,
         "window_ps": float(sums["time_ps"].sum()),
     }
-    findings["verdict"] = _verdict(table, findings)
+    findings["verdict"] = _verdict(table, findings, next(iter(ensemble.model.ion_charges)))
     return Content(table, _figure(ensemble, table, findings), findings)
 
 
@@ -112,17 +112,18 @@ def conductance(tables: Tables, length_nm: float, sign: int = 0) -> NDArray:
         return above / (tables["time"] * used**2).sum(axis=1, keepdims=True) / length_nm
 
 
-def _findings(tables: dict[tuple[str, str], Tables], length_nm: float) -> dict[str, Any]:
+def _findings(tables: dict[tuple[str, str], Tables], model: Model) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for species in SPECIES:
+    length_nm, cation = float(model.box[0]), next(iter(model.ion_charges))
+    for species in species_of(model):
         one = tables["pore slab", species]
         value = current_interval(one, lambda t: conductance(t, length_nm))
         found[f"{species} conductance_nS"] = _triple(value)
     total, field = tables[_SLAB], tables[_SLAB]["field"].sum(axis=0)
     _, low, high = found["total conductance_nS"]
     if low > 0 or high < 0:  # else a share of it is noise over noise
-        both = (_each(one, length_nm) for one in (tables["pore slab", "K"], total))
-        found["K_share"] = _triple(_ratio(*both))
+        both = (_each(one, length_nm) for one in (tables["pore slab", cation], total))
+        found[f"{cation}_share"] = _triple(_ratio(*both))
     if field.min() < 0 < field.max():
         ways = (_each(total, length_nm, sign) for sign in (+1, -1))
         found["rectification"] = _triple(_ratio(*ways))
@@ -152,7 +153,7 @@ def _triple(interval: Interval) -> list[float]:
     return [float(v[0]) for v in (interval.value, interval.low, interval.high)]
 
 
-def _verdict(table: pd.DataFrame, findings: dict[str, Any]) -> str:
+def _verdict(table: pd.DataFrame, findings: dict[str, Any], cation: str) -> str:
     value, low, high = findings["total conductance_nS"]
     if not np.isfinite(low):
         return "one seed gives no interval"
@@ -161,9 +162,10 @@ def _verdict(table: pd.DataFrame, findings: dict[str, Any]) -> str:
         bound = float(rows[["low_nA", "high_nA"]].abs().to_numpy().max())
         return f"no significant current at any field: below {bound:.3g} nA"
     known = f"conducts {value:.3g} nS [{low:.3g}, {high:.3g}]"
-    share = findings.get("K_share", [np.nan] * 3)
+    share = findings.get(f"{cation}_share", [np.nan] * 3)
     if np.isfinite(share).all():
-        known += ", K+ carrying {:.2g} [{:.2g}, {:.2g}] of the current".format(*share)
+        known += f", {cation}+ carrying "
+        known += "{:.2g} [{:.2g}, {:.2g}] of the current".format(*share)
     return known
 
 
@@ -178,14 +180,14 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, findings: dict[str, Any]) -
         part = rows[(rows.species == "total") & (rows.direction == direction)]
         # Both directions often agree: an open symbol shows the other one behind it.
         _points(left, part, direction, color, direction == "forward")
-    for ion, color in (("K", "tab:purple"), ("Cl", "tab:green")):
+    for ion, color in zip(ensemble.model.ion_charges, ("tab:purple", "tab:green"), strict=True):
         _points(right, rows[(rows.species == ion)], ion, color, filled=True)
     value = findings["total conductance_nS"][0]
     voltage = np.array([min(table.voltage_V.min(), 0.0), max(table.voltage_V.max(), 0.0)])
     length = float(ensemble.model.box[0])
     left.plot(voltage / length, voltage * value, color="0.5", lw=1, label=f"{value:.3g} nS")
     left.set_ylabel("I (nA)")
-    for axis, title in ((left, "K and Cl"), (right, "each ion")):
+    for axis, title in ((left, " and ".join(ensemble.model.ion_charges)), (right, "each ion")):
         axis.axhline(0, color="0.7", lw=0.5)
         axis.set_xlabel("E (V/nm)")
         axis.legend(frameon=False, fontsize=8, title=title)

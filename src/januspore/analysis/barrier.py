@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..engines.base import PARTS
+from ..materials import SPECIES
 from ..protocols.windows import Windows
 from ..simulate.record import Rows
 from .orientation import histogram
@@ -108,7 +109,7 @@ def summary(sums: Mapping[str, NDArray]) -> dict[str, float]:
 
 def way_of(ion: str, field_V_per_nm: float) -> int:
     """Direction along x in which a field drives an ion; at no field, that of a positive one."""
-    charge = 1 if ion == "K" else -1
+    charge = 1 if (SPECIES[ion].charge_e or 0) > 0 else -1
     return charge if field_V_per_nm >= 0 else -charge
 
 

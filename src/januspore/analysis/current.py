@@ -18,12 +18,8 @@ from .statistics import LEVEL, Interval, bootstrap, difference, poisson, poisson
 
 Tables = dict[str, NDArray]
 
-#: Ions of each current, and the column of the record that each estimator sums.
-SPECIES = {"total": ("K", "Cl"), "K": ("K",), "Cl": ("Cl",)}
+#: The column of the record that each estimator sums.
 ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
-#: Columns of the record: crossings that carry a positive, or a negative, charge towards +x.
-_PLUS = {"K": "K_forward", "Cl": "Cl_backward"}
-_MINUS = {"K": "K_backward", "Cl": "Cl_forward"}
 #: With fewer crossings than this, seeds alone do not tell how uncertain a current is.
 FEW_CROSSINGS = 20
 
@@ -46,6 +42,17 @@ def rate(tables: Tables) -> NDArray:
         return tables["charge"] / tables["time"]
 
 
+def species_of(model: Model) -> dict[str, dict[str, float]]:
+    """Charges of the ions that each current is of, by the current's name: all, then each."""
+    charges = model.ion_charges
+    return {"total": charges, **{ion: {ion: charge} for ion, charge in charges.items()}}
+
+
+def _crossed(ion: str, charge: float) -> str:
+    """Column of the crossings of an ion that carry a charge of this sign towards +x."""
+    return f"{ion}_forward" if charge > 0 else f"{ion}_backward"
+
+
 def current_tables(
     sums: Mapping[str, NDArray], recording: Recording, model: Model
 ) -> dict[tuple[str, str], Tables]:
@@ -54,7 +61,7 @@ def current_tables(
     Args:
         sums: of the record by seed and bin, see `sums.grouped`.
         recording: gives the slab's width.
-        model: gives the box.
+        model: gives the box and the ions.
     """
     length = {
         "pore slab": 2 * recording.slab_half_width_nm,
@@ -69,11 +76,11 @@ def current_tables(
             ),
             "time": sums["time_ps"],
             "field": sums["field_ps"],
-            "plus": np.add.reduce([sums[_PLUS[ion]] for ion in ions]),
-            "minus": np.add.reduce([sums[_MINUS[ion]] for ion in ions]),
+            "plus": np.add.reduce([sums[_crossed(ion, +q)] for ion, q in ions.items()]),
+            "minus": np.add.reduce([sums[_crossed(ion, -q)] for ion, q in ions.items()]),
         }
         for estimator, column in ESTIMATORS.items()
-        for species, ions in SPECIES.items()
+        for species, ions in species_of(model).items()
     }
 
 

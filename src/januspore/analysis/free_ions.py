@@ -89,7 +89,7 @@ def job_sums(
     frames = list(held_frames(job, point, SETTLED * holds.hold_ps))
     fields = held_fields(point.protocol.programme())
     found: dict[str, NDArray] = {}
-    for ion in ("K", "Cl"):
+    for ion in model.ion_charges:
         ions = free_ions(point.protocol, model, ion)
         sums = free_ion_sums(frames, fields, EDGES_NM, RADIUS_NM, ions, model.box, forces)
         found |= {f"{ion}_{name}": values for name, values in sums.items()}

@@ -1,7 +1,7 @@
 """Water about the ions, and where both are, from the frames kept of a trajectory (by freud).
 
-Sums of one job: by ion (`IONS`), region (`REGIONS`) and window of |field| at the frame (`WINDOWS`
-equal ones up to the amplitude).
+Sums of one job: by ion (cation, anion), region (`REGIONS`) and window of |field| at the frame
+(`WINDOWS` equal ones up to the amplitude).
 """
 
 from collections.abc import Iterable
@@ -9,14 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+from ..materials import SPECIES
 from ..model.system import Model
 from ..schema import Recording
 from ..simulate.observables import in_pore, wrap
-
-IONS = ("K", "Cl")
-#: Radius of the first shell of water oxygens, nm: near the first minima of the ion-O g(r) of
-#: Joung-Cheatham ions in SPC/E; the product draws both into the g(r) that it finds in bulk.
-FIRST_SHELL_NM = {"K": 0.36, "Cl": 0.39}
 
 #: Range and bins of g(r). freud wants it below half of the shortest edge; no state point has an
 #: edge of 1.2 nm or less, because its cut-off is 0.6 nm at least.
@@ -34,7 +31,24 @@ REGIONS = ("bulk", "mouth", "pore")
 WINDOWS = 3
 #: Density profiles: frames of the lowest window, and those above it with field along +x and -x.
 PROFILES = ("low", "+", "-")
-PROFILE_SPECIES = ("water", "K", "Cl")
+
+
+def profile_species(model: Model) -> tuple[str, ...]:
+    """What density profiles are of."""
+    return ("water", *model.ion_charges)
+
+
+def first_shell_nm(ion: str) -> float:
+    """Radius of an ion's first shell of water oxygens, nm.
+
+    The product draws it into the g(r) that it finds in bulk.
+    """
+    radius = SPECIES[ion].first_shell_nm
+    if radius is None:
+        raise InputError(f"materials.toml: species.{ion} has no first_shell_nm")
+    return radius
+
+
 #: Bins of the water's profile that make one of the ions', which are few; its width in nm, about.
 MERGED = 4
 _MERGED_BIN_NM = 0.2
@@ -59,20 +73,21 @@ def hydration_sums(
 
     Returns:
         `frames` (WINDOWS,); `ions` and `shell`, ions and waters in
-        their first shells, (IONS, REGIONS, WINDOWS); `pairs` and `ideal`,
-        ion-O pairs by distance about ions in the bulk and what uniform water would give, (IONS,
-        R_BINS); `profile`, molecules, (PROFILES, PROFILE_SPECIES, bins along x);
+        their first shells, (ions, REGIONS, WINDOWS); `pairs` and `ideal`,
+        ion-O pairs by distance about ions in the bulk and what uniform water would give, (ions,
+        R_BINS); `profile`, molecules, (PROFILES, species, bins along x);
         `profile_frames` (PROFILES,).
     """
     edges = profile_edges(model.box)
-    shape = (len(IONS), len(REGIONS), WINDOWS)
+    names = tuple(model.ion_charges)
+    shape = (len(names), len(REGIONS), WINDOWS)
     sums = {
         "frames": np.zeros(WINDOWS),
         "ions": np.zeros(shape),
         "shell": np.zeros(shape),
-        "pairs": np.zeros((len(IONS), R_BINS)),
-        "ideal": np.zeros((len(IONS), R_BINS)),
-        "profile": np.zeros((len(PROFILES), len(PROFILE_SPECIES), len(edges) - 1)),
+        "pairs": np.zeros((len(names), R_BINS)),
+        "ideal": np.zeros((len(names), R_BINS)),
+        "profile": np.zeros((len(PROFILES), 1 + len(names), len(edges) - 1)),
         "profile_frames": np.zeros(len(PROFILES)),
     }
     for field, positions in frames:
@@ -80,10 +95,10 @@ def hydration_sums(
         wrapped = wrap(positions, model.box)
         oxygen = wrapped[model.waters[:, 0]]
         sums["frames"][window] += 1
-        for i, name in enumerate(IONS):
+        for i, name in enumerate(names):
             ions = wrapped[model.indices(name)]
             masks = regions(ions, model.box, recording)
-            counts = shell_counts(ions, oxygen, model.box, FIRST_SHELL_NM[name])
+            counts = shell_counts(ions, oxygen, model.box, first_shell_nm(name))
             sums["ions"][i, :, window] += masks.sum(axis=1)
             sums["shell"][i, :, window] += masks @ counts
             sums["pairs"][i] += pair_counts(ions[masks[0]], oxygen, model.box)
@@ -91,7 +106,7 @@ def hydration_sums(
             sums["ideal"][i] += masks[0].sum() * density * shell_volumes()
         which = 0 if window == 0 else (1 if field > 0 else 2)
         sums["profile_frames"][which] += 1
-        for i, atoms in enumerate((oxygen, *(wrapped[model.indices(name)] for name in IONS))):
+        for i, atoms in enumerate((oxygen, *(wrapped[model.indices(name)] for name in names))):
             sums["profile"][which, i] += np.histogram(atoms[:, 0], edges)[0]
     return sums
 

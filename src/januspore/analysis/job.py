@@ -45,9 +45,8 @@ def analyse_record(
         **_named("T_rot_K", run_mean(recorded(trunk["T_rot_K"][late]))),
         **_named("bulk_water_per_nm3", bulk_density(trunk, late, point, model)),
         **_named("waters_in_pore", run_mean(trunk["water_in_pore"][late])),
-        "K_in_pore": float(trunk["K_in_pore"].mean()),
-        "Cl_in_pore": float(trunk["Cl_in_pore"].mean()),
-        **_crossings(trunk),
+        **{f"{ion}_in_pore": float(trunk[f"{ion}_in_pore"].mean()) for ion in model.ion_charges},
+        **_crossings(trunk, model),
     }
     if reading:
         summary |= reading.summary(sums)
@@ -66,7 +65,7 @@ def bulk_density(rows: Rows, late: Any, point: StatePoint, model: Model) -> Inte
 
 
 def recorded(series: NDArray) -> NDArray:
-    """Leave out rows in which a column was not taken, NaN (see `simulate.record.COLUMNS`)."""
+    """Leave out rows in which a column was not taken, NaN (see `simulate.record`)."""
     return series[np.isfinite(series)]
 
 
@@ -78,10 +77,10 @@ def _named(name: str, interval: Interval) -> dict[str, float]:
     }
 
 
-def _crossings(rows: Rows) -> dict[str, float]:
+def _crossings(rows: Rows, model: Model) -> dict[str, float]:
     summary: dict[str, float] = {}
     time = np.asarray(rows["time_ps"][-1])
-    for ion, charge in (("K", +1.0), ("Cl", -1.0)):
+    for ion, charge in model.ion_charges.items():
         forward, backward = rows[f"{ion}_forward"].sum(), rows[f"{ion}_backward"].sum()
         summary[f"{ion}_crossings_forward"] = int(forward)
         summary[f"{ion}_crossings_backward"] = int(backward)

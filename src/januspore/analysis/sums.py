@@ -7,11 +7,8 @@ from ..protocols.field import Programme
 from ..simulate.record import Rows
 from .orientation import histogram
 
-_SUMMED = tuple(
-    f"{ion}_{what}"
-    for ion in ("K", "Cl")
-    for what in ("cell_e_nm", "slab_e_nm", "forward", "backward")
-)
+#: What is summed of each ion.
+_SUMMED = ("cell_e_nm", "slab_e_nm", "forward", "backward")
 
 
 def grouped(rows: Rows, group: NDArray, groups: int, sample_ps: float) -> dict[str, NDArray]:
@@ -36,7 +33,7 @@ def grouped(rows: Rows, group: NDArray, groups: int, sample_ps: float) -> dict[s
     return {
         "time_ps": total(np.full(len(rows), sample_ps)),
         "field_ps": total(rows["field_V_per_nm"] * sample_ps),
-        **{name: total(rows[name]) for name in _SUMMED},
+        **{f"{ion}_{what}": total(rows[f"{ion}_{what}"]) for ion in rows.ions for what in _SUMMED},
         "theta": histogram(rows["theta_rad"], water_group, groups),
         "cosine": np.bincount(water_group, weights=rows["cos_dipole"], minlength=groups),
         "waters": np.bincount(water_group, minlength=groups),

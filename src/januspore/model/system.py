@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..materials import MATERIALS
+from ..materials import MATERIALS, SALTS
 from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
 from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, Species, species
 from .pore import Pore, cut, find_pore
 
-#: Water molecules per nm^3 in bulk 1 M KCl in this model at 300 K and 1 bar, and in pure SPC/E.
-BULK_WATER_PER_NM3 = {0.0: 33.3, 1.0: 32.4}
+#: Water molecules per nm^3 in pure SPC/E at 300 K and 1 bar; in solutions: `materials.SALTS`.
+PURE_WATER_PER_NM3 = 33.3
 
 #: Length of the box that the membrane takes from the water, nm. Measured, see docs/model.md; the
 #: water count and the box length follow from it.
@@ -28,7 +28,9 @@ _PORE_EDGE_NM = 0.05
 
 @dataclass(frozen=True)
 class Model:
-    """Atoms and interactions; arrays of length N share one order: membrane, K, Cl, then O H H.
+    """Atoms and interactions.
+
+    Arrays of length N share one order: membrane, cations, anions, then O H H of each water.
 
     Attributes:
         type_id: index into `forcefield.SPECIES`, shape (N,).
@@ -42,6 +44,7 @@ class Model:
         pore: the cut, its centre moved to y = z = 0.
         cutoff_nm: cut-off of LJ and of real-space Coulomb.
         ewald_tolerance: accuracy that the engines derive their Ewald parameters from.
+        salt: one of `materials.SALTS`.
     """
 
     type_id: NDArray[np.int64]
@@ -55,6 +58,12 @@ class Model:
     pore: Pore
     cutoff_nm: float
     ewald_tolerance: float
+    salt: str = "KCl"
+
+    @property
+    def ion_charges(self) -> dict[str, float]:
+        """Charges of the ions by species, e, the cation first."""
+        return SALTS[self.salt].charges
 
     @property
     def n_atoms(self) -> int:
@@ -76,8 +85,8 @@ class Model:
 
     @property
     def ions(self) -> NDArray[np.int64]:
-        """Indices of K, then of Cl."""
-        return np.concatenate([self.indices("K"), self.indices("Cl")])
+        """Indices of the cations, then of the anions."""
+        return np.concatenate([self.indices(name) for name in self.ion_charges])
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -118,7 +127,7 @@ def count(point: StatePoint) -> Count:
             "to hold; one pair takes 1 / (0.602 x reservoir volume in nm^3)"
         )
     pore_nm3 = np.pi * (pore.diameter_nm / 2 - _PORE_EDGE_NM) ** 2 * MEMBRANE_LENGTH_NM
-    waters = round(bulk_water_density(cell.salt_mol_per_L) * (reservoir_nm3 + pore_nm3))
+    waters = round(bulk_water_density(cell.salt_mol_per_L, cell.salt) * (reservoir_nm3 + pore_nm3))
     units = 2 * cell.repeats_y * cell.repeats_z - pore.formula_units
     return Count(pore, units, pairs, waters)
 
@@ -137,8 +146,7 @@ def build_model(point: StatePoint) -> Model:
     type_id = np.concatenate(
         [
             membrane_type,
-            np.full(pairs, ids["K"]),
-            np.full(pairs, ids["Cl"]),
+            *(np.full(pairs, ids[name]) for name in SALTS[cell.salt].charges),
             np.tile([ids["O"], ids["H"], ids["H"]], waters),
         ]
     )
@@ -153,6 +161,7 @@ def build_model(point: StatePoint) -> Model:
         pore=pore,
         cutoff_nm=protocol.dynamics.cutoff_nm,
         ewald_tolerance=protocol.dynamics.ewald_tolerance,
+        salt=cell.salt,
     )
 
 
@@ -186,9 +195,9 @@ def _rest(pore: Pore) -> tuple[float, int, str]:
     return pore.diameter_nm, pore.formula_units, pore.edge
 
 
-def bulk_water_density(salt_mol_per_L: float) -> float:
-    """Water molecules per nm^3 in the bulk: linear between pure SPC/E and 1 M KCl, and beyond."""
-    pure, one = BULK_WATER_PER_NM3[0.0], BULK_WATER_PER_NM3[1.0]
+def bulk_water_density(salt_mol_per_L: float, salt: str = "KCl") -> float:
+    """Water molecules per nm^3 in the bulk: linear between pure SPC/E and 1 mol/L, and beyond."""
+    pure, one = PURE_WATER_PER_NM3, SALTS[salt].water_per_nm3
     return pure + (one - pure) * salt_mol_per_L
 
 

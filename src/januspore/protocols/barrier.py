@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..materials import SALTS
 from ..values import Duration, FieldValue, Length, Real
 from .base import Driven
 from .field import Constant, Programme, Sequence
@@ -22,7 +23,7 @@ class Barrier(Driven):
     LATER: ClassVar[frozenset[str]] = frozenset({"charging_ps"})
 
     name: Literal["barrier"] = "barrier"
-    ion: Literal["K", "Cl"] = "Cl"
+    ion: str = "Cl"
     fields_V_per_nm: list[FieldValue] = Field(min_length=1, max_length=50)
     positions_nm: list[Annotated[Real, Field(ge=-100, le=100)]] = Field(
         min_length=2, max_length=1000
@@ -35,6 +36,13 @@ class Barrier(Driven):
     stiffness_kJ_per_mol_nm2: Annotated[Real, Field(ge=100, le=1e6)] = 20_000.0
 
     saved_by: ClassVar[str] = "windows that begin where their neighbour ended"
+
+    @model_validator(mode="after")
+    def _ion_is_there(self) -> "Barrier":
+        ions = SALTS[self.cell.salt].charges
+        if self.ion not in ions:
+            raise ValueError(f"ion = {self.ion!r}: must be one of {', '.join(ions)}, cell.salt's")
+        return self
 
     @model_validator(mode="after")
     def _windows(self) -> "Barrier":

@@ -2,19 +2,29 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from ..materials import SALTS
 from ..values import Duration, Length, Positive, Real, Section, Whole
 
 
+def _known_salt(name: str) -> str:
+    if name not in SALTS:
+        raise ValueError(f"must be one of {', '.join(SALTS)}")
+    return name
+
+
 class Cell(Section):
-    """The simulated cell: membrane, pore and reservoirs (design: the physical system)."""
+    """The simulated cell: membrane, pore and reservoirs; `salt` is one of `materials.SALTS`."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"salt"})
 
     repeats_y: Whole = Field(16, ge=2, le=200)
     repeats_z: Whole = Field(9, ge=2, le=200)
     reservoir_nm: Length = 3.0
     pore_diameter_nm: Length = 0.85
     pore_cut: Whole = Field(0, ge=0, le=20)
+    salt: Annotated[str, AfterValidator(_known_salt)] = "KCl"
     salt_mol_per_L: Annotated[Real, Field(ge=0, le=6)] = 1.0
 
 

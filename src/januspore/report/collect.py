@@ -92,6 +92,8 @@ class Made:
             f"{cell['repeats_y']} x {cell['repeats_z']} cells, {cell['reservoir_nm']:g} nm a side, "
             f"cut-off {dynamics['cutoff_nm']:g} nm, {dynamics['timestep_fs']:g} fs"
         )
+        if "salt" in cell:  # not the paper's
+            shown += f", {cell['salt']}"
         if "frequency_GHz" in self.protocol:
             shown += f", {self.protocol['frequency_GHz']:g} GHz"
         return shown

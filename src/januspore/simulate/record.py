@@ -7,7 +7,7 @@ run's parts are joined into `record.h5` the same way. A reader never sees half a
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,42 @@ from numpy.typing import NDArray
 from ..engines.base import PARTS
 from ..errors import InputError
 from ..files import check_fences, seal, seal_holds, written_aside
+from ..materials import SPECIES
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
 #: A barrier's held ion counts in none of the ions' columns.
 #: Temperatures and the potential energy are taken every `recording.energy_interval_ps`, and NaN in
 #: the rows between. Older records have temperatures in every row.
-COLUMNS: dict[str, type] = {
-    "step": np.int64,
-    "time_ps": np.float64,
-    "field_V_per_nm": np.float64,
-    **{
-        f"{ion}_{what}": kind
-        for ion in ("K", "Cl")
-        for what, kind in {
-            "cell_e_nm": np.float64,
-            "slab_e_nm": np.float64,
-            "forward": np.int32,
-            "backward": np.int32,
-            "in_pore": np.int32,
-        }.items()
-    },
+_BEFORE: dict[str, type] = {"step": np.int64, "time_ps": np.float64, "field_V_per_nm": np.float64}
+_OF_AN_ION: dict[str, type] = {
+    "cell_e_nm": np.float64,
+    "slab_e_nm": np.float64,
+    "forward": np.int32,
+    "backward": np.int32,
+    "in_pore": np.int32,
+}
+_AFTER: dict[str, type] = {
     "water_in_pore": np.int32,
     "water_in_bulk": np.int32,
     "T_trans_K": np.float64,
     "T_rot_K": np.float64,
     "potential_kJ_per_mol": np.float64,
 }
+
+
+def columns_of(ions: Iterable[str]) -> dict[str, type]:
+    """Names and types of the columns of a record with these ions, such as "K_cell_e_nm"."""
+    own = {f"{ion}_{what}": kind for ion in ions for what, kind in _OF_AN_ION.items()}
+    return _BEFORE | own | _AFTER
+
+
+def _ions(names: Iterable[str]) -> tuple[str, ...]:
+    """The ions that columns are about, the cation first."""
+    found = [n.removesuffix("_cell_e_nm") for n in names if n.endswith("_cell_e_nm")]
+    return tuple(sorted(found, key=lambda ion: -(SPECIES[ion].charge_e or 0.0)))
+
+
 #: Also in the record of a barrier: where the held ion is and what acts on it along x at the end of
 #: the interval, and the window that the interval samples (-1 for none).
 HELD: dict[str, type] = {
@@ -66,9 +75,14 @@ class RecordError(InputError):
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns by name (see `COLUMNS`, `HELD`, `RAGGED`)."""
+    """Columns by name (see `columns_of`, `HELD`, `RAGGED`)."""
 
     columns: dict[str, NDArray]
+
+    @property
+    def ions(self) -> tuple[str, ...]:
+        """Species of the ions that the record counts."""
+        return _ions(self.columns)
 
     def __len__(self) -> int:
         return len(self.columns["step"])
@@ -121,7 +135,7 @@ def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
             raise RecordError(f"{path}: damaged, its checksum does not match")
         with h5py.File(path, "r") as file:
             held = HELD if "window" in file else ()
-            columns = {name: file[name][()] for name in (*COLUMNS, *held, *RAGGED)}
+            columns = {name: file[name][()] for name in (*columns_of(_ions(file)), *held, *RAGGED)}
             return Rows(columns), json.loads(file.attrs["attributes"])
     except RecordError:
         raise

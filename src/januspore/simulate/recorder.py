@@ -20,7 +20,7 @@ from .observables import (
     slab_displacement,
     wrap,
 )
-from .record import COLUMNS, HELD, RAGGED, Rows
+from .record import HELD, RAGGED, Rows, columns_of
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Recorder:
     def begin(self, state: State) -> None:
         """Start, or go on after a restart, from a state and what it carried over."""
         edge, gate = self.model.box[0], self.recording.gate_nm
-        for name in ("K", "Cl"):
+        for name in self.model.ion_charges:
             x = state.positions[self.model.indices(name), 0]
             self._x[name] = x
             nowhere = np.full(len(x), np.nan)
@@ -74,7 +74,7 @@ class Recorder:
             "time_ps": step * self.timestep_ps,
             "field_V_per_nm": field_V_per_nm,
         }
-        for name in ("K", "Cl"):
+        for name in self.model.ion_charges:
             row |= self._ion_columns(name, positions)
         row |= self._water_columns(positions)
         if self.held:
@@ -85,9 +85,10 @@ class Recorder:
 
     def drain(self) -> Rows:
         """Hand over the rows taken since the last call."""
+        kinds = columns_of(self.model.ion_charges) | (HELD if self.held else {})
         columns: dict[str, NDArray] = {
-            name: np.array([row[name] for row in self._rows], dtype=dtype)
-            for name, dtype in (COLUMNS | (HELD if self.held else {})).items()
+            name: np.array([row[name] for row in self._rows], dtype=kind)
+            for name, kind in kinds.items()
         }
         for name in RAGGED:
             columns[name] = np.concatenate([np.zeros(0), *self._ragged[name]]).astype(np.float32)
@@ -111,7 +112,7 @@ class Recorder:
         # The held ion goes where its tether pulls it: it carries no current and fills no pore.
         free = indices != self.held.atom if self.held else np.ones(len(indices), dtype=bool)
         x, before = where[:, 0], self._x[name]
-        sign = 1.0 if name == "K" else -1.0
+        sign = self.model.ion_charges[name]
         slab = slab_displacement(before, x - before, box[0], recording.slab_half_width_nm)
         reservoir = reservoir_index(x, box[0], recording.gate_nm, self._reservoir[name])
         forward, backward = crossings(self._reservoir[name][free], reservoir[free])

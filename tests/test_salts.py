@@ -1,0 +1,146 @@
+"""Another salt and another monolayer, from `init.py` to their figures, without a line of code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import TINY, raw_point
+from planted import plant, planted_rows
+
+from januspore.aggregates import PRODUCTS
+from januspore.analysis.barrier import way_of
+from januspore.analysis.frames import frame_sums
+from januspore.analysis.store import write_arrays
+from januspore.dataspace import open_project, point_of
+from januspore.engines.base import Observed
+from januspore.engines.stretch import Sample
+from januspore.errors import InputError
+from januspore.initialise import init_command
+from januspore.materials import SALTS
+from januspore.model.builder import build_state
+from januspore.model.forcefield import SPECIES as NAMES
+from januspore.model.system import build_model
+from januspore.protocols import Recording
+from januspore.results import product_table, results
+from januspore.schema import state_point
+from januspore.simulate.record import read_record, write_record
+from januspore.simulate.recorder import Recorder
+
+STUDY = """
+[cell]
+repeats_y = 6
+repeats_z = 4
+reservoir_nm = 1.5
+salt = "NaCl"
+[force_field]
+generic_lennard_jones = true
+[dynamics]
+timestep_fs = 2.0
+cutoff_nm = 0.9
+[equilibration]
+count = 2
+[[charge_sets]]
+W = 1.06
+S = -0.61
+Se = -0.45
+[[protocols]]
+name = "sine"
+frequency_GHz = 1.0
+cycles = 1
+seeds = "0:2"
+[[protocols]]
+name = "staircase"
+holds_V_per_nm = [0.5, 1.0]
+hold_ps = 20.0
+seeds = "0:2"
+"""
+
+
+def salted(salt, protocol="sine", **keys):
+    raw = raw_point(protocol)
+    raw["protocol"] |= {"cell": TINY["cell"] | {"salt": salt}, "dynamics": TINY["dynamics"]} | keys
+    return state_point(raw)
+
+
+@pytest.mark.parametrize("salt", SALTS)
+def test_a_cell_holds_the_salt_s_ions_and_is_neutral(salt):
+    model = build_model(salted(salt))
+    cation, anion = SALTS[salt].charges
+    mobile = {NAMES[i] for i in model.type_id[~model.frozen]}
+    assert mobile == {cation, anion, "O", "H"}
+    assert len(model.indices(cation)) == len(model.indices(anion)) > 0
+    assert model.charge.sum() == pytest.approx(0.0, abs=1e-9)
+    assert (model.charge[model.indices(cation)] == 1.0).all()
+
+
+def test_more_water_fits_beside_smaller_ions():
+    assert len(build_model(salted("NaCl")).waters) > len(build_model(salted("KCl")).waters)
+
+
+def test_the_paper_s_salt_is_left_out_of_the_state_point():
+    point = salted("KCl")
+    assert "salt" not in point.model_dump()["protocol"]["cell"]
+    assert salted("NaCl").model_dump()["protocol"]["cell"]["salt"] == "NaCl"
+
+
+def test_an_unknown_salt_or_ion_is_named():
+    with pytest.raises(InputError, match=r"cell.salt = 'KBr': must be one of KCl, NaCl, LiCl"):
+        salted("KBr")
+    with pytest.raises(InputError, match=r"ion = 'K': must be one of Na, Cl"):
+        salted("NaCl", "barrier", ion="K")
+    assert salted("NaCl", "barrier", ion="Na").protocol.windows.ion == "Na"
+    assert (way_of("Na", 0.3), way_of("Li", -0.3), way_of("Cl", 0.3)) == (1, -1, -1)
+
+
+def test_a_record_counts_the_ions_that_are_there(tmp_path):
+    model = build_model(salted("NaCl"))
+    state = build_state(model, np.random.default_rng(0))
+    recorder = Recorder(model, Recording(), 0.002)
+    recorder.begin(state)
+    moved = state.positions.copy()
+    moved[model.indices("Na"), 0] += 0.01
+    recorder.sample(Sample(50, 0.0, Observed(moved)))
+    rows = recorder.drain()
+    assert rows.ions == ("Na", "Cl")
+    assert rows["Na_cell_e_nm"][0] == pytest.approx(0.01 * len(model.indices("Na")))
+    assert rows["Cl_cell_e_nm"][0] == 0.0
+    write_record(tmp_path / "record.h5", rows, {})
+    assert read_record(tmp_path / "record.h5")[0].ions == ("Na", "Cl")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    space = tmp_path_factory.mktemp("salts")
+    (space / "study.toml").write_text(STUDY)
+    init_command(["--study", str(space / "study.toml")], space)
+    project = open_project(space)
+    for job in project.find_jobs({"protocol.name": {"$in": ["sine", "staircase"]}}):
+        point, rng = point_of(job), np.random.default_rng(job.sp.seed)
+        plant(job, planted_rows(point, lambda e, _: 400.0 * e, lambda e: 1.2 - 0.6 * e, rng))
+        if point.protocol.cycle:
+            sums = frame_sums(job, point, build_model(point))
+            write_arrays(Path(job.fn("hydration.h5")), sums, {})
+    return project
+
+
+def test_figures_and_tables_speak_of_its_ions(project):
+    jobs = list(project.find_jobs({"protocol.name": "sine"}))
+    for product in PRODUCTS:
+        if product.concerns(jobs[0]):
+            product.run(*jobs)
+            assert product.is_made(*jobs), product.name
+    for name in ("ie_curve", "ndr"):
+        assert set(product_table(project, name).species) == {"total", "Na", "Cl"}
+    assert set(product_table(project, "hydration").species) == {"Na", "Cl", "water"}
+    assert {"Na_crossings_forward", "Cl_in_pore"} <= set(results(project).columns)
+
+
+def test_the_cation_s_share_is_that_planted(project):
+    jobs = list(project.find_jobs({"protocol.name": "staircase"}))
+    product = next(p for p in PRODUCTS if p.name == "steady_current")
+    product.run(*jobs)
+    table = product_table(project, "steady_current")
+    assert set(table.species) == {"total", "Na", "Cl"}
+    slab = table[table.estimator == "pore slab"]
+    each = [slab[slab.species == ion].current_nA.to_numpy() for ion in ("Na", "Cl")]
+    assert each[0] == pytest.approx(each[1], rel=0.2)
