@@ -41,7 +41,8 @@ class Barrier(Driven):
     def _ion_is_there(self) -> "Barrier":
         ions = SALTS[self.cell.salt].charges
         if self.ion not in ions:
-            raise ValueError(f"ion = {self.ion!r}: must be one of {', '.join(ions)}, cell.salt's")
+            allowed = " or ".join(map(repr, ions))
+            raise ValueError(f"ion = {self.ion!r}: must be {allowed}, as cell.salt is")
         return self
 
     @model_validator(mode="after")
