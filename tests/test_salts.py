@@ -86,7 +86,7 @@ def test_the_paper_s_salt_is_left_out_of_the_state_point():
 def test_an_unknown_salt_or_ion_is_named():
     with pytest.raises(InputError, match=r"cell.salt = 'KBr': must be one of KCl, NaCl, LiCl"):
         salted("KBr")
-    with pytest.raises(InputError, match="ion = 'K': must be 'Na' or 'Cl', as cell.salt is"):
+    with pytest.raises(InputError, match=r"ion = 'K': must be 'Na' or 'Cl', as cell.salt is"):
         salted("NaCl", "barrier", ion="K")
     assert salted("NaCl", "barrier", ion="Na").protocol.windows.ion == "Na"
     assert (way_of("Na", 0.3), way_of("Li", -0.3), way_of("Cl", 0.3)) == (1, -1, -1)

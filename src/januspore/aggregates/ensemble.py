@@ -47,20 +47,15 @@ class Ensemble:
 
     @property
     def title(self) -> str:
-<<<<<<< HEAD
-        """The charge set, for a figure's title, and what of the protocol varies here."""
+        """Charge set, salt if not the paper's, and what of the protocol varies here: a title."""
         charges = in_words(self.point.charge_set.model_dump())
-        return "; ".join(filter(None, [charges, self.varies.legend(self.point.protocol)]))
+        salt = self.model.salt if self.model.salt != "KCl" else ""
+        return "; ".join(filter(None, [charges, salt, self.varies.legend(self.point.protocol)]))
 
     @property
     def varies(self) -> Varying:
         """What tells this ensemble from the others of its protocol's name."""
         return varying(self.jobs[0].project, self.point.protocol.name)
-=======
-        """The charge set, and the salt if not the paper's, for a figure's title."""
-        salt = self.model.salt
-        return in_words(self.point.charge_set.model_dump()) + (f", {salt}" if salt != "KCl" else "")
->>>>>>> 260b871 (Salts are data: cell.salt = KCl (left out of the stored state point), NaCl or LiCl, by name in every record and product)
 
     @property
     def seeds(self) -> str:
