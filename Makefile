@@ -1,17 +1,26 @@
-# make run: from a fresh clone to results; make test: the default tests; make check: lint and types.
-# VENV=PATH puts the virtual environment elsewhere.
+# make run: every operation of the quick study; in a fresh clone it installs into .venv first.
+# make test: the default tests; make check: lint and types; both in a clone only.
+# VENV=PATH puts the virtual environment elsewhere, PYTHON=PATH takes another Python.
 PYTHON ?= python3
+
+# `januspore new` makes data spaces without a pyproject.toml: there the package is installed already.
+ifneq ($(wildcard pyproject.toml),)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUN := $(BIN)/python
+else
+RUN := $(PYTHON)
+endif
 
 .PHONY: run test check
 
 run: $(STAMP)
-	$(BIN)/python init.py --study quick
-	JANUSPORE_THREADS=$${JANUSPORE_THREADS:-1} $(BIN)/python project.py run --parallel
-	$(BIN)/python -m januspore summary
+	$(RUN) init.py --study quick
+	JANUSPORE_THREADS=$${JANUSPORE_THREADS:-1} $(RUN) project.py run --parallel
+	$(RUN) -m januspore summary
 
+ifdef STAMP
 test: $(STAMP)-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -28,3 +37,4 @@ $(STAMP): pyproject.toml
 $(STAMP)-dev: $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-compile -e '.[dev]'
 	@touch $@
+endif

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
+from . import __version__
 from .command import carry_out, quiet_imports
 
 with quiet_imports():
@@ -43,7 +45,17 @@ _SHOWN = (
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if "folder" in options:
+        return carry_out(lambda: _new(options.folder))
     return carry_out(lambda: options.command(find_project(options.project), options))
+
+
+def _new(folder: Path) -> None:
+    from .new import new_space
+
+    for path in new_space(folder):
+        print(f"made: {path}")
+    print(f"next: cd {shlex.quote(str(folder))} && python init.py --study quick --dry-run")
 
 
 def _results(project: signac.Project, options: argparse.Namespace) -> None:
@@ -142,7 +154,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--project", type=Path, default=Path.cwd(), help="the data space (default: this folder)"
     )
+    parser.add_argument("--version", action="version", version=f"januspore {__version__}")
     commands = parser.add_subparsers(required=True)
+    new = commands.add_parser("new", help="make a data space: scripts, studies, configuration")
+    new.add_argument("folder", type=Path, metavar="DIR", help="an empty folder, or none yet")
     ask = commands.add_parser("results", help="results by state point")
     ask.add_argument("filter", nargs="*", metavar="KEY=VALUE", help="such as charge_set.Se=-0.45")
     ask.add_argument("--product", help="a product's table instead of one row for each job")
