@@ -27,6 +27,8 @@ SHORT = {
     "up_ps": "0.2",
     "down_ps": "0.3",
     "repeats": "2",
+    "charging_ps": "0.1",
+    "cell": "{ pore_diameter_nm = 0.95 }",
     "preparation_ps": "0.2",
     "pulse_ps": "0.2",
     "delays_ps": "[0.1, 0.2]",
