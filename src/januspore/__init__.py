@@ -1,9 +1,18 @@
-"""KCl driven through an angstrom pore in a Janus membrane: model, simulation and analysis.
+"""Salt solutions driven through an angstrom pore in a Janus membrane, as a signac data space.
 
-The modules follow the data: :mod:`~januspore.schema` and :mod:`~januspore.study` make state
-points, :mod:`~januspore.model` the atoms, :mod:`~januspore.engines` and
-:mod:`~januspore.simulate` the trajectory's record, :mod:`~januspore.analysis` what is read from
-it, and :mod:`~januspore.operations` ties each step to a signac job.
+What a script needs:
+
+- :func:`januspore.results.results`, :func:`januspore.results.product_table`: tables by state point.
+- :func:`januspore.dataspace.open_project`, :func:`januspore.dataspace.point_of`: the data space,
+  and the validated state point of a job.
+- :func:`januspore.schema.state_point`: validation.
+- :mod:`januspore.protocols`: what a protocol does and can be read as.
+- :func:`januspore.model.system.build_model`: the atoms of a state point.
+- :func:`januspore.simulate.record.read_record`: what was recorded of a job.
+
+Nothing is imported here, so that a command starts as fast as what it needs.
 """
+
+__all__ = ["__version__"]
 
 __version__ = "0.1.0"

@@ -117,6 +117,9 @@ def parse_filter(words: list[str]) -> dict[str, Any]:
 
     Raises:
         InputError: a word is not of that form.
+
+    >>> parse_filter(["protocol.name=sine", "charge_set.Se=-0.45"])
+    {'protocol.name': 'sine', 'charge_set.Se': -0.45}
     """
     where: dict[str, Any] = {}
     for word in words:

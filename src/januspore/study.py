@@ -209,6 +209,9 @@ def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
 
     Raises:
         InputError: not in one of these forms, none at all, or two that an engine cannot tell apart.
+
+    >>> parse_seeds("0:3,7")
+    (0, 1, 2, 7)
     """
     try:
         if isinstance(value, str):

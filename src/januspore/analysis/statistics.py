@@ -208,7 +208,12 @@ def mean_of_batches(series: NDArray) -> tuple[float, float, float]:
 
 
 def poisson(counts: NDArray, level: float = LEVEL) -> Interval:
-    """Counts with their exact (Garwood) interval; a zero gets an upper bound, not certainty."""
+    """Counts with their exact (Garwood) interval; a zero gets an upper bound, not certainty.
+
+    >>> none = poisson(np.array(0))
+    >>> float(none.low), round(float(none.high), 2)
+    (0.0, 3.69)
+    """
     k = np.asarray(counts, dtype=float)
     tail = (1 - level) / 2
     low = np.where(k > 0, stats.chi2.ppf(tail, 2 * np.maximum(k, 0.5)) / 2, 0.0)

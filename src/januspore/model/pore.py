@@ -43,6 +43,10 @@ def find_pore(material: str, diameter_nm: float, cut_index: int = 0) -> Pore:
 
     Raises:
         InputError: the target is out of reach, or fewer neutral cuts lie within 0.15 nm of it.
+
+    >>> pore = find_pore("MoSSe", 0.85)
+    >>> round(pore.diameter_nm, 3), pore.formula_units, pore.edge
+    (0.866, 5, '2Mo+2X')
     """
     if not 0.4 <= diameter_nm <= 3.0:
         raise InputError(f"pore_diameter_nm = {diameter_nm:g}: must be between 0.4 and 3 nm")

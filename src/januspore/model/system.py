@@ -137,6 +137,13 @@ def build_model(point: StatePoint) -> Model:
 
     Raises:
         InputError: see `count`.
+
+    >>> from januspore.schema import state_point
+    >>> charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
+    >>> point = state_point({"charge_set": charges, "protocol": {"name": "sine"}, "seed": 0})
+    >>> model = build_model(point)
+    >>> model.n_atoms, [round(edge, 2) for edge in model.box.tolist()]
+    (16432, [6.67, 5.2, 5.07])
     """
     protocol, charge_set = point.protocol, point.charge_set
     membrane_type, membrane_positions, box_yz, pore = build_membrane(point)

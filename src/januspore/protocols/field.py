@@ -196,7 +196,11 @@ def _within(t0: float, t1: float, start: float, end: float) -> tuple[float, floa
 
 
 def mean(programme: Programme, t0: float, t1: float) -> float:
-    """Mean field between two times, V/nm."""
+    """Mean field between two times, V/nm.
+
+    >>> mean(Sequence((Constant(2.0, 0.0), Constant(1.0, 0.9))), 1.0, 3.0)
+    0.45
+    """
     return programme.integral(t0, t1) / (t1 - t0)
 
 

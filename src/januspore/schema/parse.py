@@ -80,7 +80,13 @@ def _tags_of(member: type[BaseModel]) -> set[Any]:
 
 
 def state_point(data: Any, where: str = "state point") -> StatePoint:
-    """Validate a whole state point; see :func:`parse`."""
+    """Validate a whole state point; see :func:`parse`.
+
+    >>> charges = {"material": "MoS2", "Mo": 1.18, "S": -0.59}
+    >>> point = state_point({"charge_set": charges, "protocol": {"name": "sine"}, "seed": 0})
+    >>> point.protocol.cycle.frequency_GHz, point.protocol.simulated_ps()
+    (0.2, 50000.0)
+    """
     return parse(StatePoint, data, where)
 
 
