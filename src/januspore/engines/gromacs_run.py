@@ -20,8 +20,9 @@ from .gromacs_output import forces as read_forces
 from .gromacs_output import potential_energies
 from .gromacs_program import Program
 
-#: Steps between two neighbour lists: the first for which the list fits into the box.
-_NEIGHBOUR_STEPS = (10, 5, 2, 1)
+#: Steps between two neighbour lists: the first for which the list fits into the box. The usual
+#: sample intervals are multiples of 25 steps.
+_NEIGHBOUR_STEPS = (25, 10, 5, 2, 1)
 _LIST_TOO_LONG = "longer than half the shortest box"
 _REACHED = re.compile(r"^Writing checkpoint, step (\d+)", re.M)
 
