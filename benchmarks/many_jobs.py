@@ -30,6 +30,7 @@ from januspore.aggregates import PRODUCTS
 from januspore.analysis import VERSION
 from januspore.check.machine import machine
 from januspore.schema import state_point
+from januspore.stamps import stamp
 
 #: Jobs of one charge set in the paper's study.
 PER_SET = 632
@@ -145,7 +146,15 @@ def _plant(folder: Path) -> None:
             kept = state_point(dict(job.statepoint())).protocol.snapshots
             for step in kept.steps(15) if kept else ():
                 frame(job, step).touch()
-        summary = {"analysis_version": VERSION, "rows": 1000, **{f"x{i}": 0.5 for i in range(40)}}
+        Path(job.fn("analysis.h5")).touch()
+        summary = {
+            "analysis_version": VERSION,
+            "rows": 1000,
+            **{f"x{i}": 0.5 for i in range(40)},
+            "record": stamp(Path(job.path, "trajectory", "record.h5")),
+            "inputs": "0" * 64,
+            "files": {"analysis.h5": stamp(Path(job.fn("analysis.h5")))},
+        }
         Path(job.fn("summary.json")).write_text(json.dumps(summary, indent=1))
 
 

@@ -1,12 +1,11 @@
 """Records with a known answer, as a simulation would have left them."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
 from januspore.analysis.job import analyse_record
-from januspore.analysis.store import write_arrays, write_json
+from januspore.analysis.store import write_analysis
 from januspore.conditions import trajectory
 from januspore.dataspace import point_of
 from januspore.materials import SALTS
@@ -92,5 +91,4 @@ def plant(job, rows, branches=()):
     trajectory(job).mkdir(parents=True, exist_ok=True)
     write_record(trajectory(job) / "record.h5", rows, {})
     sums, summary = analyse_record(rows, list(branches), point, build_model(point))
-    write_arrays(Path(job.fn("analysis.h5")), sums, {})
-    write_json(Path(job.fn("summary.json")), summary)
+    write_analysis(job, {"analysis.h5": sums}, summary, {})

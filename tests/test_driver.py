@@ -16,7 +16,7 @@ from scipy.integrate import quad
 from januspore.engines import Resources, create
 from januspore.engines.base import Observed
 from januspore.engines.stretch import StepByStep
-from januspore.model.state import State, StateFileError, read_state
+from januspore.model.state import State, read_state
 from januspore.protocols.field import Constant, Ramp, Sequence, SineWave, mean
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.limits import OUT_OF_TIME, Limits
@@ -66,7 +66,7 @@ def test_one_ion_gains_the_field_s_impulse_over_its_mass(tmp_path, segment, ion)
     mesh = 0.1 * programme.duration_ps / model.mass[0]
     gained = []
     for step in steps:
-        velocity = read_state(run.frame(step), "ion").velocities[0]
+        velocity = read_state(run.frames.path(step), "ion").velocities[0]
         expected = 2.0 + per_field * programme.integral(0.0, step * 0.002)
         assert velocity[0] == pytest.approx(expected, abs=mesh)
         assert velocity[1:] == pytest.approx([0.0, 0.0], abs=mesh)
@@ -170,7 +170,7 @@ def assert_as_if_never_interrupted(folder, uninterrupted):
 
 def test_the_toy_s_displacements_telescope_to_its_path(uninterrupted):
     rows, _ = read_record(uninterrupted / "record.h5")
-    end = read_state(toy_run(uninterrupted).frame(TOY_STEPS))
+    end = read_state(toy_run(uninterrupted).frames.path(TOY_STEPS))
     moved = (end.positions - toy_start().positions)[TOY.indices("Cl"), 0]
     assert rows["Cl_cell_e_nm"].sum() == pytest.approx(-moved.sum(), abs=1e-12)
 
@@ -228,7 +228,7 @@ def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_go_on(
         assert caught.value.code == 128 + signal.SIGTERM
     assert "checkpoint written" in capsys.readouterr().err
     assert read_state(tmp_path / "checkpoint.gsd", "toy").step == step
-    assert RecordFiles(tmp_path).last_step() == step
+    assert RecordFiles(tmp_path).reach(0, 10) == step
     toy_drive(tmp_path, initial=never)
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
@@ -321,19 +321,67 @@ def test_another_job_s_checkpoint_is_not_gone_on_from(tmp_path, uninterrupted, c
     assert rows["step"][0] == 10
 
 
-def test_a_record_shorter_than_its_checkpoint_is_refused(tmp_path):
+def test_lost_rows_are_simulated_again_from_the_newest_frame_before_them(
+    tmp_path, uninterrupted, capsys
+):
     stopped_at_40(tmp_path)
-    sorted((tmp_path / "parts").iterdir())[-1].unlink()
-    with pytest.raises(StateFileError, match="the record ends before its checkpoint at step 40"):
-        toy_drive(tmp_path)
+    sorted((tmp_path / "parts").iterdir())[-1].unlink()  # rows to 30 are left, a frame at 20
+    toy_drive(tmp_path, initial=never)
+    assert "rows are lost after step 30; simulated again from 20" in capsys.readouterr().err
+    assert (tmp_path / "checkpoint.gsd.damaged").exists()
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_rows_lost_in_the_midst_are_simulated_again(tmp_path, uninterrupted, capsys):
+    stopped_at_40(tmp_path)
+    sorted((tmp_path / "parts").iterdir())[1].unlink()
+    toy_drive(tmp_path, initial=never)
+    assert "rows are lost after step 10; simulated again from 0" in capsys.readouterr().err
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_without_checkpoints_a_run_goes_on_from_its_newest_frame(tmp_path, uninterrupted, capsys):
+    stopped_at_40(tmp_path)
+    for checkpoint in tmp_path.glob("checkpoint*"):
+        checkpoint.unlink()
+    toy_drive(tmp_path, initial=never)
+    assert "the checkpoint is lost; simulated again from 20" in capsys.readouterr().err
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def test_a_whole_record_needs_no_checkpoint(tmp_path):
+    toy_drive(tmp_path)
+    for checkpoint in tmp_path.glob("checkpoint*"):
+        checkpoint.unlink()
+    before = tree_of(tmp_path)
+    drive(toy_run(tmp_path), never, never)
+    assert tree_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"), [(20, "step 20 is lost; simulated again from 0"), (TOY_STEPS, "")]
+)
+def test_a_lost_frame_that_others_start_from_is_made_again(
+    tmp_path, uninterrupted, capsys, lost, told
+):
+    toy_drive(tmp_path)
+    run = replace(toy_run(tmp_path), needed=frozenset({20, TOY_STEPS}))
+    run.frames.path(lost).unlink()
+    capsys.readouterr()
+    drive(run, never, lambda s: ToyEngine().load(s), Limits(0.0))
+    assert told in capsys.readouterr().err
+    assert_as_if_never_interrupted(tmp_path, uninterrupted)
+
+
+def tree_of(folder):
+    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*.*")}
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
     toy_drive(tmp_path)
-    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*.*")}
+    before = tree_of(tmp_path)
     drive(toy_run(tmp_path), never, never)
-    after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*.*")}
-    assert after == before
+    assert tree_of(tmp_path) == before
 
 
 def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
@@ -382,7 +430,7 @@ def test_a_run_that_blows_up_keeps_its_last_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="step 40"):
         toy_drive(tmp_path, burst)
     assert read_state(tmp_path / "checkpoint.gsd", "toy").step == 30
-    assert RecordFiles(tmp_path).last_step() == 30
+    assert RecordFiles(tmp_path).reach(0, 10) == 30
 
 
 def test_the_tiny_cell_s_protocol_fits_the_driver():

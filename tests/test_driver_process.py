@@ -71,7 +71,7 @@ def assert_whole_run(folder):
     assert np.isfinite(rows["potential_kJ_per_mol"]).sum() == len(rows) // 5
     # Displacements lost or taken twice would not add up to the path from the first frame to the
     # last: this holds across every kill, whatever the numbers' own noise.
-    first, last = (read_state(run.frame(s), "wet") for s in (0, run.total_steps))
+    first, last = (read_state(run.frames.path(s), "wet") for s in (0, run.total_steps))
     for name, q in (("K", 1.0), ("Cl", -1.0)):
         ions = WET.indices(name)
         path = q * (last.positions - first.positions)[ions, 0].sum()
@@ -106,7 +106,7 @@ def test_a_process_told_to_stop_writes_a_checkpoint_and_a_new_one_goes_on(tmp_pa
     assert "checkpoint written; run again to go on" in told
     step = checkpoint_step(tmp_path)
     assert 0 < step < wet_run(tmp_path).total_steps
-    assert RecordFiles(tmp_path).last_step() == step
+    assert RecordFiles(tmp_path).reach(0, 10) == step
     process = start_process(tmp_path)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told

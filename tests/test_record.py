@@ -59,9 +59,9 @@ def test_rewinding_keeps_exactly_the_rows_up_to_a_part_s_end(tmp_path_factory, s
             files.append(rows(end - size + 1, end))
             if i == joined % len(sizes):
                 files.consolidate({})
-        assert files.last_step() == ends[-1] * SPACING
+        assert files.reach(0, SPACING) == ends[-1] * SPACING
         files.rewind(keep * SPACING)
-        assert files.last_step() == keep * SPACING
+        assert files.reach(0, SPACING) == keep * SPACING
         files.append(rows(keep + 1, keep + 3))
         files.consolidate({"a": 1})
         assert_complete(read_record(files.path)[0], keep + 3)
@@ -153,7 +153,7 @@ starts = pytest.mark.parametrize("prepare", [three_parts, a_record_and_two_parts
 def test_a_kill_while_appending_leaves_all_of_the_part_or_none(tmp_path, prepare):
     for folder in killed_at_every_moment(tmp_path, prepare, lambda f: f.append(rows(9, 12))):
         files = RecordFiles(folder)
-        last = files.last_step() // SPACING
+        last = files.reach(0, SPACING) // SPACING
         assert last in (8, 12)
         files.consolidate({})
         assert_complete(read_record(files.path)[0], last)
@@ -167,7 +167,7 @@ def test_a_kill_while_consolidating_loses_and_doubles_nothing(tmp_path, prepare)
 
     for folder in killed_at_every_moment(tmp_path, prepare, consolidate):
         files = RecordFiles(folder)
-        assert files.last_step() == 8 * SPACING
+        assert files.reach(0, SPACING) == 8 * SPACING
         files.rewind(8 * SPACING)  # as a restart does first
         files.consolidate({"now": 2})
         found, attributes = read_record(files.path)
@@ -194,7 +194,7 @@ def test_a_kill_while_rewinding_is_made_good_by_rewinding_again(tmp_path, prepar
     for folder in killed_at_every_moment(tmp_path, prepare, rewind):
         files = RecordFiles(folder)
         # What is left in between has no gap: another checkpoint could still be gone on from.
-        present = files.last_step() // SPACING
+        present = files.reach(0, SPACING) // SPACING
         assert present >= keep
         if present:
             copy = folder.with_suffix(".copy")

@@ -8,8 +8,9 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from . import stamps
 from .analysis import VERSION
 from .dataspace import (
     ensemble_of,
@@ -78,32 +79,58 @@ def is_ready(job: Any) -> bool:
 
 
 def is_analysed(job: Any) -> bool:
-    """Whether a summary is there, of this version of the analysis and not older than the record."""
+    """Whether this version of the analysis was made of the record that is there, and is whole."""
+    head = _head(job)
+    return (
+        head.version == VERSION
+        and stamps.holds(f"{job.path}/trajectory/record.h5", head.record)
+        and all(_has_size(f"{job.path}/{name}", size) for name, size in head.files)
+    )
+
+
+def inputs_digest(job: Any) -> str:
+    """Digest of all that a job's analysis is made of, empty where there is no analysis."""
+    return _head(job).inputs
+
+
+class _Head(NamedTuple):
+    """What `project.py status` wants of every summary."""
+
+    version: Any = None
+    record: Any = None
+    inputs: str = ""
+    files: tuple[tuple[str, int], ...] = ()
+
+
+def _head(job: Any) -> _Head:
+    path = f"{job.path}/summary.json"
     try:
-        record = os.stat(f"{job.path}/trajectory/record.h5")
-        summary = os.stat(f"{job.path}/summary.json")
-    except FileNotFoundError:
-        return False
-    return summary.st_mtime >= record.st_mtime and _head(job, summary)[0] == VERSION
-
-
-def rows_analysed(job: Any) -> int:
-    """Rows of the record that a job's summary is made of, 0 where there is none."""
-    try:
-        return int(_head(job, os.stat(f"{job.path}/summary.json"))[1] or 0)
-    except FileNotFoundError:
-        return 0
-
-
-def _head(job: Any, stamp: os.stat_result) -> tuple[Any, Any]:
-    """What `project.py status` wants of every summary; read again only when the file changes."""
-    return _read_head(f"{job.path}/summary.json", stamp.st_mtime_ns, stamp.st_size)
+        found = os.stat(path)
+    except OSError:
+        return _Head()
+    return _read_head(path, found.st_mtime_ns, found.st_size)
 
 
 @cache
-def _read_head(path: str, _modified: int, _size: int) -> tuple[Any, Any]:
+def _read_head(path: str, _modified: int, _size: int) -> _Head:
+    """Read again only when the file changes."""
     summary = _read(path) or {}
-    return summary.get("analysis_version"), summary.get("rows")
+    try:
+        return _Head(
+            summary["analysis_version"],
+            summary["record"],
+            str(summary["inputs"]),
+            tuple((name, noted["bytes"]) for name, noted in summary["files"].items()),
+        )
+    except (KeyError, TypeError, AttributeError):
+        return _Head()  # damaged, or of before there were checksums: made again
+
+
+def _has_size(path: str, size: int) -> bool:
+    try:
+        return os.stat(path).st_size == size
+    except OSError:
+        return False
 
 
 def read_summary(job: Any) -> dict[str, Any] | None:

@@ -57,6 +57,7 @@ def check_fences() -> None:
 
 def put_aside(path: Path) -> Path:
     """Rename what is damaged, so that what reads it finds nothing; return its new path."""
+    check_fences()
     aside = path.with_name(f"{path.name}.damaged")
     number = 1
     while aside.exists():
@@ -76,6 +77,7 @@ def clear_litter(folder: Path) -> None:
 
 
 _SEAL = b"\njanuspore sha256 "
+_DIGITS = 64
 
 
 def seal(path: Path) -> None:
@@ -89,6 +91,22 @@ def seal_holds(content: bytes) -> bool | None:
     """Whether a sealed file's content is as it was sealed; None if it has no seal."""
     body, mark, digest = content.rpartition(_SEAL)
     return digest == _digest(body) if mark else None
+
+
+def checksum(path: Path) -> str:
+    """Return a file's SHA-256: that of its seal, which is read alone, or of all of its content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_SEAL) - _DIGITS))
+        end = file.read()
+        if end.startswith(_SEAL):
+            return end.removeprefix(_SEAL).decode("ascii", "replace")
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(content: bytes) -> bytes:

@@ -17,7 +17,7 @@ from . import engines, provenance
 from .analysis.frames import frame_sums
 from .analysis.free_ions import job_sums
 from .analysis.job import analyse_record
-from .analysis.store import write_arrays, write_json
+from .analysis.store import write_analysis
 from .conditions import branch, frame, start_frame, trajectory
 from .dataspace import engine_of, parent_job, point_of, snapshots_of
 from .engines import Engine, Resources
@@ -76,6 +76,7 @@ def _simulate(job: Any, threads: int) -> None:
         protocol=point.protocol,
         programme=point.protocol.programme(snapshots),
         frame_steps=point.protocol.frame_steps(snapshots),
+        needed=_needed(point, snapshots),
         held=_held_ion(point, model, resources),
         attributes=lambda: provenance.of_job(job, point),
     )
@@ -113,9 +114,24 @@ def _drive_branches(
     for k, own in enumerate(protocol.branches()):
         leaves = round(own.leaves_ps / trunk.timestep_ps)
         run = replace(
-            trunk, folder=branch(job, k), programme=own.programme, frame_steps=frozenset[int]()
+            trunk,
+            folder=branch(job, k),
+            programme=own.programme,
+            frame_steps=frozenset[int](),
+            needed=frozenset[int](),
+            first_step=leaves,
         )
-        drive(run, partial(read_state, frame(job, leaves), job.id), make_engine, limits)
+        drive(run, partial(_left_trunk, job, leaves), make_engine, limits)
+
+
+def _left_trunk(job: Any, step: int) -> State:
+    try:
+        return read_state(frame(job, step), job.id)
+    except StateFileError as error:
+        raise InputError(
+            f"job {job.id}: a branch cannot leave its trunk: {error}; move the job's trajectory "
+            "folder away, and the next run simulates it again"
+        ) from None
 
 
 def _print_saved(job: Any, protocol: AnyProtocol) -> None:
@@ -153,7 +169,10 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
     try:
         state = read_state(path, parent.id)
     except StateFileError as error:
-        raise InputError(f"job {job.id}: cannot start from its equilibration: {error}") from None
+        raise InputError(
+            f"job {job.id}: cannot start from its equilibration: {error}; move that file away, and "
+            "the next run makes it again"
+        ) from None
     if point.protocol.windows is not None:
         state = exchange(model, point.protocol.windows, state)
     if snapshot_of(point) == 0:
@@ -176,6 +195,12 @@ def _random(point: StatePoint, purpose: str) -> np.random.Generator:
     return np.random.default_rng([point.seed, *purpose.encode()])
 
 
+def _needed(point: StatePoint, snapshots: int) -> frozenset[int]:
+    """Steps of the frames that driven jobs start from."""
+    kept = point.protocol.snapshots
+    return frozenset() if kept is None else frozenset(kept.steps(snapshots))
+
+
 def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
@@ -188,19 +213,18 @@ def analyse(job: Any) -> None:
 def _analyse(job: Any) -> None:
     clear_litter(Path(job.path))
     point = point_of(job)
-    trunk, attributes = read_record(trajectory(job) / "record.h5")
+    trunk, attributes = read_record(trajectory(job) / "record.h5", job.id)
     count = len(point.protocol.branches())
-    branches = [read_record(branch(job, k) / "record.h5")[0] for k in range(count)]
+    branches = [read_record(branch(job, k) / "record.h5", job.id)[0] for k in range(count)]
     model = build_model(point)
     sums, summary = analyse_record(trunk, branches, point, model)
     origin = {"record": attributes, "code": provenance.code()}
-    write_arrays(Path(job.fn("analysis.h5")), sums, origin)
+    files = {"analysis.h5": sums}
     if point.protocol.cycle is not None:
-        write_arrays(Path(job.fn("hydration.h5")), frame_sums(job, point, model), origin)
+        files["hydration.h5"] = frame_sums(job, point, model)
     if point.protocol.holds is not None:
         from .engines.force_parts import ForceParts
 
         forces = ForceParts(model, Resources.from_environment())
-        write_arrays(Path(job.fn("free_ions.h5")), job_sums(job, point, model, forces), origin)
-    # The summary is written last: it is what says that the analysis is done.
-    write_json(Path(job.fn("summary.json")), summary)
+        files["free_ions.h5"] = job_sums(job, point, model, forces)
+    write_analysis(job, files, summary, origin)

@@ -10,7 +10,9 @@ import pandas as pd
 import signac
 
 from .aggregates import PRODUCTS
-from .conditions import read_summary
+from .aggregates.kept import read_product
+from .analysis.store import NOTED
+from .conditions import is_analysed, read_summary
 from .dataspace import as_text, names_of, protocol_of
 from .errors import InputError
 from .schema import Protocol, parse
@@ -34,11 +36,9 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
     rows = []
     names = names_of(project)
     for job in _find(project, where or {}):
-        summary = read_summary(job)
-        rows.append(
-            {"job": job.id, **dict(_flat(job.cached_statepoint)), "analysed": summary is not None}
-            | (summary or {})
-        )
+        summary = (read_summary(job) or {}) if is_analysed(job) else {}
+        about = {"job": job.id, **dict(_flat(job.cached_statepoint)), "analysed": bool(summary)}
+        rows.append(about | {key: value for key, value in summary.items() if key not in NOTED})
         if names:
             text = as_text(job.cached_statepoint, "charge_set")
             rows[-1] = {"job": job.id, "charge_set.name": names.get(text, "")} | rows[-1]
@@ -67,8 +67,8 @@ def product_table(
     several = len({protocol_of(job).name for job in project if product.concerns(job)}) > 1
     frames = []
     for path, protocol in sorted(paths.items(), key=lambda item: item[0]):
-        if path.exists():
-            made = json.loads(path.read_text(encoding="utf-8"))
+        made = read_product(path) if path.exists() else None
+        if made is not None:
             frame = pd.read_csv(path.with_suffix(".csv"))
             about = varying(project, protocol.name).columns(protocol)
             if several:
@@ -104,7 +104,9 @@ def findings(project: signac.Project) -> list[tuple[str, str, dict[str, Any]]]:
     """
     found = []
     for path in sorted(Path(project.path, "results").glob("*/*/*.json")):
-        made = json.loads(path.read_text(encoding="utf-8"))
+        made = read_product(path)
+        if made is None:
+            continue
         protocol = parse(Protocol, made["protocol"], str(path))
         told = varying(project, protocol.name).legend(protocol)
         ensemble = f"{path.parent.name} ({told})" if told else path.parent.name

@@ -16,7 +16,7 @@ from PIL import Image
 
 from .. import provenance
 from ..analysis.statistics import by_cluster
-from ..analysis.store import read_arrays, write_json
+from ..analysis.store import plain, read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import engine_of, point_of
 from ..files import written_aside
@@ -25,6 +25,7 @@ from ..model.system import Model, build_model
 from ..paper import in_words
 from ..schema import StatePoint, equilibration_of
 from ..varying import Varying, varying
+from .kept import sealed
 
 #: Resolution of figures, pixels an inch.
 DPI = 160
@@ -71,7 +72,7 @@ class Ensemble:
 
     def each_seed(self, file: str = "analysis.h5") -> dict[str, NDArray]:
         """What each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
-        each = [read_arrays(Path(job.fn(file))) for job in self.jobs]
+        each = [read_arrays(Path(job.fn(file)), job.id) for job in self.jobs]
         return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
 
     def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
@@ -130,7 +131,8 @@ def write(
     with written_aside(files["png"]) as aside:
         _save_png(content.figure, aside)
     # The JSON carries the digest that says the product is made, so it comes last.
-    write_json(files["json"], dict(head) | _record(ensembles, content))
+    others = {kind: path for kind, path in files.items() if kind != "json"}
+    write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
 
 
 def _save_png(figure: Figure, path: Path) -> None:

@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import VERSION
-from ..conditions import has, is_analysed, rows_analysed
+from ..conditions import has, inputs_digest, is_analysed
 from ..dataspace import as_text, ensemble_of, protocol_of
 from ..errors import told_in_one_line
 from ..files import clear_litter
 from ..simulate.lock import Busy, locked
 from ..varying import varying
-
-#: Of a product's files; raise it when their form changes, and they are made again.
-FORMAT = 6
+from .kept import FORMAT, head
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,13 @@ class Product:
         return bool(self._finished(jobs)) if self.across else _all_analysed(jobs)
 
     def is_made(self, *jobs: Any) -> bool:
-        """Whether the product's recorded digest is that of its present inputs."""
-        try:
-            kept = json.loads(self.path(jobs[0], "json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        if not isinstance(kept, dict):
+        """Whether the product is of its present inputs, and all of its files are whole."""
+        path = self.path(jobs[0], "json")
+        kept = head(path)
+        if kept is None:
             return False
         inputs = [job for group in self._finished(jobs) for job in group] if self.across else jobs
-        return kept.get("digest") == digest(inputs)
+        return bool(kept.digest == digest(inputs)) and kept.is_whole(path.parent)
 
     def run(self, *jobs: Any) -> None:
         """Make `results/<name>/<label>/<name>.csv`, `.png` and `.json`.
@@ -94,14 +90,14 @@ class Product:
         ensembles = [Ensemble.of(group) for group in groups]
         files = {kind: self.path(jobs[0], kind) for kind in ("csv", "png", "json")}
         inputs = [job for group in groups for job in group]
-        head = {
+        about = {
             "product": self.name,
             "digest": digest(inputs),
             "analysis_version": VERSION,
             "format": FORMAT,
         }
         content = module.make(ensembles if self.across else ensembles[0])
-        write(files, head, ensembles, content)
+        write(files, about, ensembles, content)
 
     def path(self, job: Any, kind: str) -> Path:
         """File of the product that this job belongs to: kind is "csv", "json" or "png"."""
@@ -126,8 +122,8 @@ class Product:
 
 
 def digest(jobs: Sequence[Any]) -> str:
-    """Digest of a product's inputs: job ids, data lengths, versions, and what tells it apart."""
-    inputs = sorted((job.id, rows_analysed(job)) for job in jobs)
+    """Digest of what a product is made of: analyses, versions, and what tells it apart."""
+    inputs = sorted((job.id, inputs_digest(job)) for job in jobs)
     parts = [VERSION, FORMAT, inputs, *legend_of(jobs)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

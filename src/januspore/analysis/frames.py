@@ -1,5 +1,6 @@
 """The frames kept of a job's trajectory, each with its field."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +15,13 @@ from .hydration import hydration_sums
 
 
 def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
-    """Yield (field along x in V/nm, state) of every frame, in time; torn files are left out."""
+    """Yield (field along x in V/nm, state) of each frame, in time; a torn one is told of."""
     programme = point.protocol.programme()
     for path in sorted((trajectory(job) / "frames").glob("[0-9]*.gsd")):
         try:
             state = read_state(path, job.id)
-        except StateFileError:
+        except StateFileError as error:
+            print(f"frame left out: {error}", file=sys.stderr)
             continue
         time_ps = state.step * point.protocol.dynamics.timestep_ps
         yield programme.value(time_ps), state

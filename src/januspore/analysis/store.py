@@ -1,5 +1,6 @@
 """Files of the analysis: arrays in HDF5, scalars in JSON, each written aside and renamed."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +10,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conditions import trajectory
 from ..errors import InputError
-from ..files import seal, seal_holds, written_aside
+from ..files import checksum, seal, seal_holds, written_aside
+from ..stamps import stamp
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
@@ -21,22 +24,27 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[
                 # Histograms are mostly zeros.
                 packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
                 file.create_dataset(name, data=values, **packed)
-            file.attrs["attributes"] = json.dumps(_plain(attributes), sort_keys=True)
+            file.attrs["attributes"] = json.dumps(plain(attributes), sort_keys=True)
         seal(aside)
 
 
-def read_arrays(path: Path) -> dict[str, NDArray]:
+def read_arrays(path: Path, owner: str | None = None) -> dict[str, NDArray]:
     """Read all arrays by name.
 
     Raises:
-        InputError: the file is damaged, or not there.
+        InputError: the file is damaged, not there, or made of the record of another job than
+            `owner` (where given).
     """
     try:
         # A file of before there were seals has none.
         if seal_holds(path.read_bytes()) is not False:
             with h5py.File(path, "r") as file:
-                return {name: file[name][()] for name in file}
-        reason = "its checksum does not match"
+                about = json.loads(file.attrs["attributes"]).get("record", {})
+                if owner is None or about.get("job_id", owner) == owner:
+                    return {name: file[name][()] for name in file}
+            reason = f"made of the record of job {about['job_id']}"
+        else:
+            reason = "its checksum does not match"
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error)
     raise InputError(
@@ -44,20 +52,61 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
     )
 
 
+def write_analysis(
+    job: Any,
+    files: Mapping[str, Mapping[str, NDArray]],
+    summary: Mapping[str, Any],
+    origin: Mapping[str, Any],
+) -> None:
+    """Write the files of a job's analysis, and last the summary, which says that it is done.
+
+    The summary notes down what the record was, a digest of all records and frames that the
+    analysis is made of, and what its own files are.
+
+    Args:
+        job: signac job.
+        files: arrays by the file's name and their own.
+        summary: see `januspore.analysis.job`.
+        origin: stored with the arrays.
+    """
+    for name, arrays in files.items():
+        write_arrays(Path(job.fn(name)), arrays, origin)
+    noted = {
+        "record": stamp(trajectory(job) / "record.h5"),
+        "inputs": digest_of_inputs(job),
+        "files": {name: stamp(Path(job.fn(name))) for name in files},
+    }
+    write_json(Path(job.fn("summary.json")), dict(summary) | noted)
+
+
+#: What of a summary is no result: see `write_analysis`.
+NOTED = ("record", "inputs", "files")
+
+
+def digest_of_inputs(job: Any) -> str:
+    """Digest of a job's records and frames, by name and checksum."""
+    folder = trajectory(job)
+    kinds = ("record.h5", "branches/*/record.h5", "frames/[0-9]*.gsd")
+    paths = [path for kind in kinds for path in folder.glob(kind)]
+    found = {path.relative_to(folder).as_posix(): checksum(path) for path in paths}
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON; NaN becomes null, so that every reader can read it."""
-    text = json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False)
+    text = json.dumps(plain(data), indent=1, sort_keys=True, allow_nan=False)
     with written_aside(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: plain numbers, lists and tables, NaN as null."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

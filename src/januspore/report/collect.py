@@ -1,6 +1,5 @@
 """What a data space has made: products with their figures, and what is still to come."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,8 +11,8 @@ import signac
 
 from ..aggregates import PRODUCTS
 from ..aggregates.ensemble import in_numbers
-from ..aggregates.product import FORMAT
-from ..analysis import VERSION
+from ..aggregates.kept import read_product
+from ..aggregates.product import Product
 from ..conditions import is_analysed
 from ..dataspace import as_text, names_of
 from ..paper import departures, in_words, order, short_name
@@ -38,6 +37,8 @@ class Made:
     given: str = ""
     #: In which conditions it is not the paper's, in words.
     departs: str = ""
+    #: Why it is not of the data that are here, empty if it is.
+    stale: str = ""
     #: Other products of the same membranes, cell and dynamics, by name.
     beside: dict[str, "Made"] = field(default_factory=dict)
 
@@ -82,6 +83,7 @@ class Made:
         return (
             f"{in_numbers(self.seeds, self.equilibrations)}, {ns:.3g} ns, "
             f"{', '.join(sorted(engines)).strip()} ({', '.join(sorted(platforms))})"
+            + (f"; STALE: {self.stale}" if self.stale else "")
         )
 
     @property
@@ -104,10 +106,11 @@ def products_made(project: signac.Project) -> list[Made]:
     made = []
     names = names_of(project)
     for product in PRODUCTS:
+        inputs = {product.path(jobs[0], "json"): jobs for jobs in product.groups(project)}
         for path in sorted(Path(project.path, "results", product.name).glob("*/*.json")):
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if (data["analysis_version"], data.get("format")) != (VERSION, FORMAT):
-                continue  # to be made again by the next run
+            data = read_product(path)
+            if data is None:  # of another version, or told of: made again by the next run
+                continue
             protocol = parse(Protocol, data["protocol"], str(path))
             made.append(
                 Made(
@@ -121,9 +124,19 @@ def products_made(project: signac.Project) -> list[Made]:
                     departs=departures(data["membranes"][0]["charge_set"]["material"], protocol),
                     given=names.get(as_text(data["membranes"][0], "charge_set"), ""),
                     told=varying(project, protocol.name).legend(protocol),
+                    stale=_stale(product, inputs.get(path)),
                 )
             )
     return sorted(map(partial(_with_others, made), made), key=lambda m: order(m.charge_sets[0]))
+
+
+def _stale(product: Product, jobs: list[Any] | None) -> str:
+    """Say why a product is not of the data that are here, empty if it is."""
+    if jobs is None:
+        return "its jobs are no longer in this data space"
+    if not product.is_made(*jobs):
+        return "not of the present data: python project.py run makes it again"
+    return ""
 
 
 def _with_others(made: list[Made], one: Made) -> Made:

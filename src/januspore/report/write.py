@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import sys
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -44,6 +45,8 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         OSError: the disk is full or read-only; an older report stands.
     """
     made = products_made(project)
+    for stale in (m for m in made if m.stale):
+        print(f"note: {stale.figure.parent}: {stale.stale}", file=sys.stderr)
     results = Path(project.path, "results")
     folder = output or results
     if folder.exists() and not folder.is_dir():

@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from ..engines.base import Engine
 from ..engines.stretch import Stretch
-from ..files import check_fences, clear_litter
-from ..model.state import State, StateFileError, read_state, write_state
+from ..files import clear_litter
+from ..model.state import State
 from ..model.system import Model
 from ..protocols import AnyProtocol
 from ..protocols.field import Programme
@@ -33,6 +33,7 @@ from .held import HeldIon
 from .limits import OUT_OF_TIME, Limits
 from .record import RecordFiles
 from .recorder import Recorder
+from .resume import Checkpoints, Frames, resume
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Run:
     frame_steps: frozenset[int]
     #: The ion that a barrier holds.
     held: HeldIon | None = None
+    #: Steps whose frames other jobs start from: a lost one is made again.
+    needed: frozenset[int] = frozenset()
+    #: Where a branch leaves its trunk.
+    first_step: int = 0
     #: Gives what is stored with the finished record.
     attributes: Callable[[], dict[str, Any]] = dict
 
@@ -65,39 +70,10 @@ class Run:
         """Steps between two rows."""
         return round(self.protocol.recording.sample_interval_ps / self.timestep_ps)
 
-    def frame(self, step: int) -> Path:
-        """Path of the frame kept at a step."""
-        return self.folder / "frames" / f"{step:015d}.gsd"
-
-
-class Checkpoints:
-    """Two checkpoint files: the newer is only trusted if it reads back whole."""
-
-    def __init__(self, folder: Path) -> None:
-        self._newest = folder / "checkpoint.gsd"
-        self._previous = folder / "checkpoint.previous.gsd"
-
-    def write(self, run: Run, state: State) -> None:
-        """Keep a state as the newest checkpoint and the newest so far as the previous one."""
-        aside = self._newest.with_name(".checkpoint.new.gsd")
-        write_state(aside, run.model, state, run.owner)
-        check_fences()
-        if self._newest.exists():
-            self._newest.replace(self._previous)
-        aside.replace(self._newest)
-
-    def read(self, owner: str) -> State | None:
-        """Return the newest checkpoint that is whole and this job's, None if there is none."""
-        for path in (self._newest, self._previous):
-            if not path.exists():
-                continue
-            try:
-                return read_state(path, owner)
-            except StateFileError as error:
-                print(f"checkpoint passed over: {error}", file=sys.stderr)
-                # Aside, or the next write would put it in the place of the previous, whole one.
-                path.replace(path.with_suffix(".damaged"))
-        return None
+    @property
+    def frames(self) -> Frames:
+        """The frames kept of it."""
+        return Frames(self.folder, self.model, self.owner)
 
 
 def drive(
@@ -122,11 +98,14 @@ def drive(
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     clear_litter(run.folder)
-    files, checkpoints = RecordFiles(run.folder), Checkpoints(run.folder)
-    state = checkpoints.read(run.owner)
-    start = state.step if state is not None else 0
-    if state is not None and files.last_step() < start:
-        raise StateFileError(f"{run.folder}: the record ends before its checkpoint at step {start}")
+    files = RecordFiles(run.folder, run.owner)
+    checkpoints = Checkpoints(run.folder, run.model, run.owner)
+    reach = files.reach(run.first_step, run.steps_per_sample)
+    if reach >= run.total_steps and all(run.frames.path(step).exists() for step in run.needed):
+        files.consolidate(run.attributes())
+        return
+    state = resume(files, checkpoints, run.frames, reach, run.needed)
+    start = state.step if state is not None else run.first_step
     files.rewind(start)
     if start < run.total_steps and limits.near_end():
         _leave([])
@@ -181,7 +160,7 @@ def _advance(
         last, stop = engine.step >= run.total_steps, must_stop()
         if last or stop or must_save():
             files.append(recorder.drain())
-            checkpoints.write(run, replace(engine.save(), carry=recorder.carry()))
+            checkpoints.write(replace(engine.save(), carry=recorder.carry()))
             saved = time.monotonic()
             _report_rate(run, bar)
         if stop and not last:
@@ -201,10 +180,8 @@ def stretch_ends(run: Run) -> list[int]:
 
 
 def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:
-    path = run.frame(state.step)
-    path.parent.mkdir(exist_ok=True)
     # With what the recorder carries, so that a branch counts on as its trunk would have.
-    write_state(path, run.model, replace(state, carry=recorder.carry()), run.owner)
+    run.frames.keep(replace(state, carry=recorder.carry()))
 
 
 @contextmanager

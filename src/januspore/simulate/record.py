@@ -7,6 +7,7 @@ run's parts are joined into `record.h5` the same way. A reader never sees half a
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..engines.base import PARTS
 from ..errors import InputError
-from ..files import check_fences, seal, seal_holds, written_aside
+from ..files import check_fences, put_aside, seal, seal_holds, written_aside
 from ..materials import SPECIES
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
@@ -67,6 +68,9 @@ HELD: dict[str, type] = {
 }
 #: `water_in_pore` values a sample interval, one after the other.
 RAGGED = ("theta_rad", "cos_dipole")
+
+
+REMEDY = "move it away, and the next run goes on from the newest state that the rows reach"
 
 
 class RecordError(InputError):
@@ -123,37 +127,48 @@ def write_record(path: Path, rows: Rows, attributes: Mapping[str, Any]) -> None:
         seal(aside)
 
 
-def read_record(path: Path) -> tuple[Rows, dict[str, Any]]:
+def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, Any]]:
     """Read rows and attributes back.
 
     Raises:
-        RecordError: the file is not a readable record.
+        RecordError: the file is not a readable record, or one of another job than `owner` (where
+            given).
     """
     try:
         # A record of before there were seals has none.
         if seal_holds(path.read_bytes()) is False:
-            raise RecordError(f"{path}: damaged, its checksum does not match")
+            raise RecordError(f"{path}: damaged, its checksum does not match; {REMEDY}")
         with h5py.File(path, "r") as file:
             held = HELD if "window" in file else ()
             columns = {name: file[name][()] for name in (*columns_of(_ions(file)), *held, *RAGGED)}
-            return Rows(columns), json.loads(file.attrs["attributes"])
+            attributes = json.loads(file.attrs["attributes"])
+        # A record of before its owner was kept with it, or of no job, has none.
+        written_by = attributes.get("job_id", owner)
+        if owner is not None and written_by != owner:
+            raise RecordError(
+                f"{path}: belongs to job {written_by}, not to {owner}; move it away, and the next "
+                "run goes on without it"
+            )
+        return Rows(columns), attributes
     except RecordError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise RecordError(f"{path}: not a readable record ({error})") from None
+        raise RecordError(f"{path}: not a readable record ({error}); {REMEDY}") from None
 
 
 class RecordFiles:
     """A job's `record.h5` and the parts not yet joined to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, owner: str | None = None) -> None:
+        self._owner = owner
         self.path = folder / "record.h5"
         self._parts = folder / "parts"
 
     def append(self, rows: Rows) -> None:
         """Add a part; it is on disk whole when this returns."""
         self._parts.mkdir(parents=True, exist_ok=True)
-        write_record(self._parts / f"{int(rows['step'][-1]):015d}.h5", rows, {})
+        about = {} if self._owner is None else {"job_id": self._owner}
+        write_record(self._parts / f"{int(rows['step'][-1]):015d}.h5", rows, about)
 
     def rewind(self, step: int) -> None:
         """Drop every row after a step: a restart takes them again."""
@@ -162,7 +177,7 @@ class RecordFiles:
             if int(part.stem) > step:
                 part.unlink()
         if self.path.exists():
-            rows, attributes = read_record(self.path)
+            rows, attributes = read_record(self.path, self._owner)
             if rows["step"][-1] > step:
                 kept = rows.until(step)
                 if len(kept):
@@ -170,10 +185,28 @@ class RecordFiles:
                 else:
                     self.path.unlink()
 
-    def last_step(self) -> int:
-        """Last recorded step, 0 if there is none."""
-        whole = int(read_record(self.path)[0]["step"][-1]) if self.path.exists() else 0
-        return max([whole, *(int(part.stem) for part in self._part_files())])
+    def reach(self, first_step: int, spacing: int) -> int:
+        """Return the last step up to which every row is on disk, whole and this job's own.
+
+        A file that is damaged or another job's is put aside, and told of.
+
+        Args:
+            first_step: step at which the rows begin.
+            spacing: steps between two rows.
+        """
+        done = first_step
+        for path in [self.path, *self._part_files()]:
+            if not path.exists():
+                continue
+            try:
+                steps = read_record(path, self._owner)[0]["step"]
+            except RecordError as error:
+                print(f"put aside as {put_aside(path).name}: {error}", file=sys.stderr)
+                continue
+            if steps[0] > done + spacing:
+                break
+            done = max(done, int(steps[-1]))
+        return done
 
     def consolidate(self, attributes: Mapping[str, Any]) -> None:
         """Join the parts to `record.h5`, then remove them; safe to be killed in between.
@@ -181,10 +214,10 @@ class RecordFiles:
         Raises:
             RecordError: a row would be missing or doubled; nothing is changed.
         """
-        whole = [read_record(self.path)[0]] if self.path.exists() else []
+        whole = [read_record(self.path, self._owner)[0]] if self.path.exists() else []
         done = int(whole[0]["step"][-1]) if whole else -1
         parts = self._part_files()
-        fresh = [read_record(part)[0] for part in parts if int(part.stem) > done]
+        fresh = [read_record(part, self._owner)[0] for part in parts if int(part.stem) > done]
         if fresh:
             write_record(self.path, join(whole + fresh), attributes)
         check_fences()
