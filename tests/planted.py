@@ -17,7 +17,14 @@ from januspore.units import E_PER_PS
 
 def jobs_of(seeds):
     """What an ensemble asks of its jobs, for that many seeds from 0 on."""
-    return tuple(SimpleNamespace(id=f"job{k}", statepoint={"seed": k}) for k in range(seeds))
+    project = EmptyProject()
+    return tuple(
+        SimpleNamespace(id=f"job{k}", statepoint={"seed": k}, project=project) for k in range(seeds)
+    )
+
+
+class EmptyProject(list):
+    """A data space without jobs: nothing varies in it."""
 
 
 def planted_rows(
