@@ -13,6 +13,7 @@ from januspore.aggregates.hydration import coordination, density, pooled
 from januspore.analysis.frames import frame_sums, kept_frames
 from januspore.analysis.hydration import (
     BULK_FROM_NM,
+    PROFILES,
     R_CENTRES,
     REGIONS,
     WINDOWS,
@@ -231,3 +232,28 @@ def test_frames_carry_their_field_and_torn_ones_are_left_out(tmp_path):
     path = sorted((trajectory(job) / "frames").iterdir())[1]
     path.write_bytes(path.read_bytes()[:-5000])
     assert len(list(kept_frames(job, point))) == 2
+
+
+@pytest.mark.parametrize(("field", "which"), [(0.1, "low"), (-0.1, "low"), (1.0, "+"), (-1.0, "-")])
+def test_a_profile_is_of_the_sign_of_its_field(field, which):
+    model = free_model(1, 0, tuple(BOX))
+    positions = np.array([[1.5, 0.0, 0.0], [-1.5, 0.0, 0.0]])  # K towards +x, Cl towards -x
+    sums = hydration_sums([(field, positions)], 1.2, model, Recording())
+    k = PROFILES.index(which)
+    assert sums["profile_frames"].tolist() == [float(i == k) for i in range(len(PROFILES))]
+    edges = profile_edges(model.box)
+    for i, x in ((1, 1.5), (2, -1.5)):
+        (bin_,) = np.flatnonzero(sums["profile"][k, i])
+        assert edges[bin_] <= x <= edges[bin_ + 1]
+
+
+@pytest.mark.parametrize(("ion", "inside", "outside"), [("K", 0.35, 0.37), ("Cl", 0.38, 0.40)])
+def test_an_ion_s_first_shell_ends_at_its_own_radius(ion, inside, outside):
+    """K+ holds its waters nearer than Cl-: 0.36 and 0.39 nm (minima of the ion-O g(r), SPC/E)."""
+    model = free_model(1, 2, tuple(BOX))
+    positions = np.zeros((model.n_atoms, 3))
+    positions[model.ions] = [2.5, 1.5, 1.5]  # both at one place; each sees the same waters
+    for molecule, r in zip(model.waters, (inside, outside), strict=True):
+        positions[molecule] = [2.5 + r, 1.5, 1.5] + water_geometry()
+    sums = hydration_sums([(0.0, positions)], 1.2, model, Recording())
+    assert sums["shell"][list(model.ion_charges).index(ion)].sum() == 1

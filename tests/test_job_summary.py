@@ -1,0 +1,92 @@
+"""A job's summary: every scalar of a planted record is that planted, with its sign and its unit."""
+
+import numpy as np
+import pytest
+from helpers import tiny_point
+from planted import planted_rows
+
+from januspore.analysis.job import analyse_record
+from januspore.model.system import build_model
+from januspore.units import E_PER_PS
+
+POINT = tiny_point("sine", frequency_GHz=1.0, cycles=2)
+MODEL = build_model(POINT)
+SAMPLE_PS = POINT.protocol.recording.sample_interval_ps
+
+
+def rows(spread=lambda e: 1.2 - 0.6 * e):
+    return planted_rows(POINT, lambda e, way: 0.0, spread, np.random.default_rng(0))
+
+
+def summary(record, point=POINT):
+    return analyse_record(record, [], point, MODEL)[1]
+
+
+@pytest.mark.parametrize(("ion", "charge"), [("K", +1), ("Cl", -1)])
+@pytest.mark.parametrize(("way", "sign"), [("forward", +1), ("backward", -1)])
+def test_crossings_carry_the_ion_s_charge_the_way_it_went(ion, charge, way, sign):
+    record = rows()
+    for name in ("K_forward", "K_backward", "Cl_forward", "Cl_backward"):
+        record[name][:] = 0
+    record[f"{ion}_{way}"][:7] = 1
+    found = summary(record)
+    time = len(record) * SAMPLE_PS
+    assert found[f"{ion}_crossing_current_nA"] == pytest.approx(charge * sign * 7 * E_PER_PS / time)
+    other = "Cl" if ion == "K" else "K"
+    assert found[f"{other}_crossing_current_nA"] == 0
+    assert found[f"{ion}_crossings_{way}"] == 7
+
+
+def test_the_bulk_density_is_molecules_over_the_volume_that_they_were_counted_in():
+    record = rows()
+    width = POINT.protocol.recording.bulk_width_nm
+    # Both reservoirs' middles, each `bulk_width_nm` wide, which is one slab across the box's face.
+    volume = 2 * width * MODEL.box[1] * MODEL.box[2]
+    record["water_in_bulk"][:] = round(32.4 * volume)
+    assert summary(record)["bulk_water_per_nm3"] == pytest.approx(32.4, abs=0.5 / volume)
+
+
+def test_the_density_s_region_is_where_the_recorder_counts():
+    from januspore.engines.base import Observed
+    from januspore.engines.stretch import Sample
+    from januspore.model.builder import build_state
+    from januspore.simulate.recorder import Recorder
+
+    state = build_state(MODEL, np.random.default_rng(0))
+    positions = state.positions.copy()
+    # Water evenly along x, everywhere in the box: its density is known.
+    oxygen = MODEL.waters[:, 0]
+    positions[oxygen, 0] = np.linspace(-0.5, 0.5, len(oxygen), endpoint=False) * MODEL.box[0]
+    recorder = Recorder(MODEL, POINT.protocol.recording, POINT.protocol.dynamics.timestep_ps)
+    recorder.begin(state)
+    recorder.sample(Sample(50, 0.0, Observed(positions)))
+    counted = recorder.drain()["water_in_bulk"][0]
+    record = rows()
+    record["water_in_bulk"][:] = counted
+    even = len(oxygen) / float(np.prod(MODEL.box))
+    assert summary(record)["bulk_water_per_nm3"] == pytest.approx(even, rel=0.02)
+
+
+def test_order_is_told_apart_by_strength_and_sign_of_the_field():
+    """Dipoles along +x whatever the field: aligned at positive, against it at negative fields."""
+    record = rows(spread=lambda e: 1.2 - 0.9 * e)
+    field = np.repeat(record["field_V_per_nm"], record["water_in_pore"])
+    record["cos_dipole"][:] = np.where(field > 0, 0.2 + 0.5 * np.abs(field), 0.6 * np.abs(field))
+    found = summary(record)
+    names = [
+        f"mean_cosine_{w}_{s}_field" for s in ("positive", "negative") for w in ("low", "high")
+    ]
+    low_plus, high_plus, low_minus, high_minus = (found[name] for name in names)
+    # Thirds of the phases: |E| below about 0.6, and above 1.04 V/nm.
+    assert low_plus == pytest.approx(0.2 + 0.5 * 0.32, abs=0.05)
+    assert high_plus == pytest.approx(0.2 + 0.5 * 1.14, abs=0.05)
+    assert low_minus == pytest.approx(-0.6 * 0.32, abs=0.05)
+    assert high_minus == pytest.approx(-0.6 * 1.14, abs=0.05)
+
+
+def test_an_equilibration_s_first_half_of_relaxing_is_left_out():
+    point = tiny_point("equilibrate", relax_ps=20.0)
+    record = planted_rows(point, lambda e, way: 0.0, lambda e: 1.0, np.random.default_rng(0))
+    record["T_trans_K"][:] = np.where(record["time_ps"] > 10.0, 300.0, 500.0)
+    assert summary(record, point)["T_trans_K"] == pytest.approx(300.0)
+    assert summary(record, point)["simulated_ps"] == pytest.approx(20.0)
