@@ -47,7 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if "folder" in options:
         return carry_out(lambda: _new(options.folder))
+    if "repair" in options:
+        return carry_out(lambda: _verify(options.project, options.repair))
     return carry_out(lambda: options.command(find_project(options.project), options))
+
+
+def _verify(root: Path, repair: bool) -> int:
+    from .verify import verify_command
+
+    return verify_command(root, repair)
 
 
 def _new(folder: Path) -> None:
@@ -176,6 +184,10 @@ def _parser() -> argparse.ArgumentParser:
         help="put it there, with every product's files and the table of jobs, instead of results/",
     )
     report.set_defaults(command=_report)
+    verify = commands.add_parser(
+        "verify", help="read all from end to end: what is wrong, what to do"
+    )
+    verify.add_argument("--repair", action="store_true", help="do what loses nothing")
     check = commands.add_parser("check", help="what this machine can run, rightly and how fast")
     check.add_argument(
         "--seconds", type=float, default=120.0, help="for timings, all together (default: 120)"

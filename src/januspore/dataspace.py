@@ -21,7 +21,7 @@ from signac.job import Job, calc_id
 from . import faults
 from .errors import InputError
 from .preference import KEY, prefer
-from .protocols import AnyProtocol, required
+from .protocols import AnyProtocol, capabilities_of, required
 from .schema import SEED_END, StatePoint, parent_of, state_point, with_seed
 
 #: What the jobs of one ensemble share.
@@ -29,6 +29,7 @@ ENSEMBLE = ("charge_set", "protocol")
 _CONFIG = (
     "# signac's project configuration; .signac/config is a link to this file.\nschema_version = 2\n"
 )
+_REPAIR = "python -m januspore verify --repair writes it again"
 #: signac logs what is told here in a line of its own, with the remedy.
 logging.getLogger("signac").setLevel(logging.CRITICAL)
 
@@ -58,12 +59,13 @@ class SoundProject(signac.Project):
                 faults.tell(fault)
 
     def _fault(self, job_id: str) -> str | None:
-        fault = _fault_of(Job(self, id_=job_id, directory_known=True))
-        if fault is not None and self._sp_cache.pop(job_id, None) is not None:
+        fault = fault_of(Job(self, id_=job_id, directory_known=True))
+        if fault is not None and job_id in self._sp_cache:
             # signac's cache may be at fault and the job's own file in order.
+            del self._sp_cache[job_id]
             with suppress(OSError):
                 Path(self.fn(self.FN_CACHE)).unlink(missing_ok=True)
-            fault = _fault_of(Job(self, id_=job_id, directory_known=True))
+            fault = fault_of(Job(self, id_=job_id, directory_known=True))
         return fault
 
     def _read_cache(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class SoundProject(signac.Project):
         return {}
 
 
-def _fault_of(job: Any) -> str | None:
+def fault_of(job: Any) -> str | None:
     """What makes a folder of the workspace no usable job, None if it is one."""
     try:
         _statepoint(job)
@@ -86,7 +88,7 @@ def _fault_of(job: Any) -> str | None:
             seed_of(job)
         except InputError as error:
             raise InputError(f"{error}; no job of this kind: move it out of workspace/") from None
-        if protocol_name(job) == "equilibrate":
+        if "snapshots" in capabilities_of(protocol_name(job)):
             snapshots_of(job)
     except InputError as error:
         return str(error)
@@ -242,10 +244,10 @@ def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
 def _statepoint(job: Any) -> Mapping[str, Any]:
     try:
         data: Mapping[str, Any] = job.cached_statepoint
-    except (JobsCorruptedError, OSError, LookupError, ValueError, TypeError):
+    except (JobsCorruptedError, OSError, LookupError, ValueError, TypeError, RecursionError):
         raise InputError(
-            f"job {job.id}: its {job.FN_STATE_POINT} {_damage(job)}; the init.py that made the job "
-            "writes it again (a folder that is no job must leave the workspace)"
+            f"job {job.id}: its {job.FN_STATE_POINT} {_damage(job)}; move that file away, and the "
+            "init.py that made the job writes it again (what is no job must leave workspace/)"
         ) from None
     return data
 
@@ -311,7 +313,8 @@ def snapshots_of(job: Any) -> int:
     number = _document(job).get("snapshots", 1)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31:
         raise InputError(
-            f"job {job.id}: snapshots = {number!r} in its document: must be a whole number from 1"
+            f"job {job.id}: snapshots = {repr(number)[:40]} in its {job.FN_DOCUMENT}: must be a "
+            f"whole number from 1; {_REPAIR}"
         )
     return number
 
@@ -324,7 +327,10 @@ def engine_of(job: Any) -> dict[str, Any]:
     """
     engine = _document(job).get("engine", {})
     if not isinstance(engine, dict) or (engine and not isinstance(engine.get("name"), str)):
-        raise InputError(f"job {job.id}: engine = {engine!r} in its document: no engine's record")
+        raise InputError(
+            f"job {job.id}: engine = {repr(engine)[:40]} in its {job.FN_DOCUMENT}: no engine's "
+            f"record; {_REPAIR}"
+        )
     return engine
 
 
@@ -338,10 +344,7 @@ def _document(job: Any) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"job {job.id}: its {job.FN_DOCUMENT}: {error}") from None
     if not isinstance(document, dict):
-        raise InputError(
-            f"job {job.id}: its {job.FN_DOCUMENT} is damaged: not a table; "
-            "python -m januspore verify --repair writes it again"
-        )
+        raise InputError(f"job {job.id}: its {job.FN_DOCUMENT} is damaged: not a table; {_REPAIR}")
     return document
 
 

@@ -69,7 +69,7 @@ def make_job(project: signac.Project, job_id: str, data: Data, document: Data) -
         if not os.path.isdir(folder):
             raise
         shutil.rmtree(aside)
-        if not has_state_point(folder, job_id, len(json.dumps(data))):
+        if not has_state_point(folder, job_id):
             with written_aside(Path(folder, Job.FN_STATE_POINT)) as whole:
                 whole.write_text(json.dumps(data))
             print(f"job {job_id}: its {Job.FN_STATE_POINT} is mended", file=sys.stderr)
@@ -80,14 +80,14 @@ def _write(folder: str, name: str, data: Data) -> None:
         file.write(json.dumps(data).encode())
 
 
-def has_state_point(folder: str, job_id: str, length: int) -> bool:
+def has_state_point(folder: str, job_id: str, length: int | None = None) -> bool:
     """Whether a job's folder holds its state point.
 
-    `init.py` asks this of every job that is there, so a file of the right length (bytes) is not
+    `init.py` asks this of every job that is there, so a file of the right length, bytes, is not
     read: every other command reads it, and names a job whose state point is not its own.
     """
     path = os.path.join(folder, Job.FN_STATE_POINT)
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         if os.stat(path).st_size == length:
             return True
         with open(path, "rb") as file:

@@ -13,7 +13,7 @@ from .aggregates import PRODUCTS
 from .aggregates.kept import read_product
 from .analysis.store import NOTED
 from .conditions import is_analysed, read_summary
-from .dataspace import as_text, names_of, protocol_of
+from .dataspace import SoundProject, as_text, names_of, open_project, protocol_of
 from .errors import InputError
 from .schema import Protocol, parse
 from .varying import varying
@@ -64,7 +64,8 @@ def product_table(
         )
     jobs = [job for job in _find(project, where or {}) if product.concerns(job)]
     paths = {product.path(job, "json"): protocol_of(job) for job in jobs}
-    several = len({protocol_of(job).name for job in project if product.concerns(job)}) > 1
+    every = [job for job in _find(project, {}) if product.concerns(job)]
+    several = len({protocol_of(job).name for job in every}) > 1
     frames = []
     for path, protocol in sorted(paths.items(), key=lambda item: item[0]):
         made = read_product(path) if path.exists() else None
@@ -139,6 +140,8 @@ def parse_filter(words: list[str]) -> dict[str, Any]:
 
 
 def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
+    if not isinstance(project, SoundProject):  # signac's own, which stops at a damaged job
+        project = open_project(Path(project.path))
     try:
         found = list(project.find_jobs(dict(where)))
     except (KeyError, TypeError, ValueError, re.error) as error:  # of an operator, as {"$in": 3}

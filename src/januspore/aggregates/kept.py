@@ -43,7 +43,7 @@ def head(path: Path) -> Head | None:
 @cache
 def _head(path: str, _modified: int, _size: int) -> Head | None:
     """Read again only when the file changes."""
-    data = _read(Path(path))
+    data = read_json(Path(path))
     if data is None or not isinstance(data.get("files"), dict) or not data["files"]:
         return None
     return Head(data.get("digest"), tuple(data["files"].items()))
@@ -79,7 +79,7 @@ def read_product(path: Path) -> dict[str, Any] | None:
     """
     fault = fault_of(path)
     if fault is None:
-        data = _read(path)
+        data = read_json(path)
         return data if data is not None and is_current(data) else None
     if not (path.parent / "lock").exists():
         faults.tell(fault)
@@ -93,7 +93,7 @@ def is_current(data: Mapping[str, Any]) -> bool:
 
 def fault_of(path: Path) -> str | None:
     """Say what is wrong with a product's files, and what makes them again; None if nothing is."""
-    data = _read(path)
+    data = read_json(path)
     if data is None or data.get("product") != path.stem or "digest" not in data:
         return f"{path}: no product, or cut; move it away, and python project.py run makes it again"
     if not is_current(data):
@@ -109,7 +109,8 @@ def fault_of(path: Path) -> str | None:
     return None
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON file's table, None if it is not there or is none."""
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

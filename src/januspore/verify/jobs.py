@@ -1,0 +1,256 @@
+"""Jobs, each from its id to its analysis: state point, document, record, checkpoints, frames."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import signac
+from signac.job import calc_id
+
+from ..analysis.store import digest_of_inputs, read_arrays
+from ..conditions import branch, is_analysed, read_summary, relaxes, trajectory
+from ..dataspace import (
+    ensemble_of,
+    equilibrations,
+    fault_of,
+    parent_in,
+    point_of,
+    seed_of,
+    snapshots_of,
+)
+from ..errors import InputError
+from ..files import checksum
+from ..making import ASIDE, alone, make_job
+from ..model.state import StateFileError, read_state
+from ..schema import StatePoint
+from ..simulate.record import RecordError, read_record
+from .document import document_fault
+from .fault import Fault, aside, removed
+
+_RUN = "python project.py run makes it again"
+_INIT = "the init.py that made the job makes it again"
+
+
+def listed(project: signac.Project) -> tuple[list[Any], list[Any]]:
+    """Return the jobs that can be used, and those of all else that is named like a job."""
+    names = sorted(path.name for path in Path(project.workspace).iterdir())
+    jobs = [project.open_job(id=name) for name in names if re.fullmatch("[0-9a-f]{32}", name)]
+    sound: list[Any] = []
+    others: list[Any] = []
+    for job in jobs:
+        (others if fault_of(job) else sound).append(job)
+    return sound, others
+
+
+def unusable(job: Any, families: "Families") -> Fault:
+    """Return what makes a folder of the workspace no usable job."""
+    path = Path(job.path)
+    if not path.is_dir():
+        return Fault(path, "a file where a job's folder must be", "move it away")
+    told = fault_of(job) or ""
+    what, _, remedy = told.removeprefix(f"job {job.id}: ").partition("; ")
+    return Fault(path, what, remedy or "move it away", _remade(job, families))
+
+
+def _remade(job: Any, families: "Families") -> Callable[[], str] | None:
+    """A repair of a job that cannot be used: by what its own record says, or if it is empty."""
+    document = document_fault(job, families.wanted.get(job.id, 1))
+    if document is not None and document.repair is not None:
+        return document.repair
+    folder = Path(job.path)
+    if not any(folder.iterdir()):
+
+        def cleared() -> str:
+            folder.rmdir()
+            return "removed, as it was empty"
+
+        return cleared
+    data = _state_point_of_record(job)
+    if data is None:
+        return None
+
+    def mended() -> str:
+        with alone(job.project):
+            (Path(job.project.workspace) / ASIDE).mkdir(exist_ok=True)
+            make_job(job.project, job.id, data, {})
+        return "its state point is written again, from its record"
+
+    return mended
+
+
+def _state_point_of_record(job: Any) -> dict[str, Any] | None:
+    """The state point that a job's record carries, if it is the one of the job's id."""
+    try:
+        with h5py.File(trajectory(job) / "record.h5", "r") as file:
+            data = json.loads(file.attrs["attributes"])["state_point"]
+        return data if calc_id(data) == job.id else None
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError):
+        return None
+
+
+class Families:
+    """Which snapshots the driven jobs of a data space start from, and whose records are alike."""
+
+    def __init__(self, jobs: Sequence[Any], others: Sequence[Any] = ()) -> None:
+        self.ids = {job.id for job in [*jobs, *others]}
+        self.records: dict[str, str] = {}
+        self.wanted: dict[str, int] = defaultdict(int)
+        for job in jobs:
+            if not relaxes(job):
+                parent, index = parent_of_job(job)
+                self.wanted[parent] = max(self.wanted[parent], index + 1)
+
+
+def parent_of_job(job: Any) -> tuple[str, int]:
+    """Return the id of a driven job's equilibration, and which of its snapshots it starts from."""
+    ensemble, seed = ensemble_of(job), seed_of(job)
+    count = equilibrations(ensemble)
+    return parent_in(ensemble, seed % count)[0], seed // count
+
+
+def faults(job: Any, families: Families) -> Iterator[Fault]:
+    """Yield the faults of a job that can be used; one that is being worked on is passed over."""
+    folder = trajectory(job)
+    if (fault := document_fault(job, families.wanted.get(job.id, 1))) is not None:
+        yield fault
+    if not relaxes(job) and parent_of_job(job)[0] not in families.ids:
+        parent = parent_of_job(job)[0]
+        yield Fault(Path(job.path), f"its equilibration {parent} is not here", _INIT)
+    if folder.exists() and not folder.is_dir():
+        yield Fault(folder, "a file where a folder must be", "move it away", aside(folder))
+        return
+    if (folder / "lock").exists() or not folder.exists():
+        return
+    for path in sorted([*Path(job.path).glob(".*.tmp"), *folder.rglob(".*.tmp")]):
+        yield Fault(path, "left by a killed process", "remove it", removed(path))
+    yield from _trajectory(job, families)
+    yield from _analysis(job)
+
+
+def _trajectory(job: Any, families: Families) -> Iterator[Fault]:
+    point, folder = point_of(job), trajectory(job)
+    dt = point.protocol.dynamics.timestep_ps
+    total = round(point.protocol.programme(snapshots_of(job)).duration_ps / dt)
+    yield from _run(job, point, folder, 0, total)
+    for k, own in enumerate(point.protocol.branches()):
+        leaves, ends = round(own.leaves_ps / dt), round(own.programme.duration_ps / dt)
+        if branch(job, k).is_dir():
+            yield from _run(job, point, branch(job, k), leaves, ends)
+        elif (folder / "record.h5").exists() and is_analysed(job):
+            yield Fault(
+                branch(job, k),
+                "a branch is lost",
+                "python project.py run, when its "
+                "job's summary.json is moved away, simulates it again",
+            )
+    record = folder / "record.h5"
+    if record.exists():
+        twin = families.records.setdefault(checksum(record), job.id)
+        if twin != job.id:
+            what = f"the very record of job {twin}: one is a copy"
+            yield Fault(record, what, f"move the copy away, and {_RUN}")
+
+
+def _run(job: Any, point: StatePoint, folder: Path, begin: int, total: int) -> Iterator[Fault]:
+    """Faults of a trajectory, or of a branch that leaves one: rows, checkpoints, frames."""
+    recording = point.protocol.recording
+    every = round(recording.sample_interval_ps / point.protocol.dynamics.timestep_ps)
+    reach, parts = begin, sorted((folder / "parts").glob("[0-9]*.h5"))
+    for path in [folder / "record.h5", *parts]:
+        if not path.exists():
+            continue
+        try:
+            steps = read_record(path, job.id)[0]["step"]
+        except RecordError as error:
+            what = str(error).removeprefix(f"{path}: ").partition(";")[0]
+            yield Fault(path, what, "move it away, and the next run goes on before it", aside(path))
+            break
+        if steps[-1] <= reach:
+            continue
+        if not np.array_equal(steps[steps > reach], np.arange(reach + every, steps[-1] + 1, every)):
+            what = f"rows are lost or doubled after step {reach}"
+            remedy = "move it away, and the next run simulates them again"
+            yield Fault(path, what, remedy, aside(path))
+            break
+        reach = int(steps[-1])
+    complete = (folder / "record.h5").exists() and not (folder / "parts").exists()
+    if complete and reach < total and not relaxes(job):
+        what = f"ends at step {reach} of {total}: rows are lost"
+        yield Fault(
+            folder / "record.h5",
+            what,
+            "python project.py run, when a folder parts is made beside it, goes on",
+            _unfinished(folder),
+        )
+    yield from _states(job, folder, reach)
+    if begin == 0:
+        yield from _lost_frames(job, point, reach)
+
+
+def _unfinished(folder: Path) -> Callable[[], str]:
+    def repair() -> str:
+        (folder / "parts").mkdir()
+        return "marked as not finished; python project.py run goes on"
+
+    return repair
+
+
+def _states(job: Any, folder: Path, reach: int) -> Iterator[Fault]:
+    """Faults of checkpoints and frames: each whole, and of this job."""
+    checkpoints = [folder / "checkpoint.gsd", folder / "checkpoint.previous.gsd"]
+    for path in [*checkpoints, *sorted((folder / "frames").glob("[0-9]*.gsd"))]:
+        if not path.exists():
+            continue
+        kept = path not in checkpoints
+        try:
+            state = read_state(path, job.id)
+        except StateFileError as error:
+            what = str(error).removeprefix(f"{path}: ")
+            remedy = "move it away" + (": analyses leave it out" if kept else "")
+            yield Fault(path, what, remedy, aside(path))
+            continue
+        if not kept and state.step > reach:
+            what = f"at step {state.step}, beyond the rows, which end at {reach}"
+            yield Fault(path, what, "the next run simulates from the newest frame", aside(path))
+
+
+def _lost_frames(job: Any, point: StatePoint, reach: int) -> Iterator[Fault]:
+    folder, snapshots = trajectory(job) / "frames", snapshots_of(job)
+    kept = point.protocol.snapshots
+    needed = set(kept.steps(snapshots)) if kept else set()
+    for step in sorted(point.protocol.frame_steps(snapshots)):
+        path = folder / f"{step:015d}.gsd"
+        if step <= reach and not path.exists():
+            other = "pictures, hydration and free ions do without it; only a simulation from the "
+            other += "start, with trajectory/ moved away, makes it again"
+            yield Fault(path, "a frame is lost", _RUN if step in needed else other)
+
+
+def _analysis(job: Any) -> Iterator[Fault]:
+    summary, path = read_summary(job), Path(job.fn("summary.json"))
+    if summary is None:
+        if path.exists():
+            yield Fault(path, "damaged: not a table", _RUN, aside(path))
+        return
+    if not is_analysed(job):
+        return  # of another version, or of another record: the next run makes it again
+    again = f"move {path.name} away, and {_RUN}"
+    if summary["inputs"] != digest_of_inputs(job):
+        what = "made of other records or frames than are here"
+        yield Fault(path, what, again, aside(path))
+        return
+    for name, noted in summary["files"].items():
+        file = Path(job.fn(name))
+        try:
+            read_arrays(file, job.id)
+            what = "" if checksum(file) == noted["sha256"] else "not as it was written"
+        except InputError as error:
+            what = str(error).removeprefix(f"{file}: ").partition(";")[0]
+        if what:
+            yield Fault(file, what, again, aside(path))
+            return

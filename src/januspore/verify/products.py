@@ -1,0 +1,52 @@
+"""Products: whole, as they were written, and made of the data that are here."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from ..aggregates import PRODUCTS
+from ..aggregates.kept import fault_of, read_json
+from ..files import checksum
+from .fault import Fault, aside
+
+_RUN = "python project.py run makes it again"
+
+
+def faults(project: signac.Project, jobs: Sequence[Any], complete: bool) -> Iterator[Fault]:
+    """Yield the faults of the products.
+
+    Args:
+        project: the data space.
+        jobs: those that can be used.
+        complete: whether these are all; what a product lacks is not known if they are not.
+    """
+    for product in PRODUCTS:
+        inputs = {product.path(group[0], "json"): group for group in product.groups(jobs)}
+        folder = Path(project.path, "results", product.name)
+        found = sorted(folder.glob("*/*.json")) if folder.is_dir() else []
+        for path in found:
+            if (path.parent / "lock").exists():
+                continue  # it is being made
+            fault = fault_of(path)
+            if fault is None and (changed := _changed(path)) is not None:
+                fault = f"{changed}: not as it was written"
+            if fault is not None:
+                file, _, what = fault.partition(": ")
+                yield Fault(Path(file), what.partition(";")[0], _RUN, aside(path))
+            elif not complete:
+                continue
+            elif path not in inputs:
+                remedy = "move its folder away, or make the jobs again with init.py"
+                yield Fault(path, "its jobs are no longer in this data space", remedy)
+            elif product.is_ready(*inputs[path]) and not product.is_made(*inputs[path]):
+                yield Fault(path, "not of the present data", _RUN)
+
+
+def _changed(path: Path) -> Path | None:
+    """A file of a product that has the size and the time noted down, and another content."""
+    for name, noted in ((read_json(path) or {}).get("files") or {}).items():
+        if checksum(path.with_name(name)) != noted["sha256"]:
+            return path.with_name(name)
+    return None

@@ -1,0 +1,147 @@
+"""Whatever is damaged: one line with the file and the remedy, status 2, and the rest goes on."""
+
+import importlib.util
+import json
+import shutil
+import sys
+
+import pytest
+from damage import JOBS, OTHERS, SPACE, sines, small_space
+from helpers import ROOT
+
+from januspore import aggregates, flow_project, initialise
+from januspore.__main__ import main
+from januspore.command import carry_out
+from januspore.simulate.record import read_record, write_record
+
+COMMANDS = ("init", "status", "run", "summary", "results", "report", "verify")
+#: By default each damage is met by some of the commands; `-m slow` has all of them.
+EVERY = [(damage, command) for damage in [*JOBS, *SPACE, *OTHERS] for command in COMMANDS]
+SOME = [pair for k, pair in enumerate(EVERY) if k % 3 == 0]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    space = tmp_path_factory.mktemp("whole") / "space"
+    small_space(space)
+    return space
+
+
+@pytest.fixture
+def space(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "space", symlinks=True)
+    return tmp_path / "space"
+
+
+@pytest.fixture(scope="module")
+def project_class():
+    """The class of project.py, with one product."""
+    with pytest.MonkeyPatch.context() as patch:
+        only = tuple(p for p in aggregates.PRODUCTS if p.name == "ie_curve")
+        patch.setattr(aggregates, "PRODUCTS", only)
+        spec = importlib.util.spec_from_file_location("project_with_one", ROOT / "project.py")
+        module = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, spec.name, module)  # flow looks for its source
+        spec.loader.exec_module(module)
+        yield module.Project
+
+
+def asked(space, project_class, monkeypatch, command):
+    """Status of a command, as its script would return it."""
+    monkeypatch.chdir(space)
+    if command == "init":
+        return carry_out(lambda: initialise.init_command([], space))
+    if command in ("status", "run"):
+        monkeypatch.setattr(sys, "argv", ["project.py", command])
+        return carry_out(lambda: flow_project._run(project_class, space))
+    return main(["--project", str(space), command])
+
+
+def faults_told(captured):
+    """Lines that tell of faults: on standard error, and of verify on standard output."""
+    lines = captured.err.splitlines() + captured.out.splitlines()
+    return [x for x in lines if x.startswith(("error: ", "fault: "))]
+
+
+def check(damage, command, space, project_class, monkeypatch, capsys):
+    damage.do(space)
+    capsys.readouterr()
+    status = asked(space, project_class, monkeypatch, command)
+    captured = capsys.readouterr()
+    told = faults_told(captured)
+    assert "Traceback" not in captured.err and "signac migrate" not in captured.err
+    if damage.names and status == 2:
+        assert any(damage.names in line and ";" in line for line in told), captured
+    if damage.stops:
+        assert status == 2 and len(told) == 1
+    elif damage in JOBS and command not in ("init", "verify"):
+        assert status == 2 and len(told) == 1, captured
+        if command == "results":
+            assert captured.out.count("sine") >= 1  # the other seed
+    elif not damage.names and command != "verify":
+        assert status == 0 and not told, captured
+
+
+@pytest.mark.parametrize(("damage", "command"), SOME, ids=lambda v: getattr(v, "name", v))
+def test_damage_is_told_of_in_one_line(damage, command, space, project_class, monkeypatch, capsys):
+    check(damage, command, space, project_class, monkeypatch, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("damage", "command"), EVERY, ids=lambda v: getattr(v, "name", v))
+def test_every_command_tells_of_every_damage_in_one_line(
+    damage, command, space, project_class, monkeypatch, capsys
+):
+    check(damage, command, space, project_class, monkeypatch, capsys)
+
+
+def test_a_whole_data_space_has_no_fault(space, project_class, monkeypatch, capsys):
+    for command in COMMANDS:
+        assert asked(space, project_class, monkeypatch, command) == 0, command
+        assert not faults_told(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [d for d in JOBS if d.name.startswith(("state", "document", "snapshots", "no job"))],
+    ids=lambda d: d.name,
+)
+def test_verify_repairs_a_job_from_what_its_own_files_say(damage, space, capsys, whole):
+    damage.do(space)
+    assert main(["--project", str(space), "verify"]) == 2
+    assert "verify --repair does what loses nothing" in capsys.readouterr().out
+    assert main(["--project", str(space), "verify", "--repair"]) == 0, capsys.readouterr()
+    assert main(["--project", str(space), "verify"]) == 0, capsys.readouterr()
+    for path in (whole / "workspace").glob("*/signac_*.json"):
+        again = space / path.relative_to(whole)
+        assert json.loads(again.read_text()) == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", ["record.h5", "checkpoint.gsd", "frames", "parts"])
+def test_verify_names_what_is_torn_copied_or_lost_in_a_trajectory(space, capsys, name):
+    one, other = (job / "trajectory" for job in sines(space))
+    if name == "frames":
+        frames = sorted((one / "frames").iterdir())
+        frames[0].unlink()
+        shutil.copy(sorted((other / "frames").iterdir())[-1], frames[-1])
+        wanted = ["a frame is lost", "belongs to job"]
+    elif name == "parts":  # rows that end too early, in a record that says it is whole
+        rows, about = read_record(one / "record.h5")
+        write_record(one / "record.h5", rows.until(int(rows["step"][-2])), about)
+        wanted = ["rows are lost", "beyond the rows"]
+    else:
+        shutil.copy(other / name, one / name)
+        wanted = ["belongs to job"]
+    assert main(["--project", str(space), "verify"]) == 2
+    told = [x for x in capsys.readouterr().out.splitlines() if x.startswith("fault: ")]
+    for text in wanted:
+        assert any(text in line and one.parent.name in line for line in told), told
+
+
+def test_verify_repairs_a_configuration_and_a_document_that_are_damaged(space, capsys):
+    (space / "signac.rc").write_text("schema_version = 99\n")
+    (space / "signac_project_document.json").write_text("[]")
+    assert main(["--project", str(space), "verify"]) == 2
+    assert main(["--project", str(space), "verify", "--repair"]) == 0
+    assert (space / "signac.rc.damaged").read_text() == "schema_version = 99\n"
+    assert main(["--project", str(space), "verify"]) == 0
