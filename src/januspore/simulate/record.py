@@ -149,11 +149,28 @@ def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, A
                 f"{path}: belongs to job {written_by}, not to {owner}; move it away, and the next "
                 "run goes on without it"
             )
-        return Rows(columns), attributes
+        return _whole(columns), attributes
     except RecordError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except Exception as error:  # another program's file: OSError, KeyError, TypeError, ...
         raise RecordError(f"{path}: not a readable record ({error}); {REMEDY}") from None
+
+
+def _whole(columns: dict[str, NDArray]) -> Rows:
+    """Rows of what a file holds, if it is a row for each step and an angle for each water.
+
+    Raises:
+        ValueError: it is not.
+    """
+    lengths = {len(values) for name, values in columns.items() if name not in RAGGED}
+    waters = int(columns["water_in_pore"].sum())
+    if len(lengths) != 1 or any(len(columns[name]) != waters for name in RAGGED):
+        raise ValueError("columns of different lengths")
+    if not all(v.ndim == 1 and np.issubdtype(v.dtype, np.number) for v in columns.values()):
+        raise ValueError("columns that are not of numbers")
+    if lengths == {0}:
+        raise ValueError("no rows")
+    return Rows(columns)
 
 
 class RecordFiles:
