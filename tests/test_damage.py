@@ -12,6 +12,9 @@ from helpers import ROOT
 from januspore import aggregates, flow_project, initialise
 from januspore.__main__ import main
 from januspore.command import carry_out
+from januspore.conditions import start_of
+from januspore.dataspace import open_project
+from januspore.obstacles import obstacles
 from januspore.simulate.record import read_record, write_record
 
 COMMANDS = ("init", "status", "run", "summary", "results", "report", "verify")
@@ -145,3 +148,25 @@ def test_verify_repairs_a_configuration_and_a_document_that_are_damaged(space, c
     assert main(["--project", str(space), "verify", "--repair"]) == 0
     assert (space / "signac.rc.damaged").read_text() == "schema_version = 99\n"
     assert main(["--project", str(space), "verify"]) == 0
+
+
+def test_run_tells_of_an_equilibration_that_is_not_here_and_of_a_snapshot_that_none_keeps(
+    space, project_class, monkeypatch, capsys
+):
+    """Today's run would say nothing, and return 0, for ever."""
+    job = sines(space)[0]
+    parent, _ = start_of(open_project(space).open_job(id=job.name))
+    shutil.rmtree(job / "trajectory")
+    aside = (space / "workspace" / parent).rename(space / "aside")
+    assert asked(space, project_class, monkeypatch, "run") == 2
+    (told,) = faults_told(capsys.readouterr())
+    assert parent in told and "python init.py" in told
+    aside.rename(space / "workspace" / parent)
+    later = initialise.init_command(["--seeds", "2:3"], space)  # asks for a second snapshot
+    assert later is None
+    (space / "workspace" / parent / "signac_job_document.json").unlink()
+    (job / "trajectory").mkdir()
+    found = list(obstacles(open_project(space)))
+    assert len(found) == 1 and "does not keep snapshot 1" in found[0] and parent in found[0]
+    initialise.init_command(["--seeds", "2:3"], space)
+    assert list(obstacles(open_project(space))) == []

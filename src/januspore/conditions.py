@@ -180,6 +180,12 @@ def _start_frame(job: Any) -> str:
     return f"{job.project.workspace}/{parent_id}/{_frame(step)}"
 
 
+def start_of(job: Any) -> tuple[str, int]:
+    """Return the job id of a driven job's equilibration, and which of its snapshots it needs."""
+    count = equilibrations(ensemble_of(job))
+    return parent_in(ensemble_of(job), seed_of(job) % count)[0], seed_of(job) // count
+
+
 def _start(ensemble: str, seed: int) -> tuple[str, int]:
     """Job id of a driven job's equilibration, and the step of the snapshot there."""
     count = equilibrations(ensemble)

@@ -21,6 +21,7 @@ from .command import carry_out
 from .dataspace import SoundProject, open_project, project_document
 from .errors import InputError
 from .failures import Ledger
+from .obstacles import obstacles
 from .workers import Failure, available_cpus, end_when_told, one_by_one, side_by_side
 
 #: flow logs an error of `status` and raises it; it is told once, when it arrives.
@@ -74,6 +75,12 @@ class PatientProject(SoundProject, FlowProject):
                 if failure is not None and failure.ends is not None:
                     raise EndedError(failure)
                 self.ledger.enter(operations[task].name, operations[task]._jobs, failure)
+
+    def run(self, *arguments: Any, **keys: Any) -> None:
+        """Run what can be run, and tell of what waits for something that no run will make."""
+        super().run(*arguments, **keys)
+        for line in obstacles(self):
+            faults.tell(line)
 
     # flow writes down what the scheduler said, and what it bundles. Of a data space that cannot be
     # written it tells all the same, from what is asked now.

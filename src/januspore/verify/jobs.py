@@ -13,14 +13,10 @@ import signac
 from signac.job import calc_id
 
 from ..analysis.store import digest_of_inputs, read_arrays
-from ..conditions import branch, is_analysed, read_summary, relaxes, trajectory
+from ..conditions import branch, is_analysed, read_summary, relaxes, start_of, trajectory
 from ..dataspace import (
-    ensemble_of,
-    equilibrations,
     fault_of,
-    parent_in,
     point_of,
-    seed_of,
     snapshots_of,
 )
 from ..errors import InputError
@@ -102,15 +98,8 @@ class Families:
         self.wanted: dict[str, int] = defaultdict(int)
         for job in jobs:
             if not relaxes(job):
-                parent, index = parent_of_job(job)
+                parent, index = start_of(job)
                 self.wanted[parent] = max(self.wanted[parent], index + 1)
-
-
-def parent_of_job(job: Any) -> tuple[str, int]:
-    """Return the id of a driven job's equilibration, and which of its snapshots it starts from."""
-    ensemble, seed = ensemble_of(job), seed_of(job)
-    count = equilibrations(ensemble)
-    return parent_in(ensemble, seed % count)[0], seed // count
 
 
 def faults(job: Any, families: Families) -> Iterator[Fault]:
@@ -118,8 +107,8 @@ def faults(job: Any, families: Families) -> Iterator[Fault]:
     folder = trajectory(job)
     if (fault := document_fault(job, families.wanted.get(job.id, 1))) is not None:
         yield fault
-    if not relaxes(job) and parent_of_job(job)[0] not in families.ids:
-        parent = parent_of_job(job)[0]
+    if not relaxes(job) and start_of(job)[0] not in families.ids:
+        parent = start_of(job)[0]
         yield Fault(Path(job.path), f"its equilibration {parent} is not here", _INIT)
     if folder.exists() and not folder.is_dir():
         yield Fault(folder, "a file where a folder must be", "move it away", aside(folder))
