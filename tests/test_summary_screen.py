@@ -52,7 +52,7 @@ def test_a_number_that_the_paper_does_not_give_is_found_too(space):
     make_all(project, ("steady_current",))
     told = sections(summary(project))
     # `loop` has 200 nA per V/nm where the field does not rise, over a box of 3.67 nm.
-    (line,) = [s for s in told["Found"] if s.startswith("steady_current: MoSSe conducts ")]
+    (line,) = [s for s in told["Found"] if s.startswith("steady conductance: MoSSe ")]
     assert float(line.split()[3]) == pytest.approx(200 / 3.67, rel=0.05)
 
 

@@ -12,11 +12,18 @@ from itertools import groupby
 import signac
 
 from ..paper import short_name
-from .claims import CLAIMS
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison
 from .judging import Verdict
 
+#: Numbers of this data space's own: product, finding, what it is, unit.
+NUMBERS = (
+    ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
+    ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
+    ("steady_current", "total conductance_nS", "steady conductance", "nS"),
+    ("steady_current", "K_share", "share of K+ in the steady current", ""),
+)
+_NOTHING = (None, None, None)
 #: Columns of a terminal, and how far a sentence's further lines are moved in.
 WIDTH, INDENT = 100, 6
 
@@ -88,13 +95,15 @@ def _decided(rows: list[Row]) -> list[str]:
 
 
 def _own(made: list[Made]) -> list[str]:
-    """What products say that no statement of the paper is judged by."""
-    judging = {claim.product for claim in CLAIMS}
-    return [
-        f"{m.product}: {m.name} {m.findings['verdict']}"
-        for m in made
-        if m.product not in judging and len(m.charge_sets) == 1 and "verdict" in m.findings
-    ]
+    """Numbers that stand outside their intervals and that no statement of the paper is about."""
+    sentences = []
+    for product, key, words, unit in NUMBERS:
+        for m in made:
+            value, low, high = (m.findings if m.product == product else {}).get(key, _NOTHING)
+            if low is not None and high is not None and (low > 0 or high < 0):
+                shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
+                sentences.append(f"{words}: {m.name} {shown}")
+    return sentences
 
 
 def _open(rows: list[Row]) -> list[str]:
