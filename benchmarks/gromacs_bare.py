@@ -35,8 +35,8 @@ from januspore.engines.gromacs_input import (
 from januspore.model.state import State, read_state, write_state
 from januspore.model.system import build_model
 from januspore.protocols.field import Constant
+from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive
-from januspore.simulate.limits import Limits
 
 #: What a user who types the run parameters leaves to GROMACS.
 _LEFT_OUT = ("nstlist", "rlist", "verlet-buffer-tolerance", "nsttcouple")

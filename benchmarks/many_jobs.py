@@ -131,7 +131,7 @@ def _plant(folder: Path) -> None:
 
     Frames, too: a driven job asks whether the one that it starts from is there.
     """
-    from januspore.conditions import frame
+    from januspore.simulate.layout import frame
 
     project = signac.get_project(str(folder), search=False)
     for job in project:

@@ -13,11 +13,12 @@ from planted import planted_rows
 
 from januspore import operations
 from januspore.aggregates import PRODUCTS
-from januspore.conditions import relaxes, trajectory
+from januspore.conditions import relaxes
 from januspore.dataspace import dump, open_project, point_of, snapshots_of
 from januspore.initialise import init_command
 from januspore.model.state import write_state
 from januspore.model.system import build_model
+from januspore.simulate.layout import trajectory
 from januspore.simulate.record import write_record
 
 STATE_POINT, DOCUMENT = "signac_statepoint.json", "signac_job_document.json"

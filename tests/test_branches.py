@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from januspore import operations
-from januspore.conditions import branch, frame, is_equilibrated, is_recorded, trajectory
+from januspore.conditions import is_equilibrated, is_recorded
 from januspore.dataspace import dump, open_project, parent_job, point_of
 from januspore.initialise import init_command
 from januspore.schema import state_point
+from januspore.simulate.layout import branch, frame, trajectory
 from januspore.simulate.record import read_record
 
 STUDY = """

@@ -25,8 +25,8 @@ from januspore.dataspace import open_project, project_document
 from januspore.engines import Device
 from januspore.engines.openmm_engine import OpenMMEngine
 from januspore.errors import InputError
-from januspore.preference import KEY, prefer
-from januspore.resources import Settings, atoms
+from januspore.resources import atoms
+from januspore.settings import KEY, Scheduling, prefer
 
 RIGHT = {"T_trans_K": 301.0, "T_rot_K": 299.0, **dict.fromkeys(LIMITS, 1e-9)}
 
@@ -180,10 +180,10 @@ def test_a_data_space_that_is_opened_brings_its_preference_and_requests_follow_i
     project = open_project(tmp_path)
     project.doc[KEY] = {"cpu": "hoomd"}
     open_project(tmp_path)
-    assert Settings.from_environment().engine == "hoomd"
+    assert Scheduling.from_environment().engine == "hoomd"
     project.doc[KEY] = {"cpu": "an engine of later days"}
     open_project(tmp_path)
-    assert Settings.from_environment().engine == "openmm"
+    assert Scheduling.from_environment().engine == "openmm"
 
 
 # --- the command ---------------------------------------------------------------------------------

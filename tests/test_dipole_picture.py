@@ -10,7 +10,6 @@ from test_hydration import planted_space
 
 from januspore.aggregates import PRODUCTS
 from januspore.aggregates.dipole_picture import chosen, snapshot
-from januspore.conditions import trajectory
 from januspore.dataspace import point_of
 from januspore.model.builder import build_state
 from januspore.model.state import State, write_state
@@ -18,6 +17,7 @@ from januspore.model.system import build_model, water_geometry
 from januspore.render import Camera, spheres, whole_molecules
 from januspore.results import findings, product_table
 from januspore.schema import Recording
+from januspore.simulate.layout import trajectory
 
 
 @pytest.mark.parametrize(

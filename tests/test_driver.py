@@ -18,8 +18,8 @@ from januspore.engines.base import Observed
 from januspore.engines.stretch import StepByStep
 from januspore.model.state import State, read_state
 from januspore.protocols.field import Constant, Ramp, Sequence, SineWave, mean
+from januspore.settings import OUT_OF_TIME, Limits
 from januspore.simulate.driver import Run, drive
-from januspore.simulate.limits import OUT_OF_TIME, Limits
 from januspore.simulate.record import RecordFiles, read_record
 from januspore.units import VOLT_PER_NM
 

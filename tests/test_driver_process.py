@@ -17,8 +17,8 @@ from helpers import at_rest, free_model, short_protocol, thermal_state
 from januspore.engines import Resources, create
 from januspore.model.state import StateFileError, read_state
 from januspore.protocols.field import Constant, Sequence, SineWave, mean
+from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive
-from januspore.simulate.limits import Limits
 from januspore.simulate.record import RecordFiles, read_record
 
 WET = free_model(2, 6, (1.25, 1.25, 1.25), membrane=(("Mo", 0.0, 0.0, 0.0),))

@@ -10,9 +10,9 @@ from januspore.engines import Resources, create, minimise
 from januspore.engines.base import PARTS
 from januspore.engines.force_parts import ForceParts
 from januspore.schema import Barrier, state_point
+from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.held import HeldIon, exchange
-from januspore.simulate.limits import Limits
 from januspore.simulate.record import read_record
 
 SLOW_AND_EXACT = Resources("openmm", "Reference")

@@ -26,7 +26,6 @@ from januspore.analysis.hydration import (
     shell_volumes,
 )
 from januspore.analysis.store import write_arrays
-from januspore.conditions import trajectory
 from januspore.dataspace import open_project, point_of
 from januspore.initialise import init_command
 from januspore.model.builder import build_state
@@ -34,6 +33,7 @@ from januspore.model.state import write_state
 from januspore.model.system import build_model, water_geometry
 from januspore.results import findings, product_table
 from januspore.schema import Recording
+from januspore.simulate.layout import trajectory
 
 BOX = np.array([4.2, 1.6, 2.4])
 OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])

@@ -12,10 +12,11 @@ from test_products import loop, make_all, narrowing, planted_space, space  # noq
 
 from januspore import faults, operations
 from januspore.__main__ import main
-from januspore.conditions import is_analysed, trajectory
+from januspore.conditions import is_analysed
 from januspore.dataspace import open_project, point_of
 from januspore.errors import InputError
 from januspore.results import product_table, results
+from januspore.simulate.layout import trajectory
 from januspore.simulate.record import read_record, write_record
 
 MADE = ("ie_curve", "ndr")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from januspore.errors import InputError
-from januspore.simulate.limits import Limits
+from januspore.settings import Limits
 
 
 def test_the_end_is_the_walltime_s_from_the_start_else_the_scheduler_s(monkeypatch):

@@ -7,16 +7,15 @@ import socket
 import time
 
 import pytest
-from helpers import free_model, short_protocol, thermal_state, tiny_point
+from helpers import free_model, thermal_state, tiny_point
 from test_record import rows
 
-from januspore.conditions import trajectory
 from januspore.dataspace import dump, open_project
 from januspore.files import check_fences, written_aside
 from januspore.operations import _alone
-from januspore.protocols.field import Constant
 from januspore.simulate import lock
-from januspore.simulate.driver import Checkpoints, Run
+from januspore.simulate.driver import Checkpoints
+from januspore.simulate.layout import trajectory
 from januspore.simulate.lock import Busy, Lost, locked
 from januspore.simulate.record import RecordFiles
 
@@ -165,13 +164,12 @@ def lost(tmp_path, monkeypatch):
 
 
 def test_no_file_of_a_run_changes_once_its_lock_is_lost(lost):
-    files, checkpoints = RecordFiles(lost), Checkpoints(lost)
     model = free_model(1, 4, (1.3, 1.3, 1.3))
-    run = Run(lost, "owner", model, short_protocol(), Constant(1.0, 0.0), frozenset[int]())
+    files, checkpoints = RecordFiles(lost), Checkpoints(lost, model, "owner")
     with pytest.raises(Lost, match="process 7 on another/host"):
         files.append(rows(1, 4))
     with pytest.raises(Lost):
-        checkpoints.write(run, thermal_state(model))
+        checkpoints.write(thermal_state(model))
     with pytest.raises(Lost):
         files.rewind(0)
     with pytest.raises(Lost):

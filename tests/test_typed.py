@@ -15,11 +15,11 @@ from test_workflow import ROOT, copy_project
 
 from januspore.engines import Resources
 from januspore.engines.openmm_platform import choose_platform
-from januspore.environment import VARIABLES, warn_of_misspelt
 from januspore.errors import InputError, SettingError
 from januspore.initialise import init_command
 from januspore.results import parse_filter
 from januspore.schema import state_point
+from januspore.settings import VARIABLES, warn_of_misspelt
 from januspore.study import load_study
 
 SETS = "[[charge_sets]]\nMo = 1.06\nS = -0.61\nSe = -0.45\n"

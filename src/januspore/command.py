@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from . import faults
-from .environment import warn_of_misspelt
 from .errors import InputError
+from .settings import warn_of_misspelt
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from .dataspace import (
     snapshots_of,
 )
 from .protocols import capabilities_of, required
+from .simulate.layout import RECORD, TRAJECTORY, branch_in_job, frame_in_job
 
 #: What the last operation left that was tried on a job, or on a product, and failed.
 MARK = "failed.txt"
@@ -50,14 +51,14 @@ def has(job: Any, capability: str) -> bool:
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
     branches = has(job, "pairs")  # first, as it says what is wrong with a state point
-    folder = f"{job.path}/trajectory"
+    folder = f"{job.path}/{TRAJECTORY}"
     if not _is_joined(folder):
         return False
     # What is analysed was whole, and is not looked at again, branch by branch.
     if not branches or is_analysed(job):
         return True
     count = len(protocol_of(job).branches())
-    return all(_is_joined(f"{folder}/{_branch(k)}") for k in range(count))
+    return all(_is_joined(f"{job.path}/{branch_in_job(k)}") for k in range(count))
 
 
 def _is_joined(folder: str) -> bool:
@@ -70,7 +71,7 @@ def is_equilibrated(job: Any) -> bool:
         return False
     snapshots = required(protocol_of(job).snapshots, "snapshots")
     steps = snapshots.steps(snapshots_of(job))
-    return all(os.path.exists(f"{job.path}/{_frame(step)}") for step in steps)
+    return all(os.path.exists(f"{job.path}/{frame_in_job(step)}") for step in steps)
 
 
 def is_ready(job: Any) -> bool:
@@ -83,7 +84,7 @@ def is_analysed(job: Any) -> bool:
     head = _head(job)
     return (
         head.version == VERSION
-        and stamps.holds(f"{job.path}/trajectory/record.h5", head.record)
+        and stamps.holds(f"{job.path}/{RECORD}", head.record)
         and all(_has_size(f"{job.path}/{name}", size) for name, size in head.files)
     )
 
@@ -147,29 +148,6 @@ def _read(path: str) -> dict[str, Any] | None:
     return summary if isinstance(summary, dict) else None
 
 
-def trajectory(job: Any) -> Path:
-    """Folder of a job's checkpoints, record and frames."""
-    return Path(job.path) / "trajectory"
-
-
-def frame(job: Any, step: int) -> Path:
-    """Path of the frame kept at a step."""
-    return Path(job.path, _frame(step))
-
-
-def _frame(step: int) -> str:
-    return f"trajectory/frames/{step:015d}.gsd"
-
-
-def branch(job: Any, index: int) -> Path:
-    """Folder of a branch's checkpoints and record, by the index of its delay."""
-    return trajectory(job) / _branch(index)
-
-
-def _branch(index: int) -> str:
-    return f"branches/{index:03d}"
-
-
 def start_frame(job: Any) -> Path:
     """Path of the snapshot that a driven job starts from, there or not."""
     return Path(_start_frame(job))
@@ -177,7 +155,7 @@ def start_frame(job: Any) -> Path:
 
 def _start_frame(job: Any) -> str:
     parent_id, step = _start(ensemble_of(job), seed_of(job))
-    return f"{job.project.workspace}/{parent_id}/{_frame(step)}"
+    return f"{job.project.workspace}/{parent_id}/{frame_in_job(step)}"
 
 
 def start_of(job: Any) -> tuple[str, int]:

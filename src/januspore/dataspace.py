@@ -20,9 +20,9 @@ from signac.job import Job, calc_id
 
 from . import faults
 from .errors import InputError
-from .preference import KEY, prefer
 from .protocols import AnyProtocol, capabilities_of, required
 from .schema import SEED_END, StatePoint, parent_of, state_point, with_seed
+from .settings import KEY, prefer
 
 #: What the jobs of one ensemble share.
 ENSEMBLE = ("charge_set", "protocol")

@@ -17,8 +17,9 @@ from .errors import InputError
 from .model.builder import build_state
 from .model.system import build_model
 from .model.velocities import thermal_velocities
-from .resources import Settings, atoms, simulation_threads
+from .resources import atoms, simulation_threads
 from .schema import StatePoint, state_point
+from .settings import Scheduling
 
 #: Membrane and reservoir of the largest cell that is measured on a slow machine.
 SMALL = {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0}
@@ -76,7 +77,7 @@ def _in_small_cell(point: StatePoint) -> StatePoint:
 def _measured(point: StatePoint) -> Rate:
     model, dynamics = build_model(point), point.protocol.dynamics
     rng = np.random.default_rng(0)
-    threads = simulation_threads(point, Settings.from_environment())
+    threads = simulation_threads(point, Scheduling.from_environment())
     resources = Resources.from_environment(threads)
     state = engines.minimise(model, build_state(model, rng), resources)
     velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)

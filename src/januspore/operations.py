@@ -18,7 +18,7 @@ from .analysis.frames import frame_sums
 from .analysis.free_ions import job_sums
 from .analysis.job import analyse_record
 from .analysis.store import write_analysis
-from .conditions import branch, frame, start_frame, trajectory
+from .conditions import start_frame
 from .dataspace import engine_of, parent_job, point_of, snapshots_of
 from .engines import Engine, Resources
 from .errors import InputError, told_in_one_line
@@ -29,9 +29,10 @@ from .model.system import Model, build_model
 from .model.velocities import thermal_velocities
 from .protocols import AnyProtocol
 from .schema import StatePoint, snapshot_of
+from .settings import Limits
 from .simulate.driver import Run, drive
 from .simulate.held import HeldIon, exchange
-from .simulate.limits import Limits
+from .simulate.layout import branch, frame, trajectory
 from .simulate.lock import Busy, locked
 from .simulate.record import read_record
 

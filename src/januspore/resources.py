@@ -6,13 +6,10 @@ submission, no data; one that is too long waits in the queue. Hence the cap.
 """
 
 import math
-import os
 from dataclasses import dataclass
 
-from .environment import number, threads_set
-from .errors import SettingError
-from .preference import preferred
 from .schema import StatePoint
+from .settings import Scheduling
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
 #: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default.
@@ -40,46 +37,6 @@ PRODUCT_HOURS, JOB_HOURS = 0.5, 0.005
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the state point does not say.
-
-    Attributes:
-        engine: name of the engine that will run.
-        jobs_per_gpu: simulations side by side on one GPU; 0 runs them on the CPU.
-        threads: CPU threads of a simulation; None follows from its size.
-        atom_steps_per_s: atoms times steps a second of one simulation, None as assumed here.
-        most_hours: no simulation asks for more walltime.
-    """
-
-    engine: str = "openmm"
-    jobs_per_gpu: int = 0
-    threads: int | None = None
-    atom_steps_per_s: float | None = None
-    most_hours: float = 24.0
-
-    @classmethod
-    def from_environment(cls) -> "Settings":
-        """Read JANUSPORE_ENGINE, _JOBS_PER_GPU, _THREADS, _ATOM_STEPS_PER_S and _MAX_HOURS.
-
-        Raises:
-            SettingError: one of them is not usable.
-        """
-        on_gpu = number("JANUSPORE_JOBS_PER_GPU", least=0, most=48, whole=True)
-        likely = preferred().get("gpu" if on_gpu else "cpu")
-        engine = os.environ.get("JANUSPORE_ENGINE") or (likely if likely in CPU_RATE else "openmm")
-        if engine not in CPU_RATE:
-            allowed = ", ".join(CPU_RATE)
-            raise SettingError(f"JANUSPORE_ENGINE = {engine!r}: must be one of {allowed}")
-        return cls(
-            engine=engine,
-            jobs_per_gpu=int(on_gpu or 0),
-            threads=threads_set(),
-            atom_steps_per_s=number("JANUSPORE_ATOM_STEPS_PER_S", least=1.0, most=1e12),
-            most_hours=number("JANUSPORE_MAX_HOURS", least=0.1, most=8760) or cls.most_hours,
-        )
-
-
-@dataclass(frozen=True)
 class Request:
     """What one process asks for; a GPU that it shares counts as one."""
 
@@ -89,7 +46,7 @@ class Request:
     walltime_hours: float = 1.0
 
 
-def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request:
+def simulation(point: StatePoint, snapshots: int, settings: Scheduling) -> Request:
     """Return what simulating a job takes, from nothing to its end or to the cap.
 
     Args:
@@ -111,7 +68,7 @@ def simulation(point: StatePoint, snapshots: int, settings: Settings) -> Request
     )
 
 
-def simulation_threads(point: StatePoint, settings: Settings) -> int:
+def simulation_threads(point: StatePoint, settings: Scheduling) -> int:
     """Return the CPU threads of a simulation: what is set, else 2 to 8 by the number of atoms.
 
     HOOMD-blue, and a process whose work is on a GPU, run on one.
@@ -123,7 +80,7 @@ def simulation_threads(point: StatePoint, settings: Settings) -> int:
     return min(MOST_THREADS, max(2, atoms(point) // ATOMS_PER_THREAD))
 
 
-def _step_s(n_atoms: int, threads: int, settings: Settings) -> float:
+def _step_s(n_atoms: int, threads: int, settings: Scheduling) -> float:
     if settings.atom_steps_per_s is not None:
         return n_atoms / settings.atom_steps_per_s
     if settings.jobs_per_gpu:

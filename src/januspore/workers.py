@@ -14,10 +14,9 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from .errors import InputError, SettingError
-from .simulate.limits import OUT_OF_TIME
+from .settings import OUT_OF_TIME
 
 #: Does a task, by its number.
 Work = Callable[[int], None]
@@ -194,10 +193,3 @@ def available_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def line_of_progress() -> int | None:
-    """Line of a worker's progress bar below the cursor, so that no two are drawn in one place."""
-    process: Any = multiprocessing.current_process()
-    number = process.name.removeprefix("worker-")
-    return int(number) - 1 if number.isdigit() else None

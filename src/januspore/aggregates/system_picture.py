@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
 from ..render import COLORS, RADII_NM, Camera, spheres, whole_molecules
+from ..simulate.layout import frames_in, trajectory
 from .ensemble import Content, Ensemble
 
 
 def make(ensemble: Ensemble) -> Content:
     """Render the last snapshot of the first seed, and tabulate what it holds."""
     job, model = ensemble.jobs[0], ensemble.model
-    path = sorted(Path(job.path, "trajectory", "frames").glob("[0-9]*.gsd"))[-1]
+    path = frames_in(trajectory(job))[-1]
     state = read_state(path, job.id)
     positions = whole_molecules(state.positions, model)
     figure = Figure(figsize=(11, 5), layout="constrained")

@@ -6,18 +6,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..conditions import trajectory
 from ..model.state import State, StateFileError, read_state
 from ..model.system import Model
 from ..protocols import required
 from ..schema import StatePoint
+from ..simulate.layout import frames_in, trajectory
 from .hydration import hydration_sums
 
 
 def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
     """Yield (field along x in V/nm, state) of each frame, in time; a torn one is told of."""
     programme = point.protocol.programme()
-    for path in sorted((trajectory(job) / "frames").glob("[0-9]*.gsd")):
+    for path in frames_in(trajectory(job)):
         try:
             state = read_state(path, job.id)
         except StateFileError as error:

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conditions import trajectory
 from ..errors import InputError
 from ..files import checksum, seal, seal_holds, written_aside
+from ..simulate.layout import trajectory
 from ..stamps import stamp
 
 

@@ -16,7 +16,7 @@ import signac
 
 from .. import engines, provenance
 from ..errors import InputError
-from ..preference import KEY
+from ..settings import KEY, quiet
 from . import advice, studies, table
 from .advice import Trial
 from .beside import mps
@@ -292,5 +292,5 @@ def _busy() -> bool:
 
 
 def _say(what: str) -> None:
-    if not os.environ.get("JANUSPORE_QUIET"):
+    if not quiet():
         print(f"check: {what}", file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ from flow.scheduling.slurm import SlurmScheduler
 from .. import resources
 from ..dataspace import point_of, snapshots_of
 from ..errors import InputError
+from ..settings import Scheduling
 
 
 class Scheduler(SlurmScheduler):
@@ -79,7 +80,7 @@ def simulation_request(job: Any) -> resources.Request:
 
     The least where its state point makes no model: the operation says so, for that job alone.
     """
-    settings = resources.Settings.from_environment()
+    settings = Scheduling.from_environment()
     try:
         return resources.simulation(point_of(job), snapshots_of(job), settings)
     except InputError:
@@ -95,4 +96,4 @@ def _analysis(job: Any) -> resources.Request:
 
 
 def _jobs_per_gpu(job: Any) -> int:
-    return resources.Settings.from_environment().jobs_per_gpu
+    return Scheduling.from_environment().jobs_per_gpu

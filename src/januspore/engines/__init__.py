@@ -6,17 +6,16 @@ passes through it. An engine is a module here that defines ``create`` and a row 
 
 import importlib
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import SettingError
 from ..model.state import State
 from ..model.system import Model
-from ..preference import preferred
 from ..schema import Dynamics
+from ..settings import Resources, engine_set, preferred
 from . import gromacs_program
-from .base import Device, Engine, Resources, Tether
+from .base import Device, Engine, Tether
 
 _MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine", "gromacs": ".gromacs_engine"}
 _INSTALLED: dict[str, Callable[[], bool]] = {
@@ -52,7 +51,7 @@ def choose(name: str | None = None) -> str:
     Raises:
         SettingError: no such engine, or it is not installed, or of no use.
     """
-    wanted = name or os.environ.get("JANUSPORE_ENGINE") or ""
+    wanted = name or engine_set() or ""
     installed = available()
     if wanted and wanted not in _MODULES:
         raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")

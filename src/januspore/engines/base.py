@@ -1,16 +1,13 @@
 """The interface that every engine implements, and the Ewald parameters that all derive alike."""
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import threads_set
 from ..model.state import State
 from ..model.system import Model
 
@@ -166,43 +163,6 @@ class Device:
     name: str
     is_gpu: bool = False
     settings: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a run may use, apart from the physics.
-
-    Attributes:
-        engine: name; None: as `engines.choose` chooses.
-        platform: in the engine's own words; None: the fastest.
-        precision: single, mixed or double; None: the engine's usual one.
-        threads: CPU threads.
-        scratch: folder for an engine's temporary files; None: the system's.
-    """
-
-    engine: str | None = None
-    platform: str | None = None
-    precision: str | None = None
-    threads: int = 1
-    scratch: Path | None = None
-
-    @classmethod
-    def from_environment(cls, threads: int | None = None) -> "Resources":
-        """Read JANUSPORE_ENGINE, JANUSPORE_PLATFORM, JANUSPORE_PRECISION, JANUSPORE_THREADS.
-
-        Threads default to what the operation asks for, bounded by the CPUs this process may use.
-
-        Raises:
-            SettingError: JANUSPORE_THREADS is not usable.
-        """
-        env = os.environ
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return cls(
-            engine=env.get("JANUSPORE_ENGINE") or None,
-            platform=env.get("JANUSPORE_PLATFORM") or None,
-            precision=env.get("JANUSPORE_PRECISION") or None,
-            threads=threads_set() or max(1, min(threads or 1, cpus or 1)),
-        )
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.system import Model
+from ..settings import Resources
 from ..units import VOLT_PER_NM
 from . import openmm_resources
 from .base import PARTS as PARTS
-from .base import Resources
 from .openmm_charges import SwitchedCharges
 
 

@@ -22,9 +22,10 @@ from ..model.state import State
 from ..model.system import Model
 from ..protocols.field import Constant
 from ..schema import Dynamics
+from ..settings import Resources
 from ..units import VOLT_PER_NM
 from . import gromacs_program
-from .base import Observed, Resources, Tether
+from .base import Observed, Tether
 from .gromacs_input import Output, Pull, wave
 from .gromacs_output import Unwrapping, frames
 from .gromacs_run import Course, Outcome, Runner

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import SettingError, StoppedError
+from ..settings import gmx_set
 
 #: Looked for on PATH, in this order, unless JANUSPORE_GMX names the program.
 _NAMES = ("gmx", "gmx_mpi")
@@ -131,7 +132,7 @@ def find() -> Program:
     Raises:
         SettingError: there is none, it is no GROMACS, or too old; or chemfiles is not installed.
     """
-    path, named = _path(), os.environ.get("JANUSPORE_GMX")
+    path, named = _path(), gmx_set()
     if path is None:
         if named:
             raise SettingError(f"JANUSPORE_GMX = {named!r}: there is no such program")
@@ -147,7 +148,8 @@ def find() -> Program:
 
 
 def _path() -> str | None:
-    names = [os.environ["JANUSPORE_GMX"]] if os.environ.get("JANUSPORE_GMX") else _NAMES
+    named = gmx_set()
+    names = [named] if named else _NAMES
     return next(filter(None, map(shutil.which, names)), None)
 
 

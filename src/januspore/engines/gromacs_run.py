@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..errors import SettingError, StoppedError
 from ..model.system import Model
 from ..schema import Dynamics
+from ..settings import Resources
 from . import gromacs_input as given
 from . import gromacs_program
-from .base import Device, Resources, Tether
+from .base import Device, Tether
 from .drivers import sees_gpu
 from .gromacs_output import forces as read_forces
 from .gromacs_output import potential_energies

@@ -20,8 +20,9 @@ from ..model.forcefield import MEMBRANE
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
+from ..settings import Resources
 from ..units import BOLTZMANN, VOLT_PER_NM
-from .base import Observed, Resources, Tether, tether_force
+from .base import Observed, Tether, tether_force
 from .hoomd_bodies import Bodies, WaterFrame, atom_velocities, bodies_from_atoms
 from .hoomd_forces import (
     CENTRE,

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import SettingError
-from .base import Device, Resources
+from ..settings import Resources
+from .base import Device
 
 _OLDEST = (4, 8)
 _PRECISION = {(64, 64): "double", (64, 32): "mixed", (32, 32): "single"}

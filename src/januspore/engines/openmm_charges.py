@@ -10,7 +10,7 @@ import openmm as mm
 from numpy.typing import NDArray
 
 from ..model.system import Model
-from .base import Resources
+from ..settings import Resources
 from .openmm_engine import empty_nonbonded
 from .openmm_platform import make_context
 

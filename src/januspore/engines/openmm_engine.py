@@ -17,8 +17,9 @@ from ..model.forcefield import WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.state import State
 from ..model.system import Model
 from ..schema import Dynamics
+from ..settings import Resources
 from ..units import VOLT_PER_NM
-from .base import Observed, Resources, Tether, ewald_parameters
+from .base import Observed, Tether, ewald_parameters
 from .openmm_platform import devices as devices
 from .openmm_platform import make_context
 from .stretch import StepByStep

@@ -7,7 +7,7 @@ import openmm as mm
 
 from ..model.state import State
 from ..model.system import Model
-from .base import Resources
+from ..settings import Resources
 from .openmm_engine import make_system
 from .openmm_platform import make_context
 

@@ -3,7 +3,8 @@
 import openmm as mm
 
 from ..errors import SettingError
-from .base import Device, Resources
+from ..settings import Resources
+from .base import Device
 from .drivers import GPU_PLATFORMS, driver_devices
 
 

@@ -6,7 +6,7 @@ ends with its rows on disk as a part of the record, then a checkpoint: the rows 
 as far as the checkpoint, so a restart drops what lies beyond it and goes on.
 """
 
-import os
+import multiprocessing
 import signal
 import sys
 import time
@@ -28,9 +28,8 @@ from ..model.state import State
 from ..model.system import Model
 from ..protocols import AnyProtocol
 from ..protocols.field import Programme
-from ..workers import line_of_progress
+from ..settings import OUT_OF_TIME, Limits, quiet
 from .held import HeldIon
-from .limits import OUT_OF_TIME, Limits
 from .record import RecordFiles
 from .recorder import Recorder
 from .resume import Checkpoints, Frames, resume
@@ -219,6 +218,13 @@ def _leave(caught: list[int]) -> None:
     raise SystemExit(128 + caught[0])
 
 
+def _line_of_progress() -> int | None:
+    """Line of a worker's progress bar below the cursor, so that no two are drawn in one place."""
+    process: Any = multiprocessing.current_process()
+    number = process.name.removeprefix("worker-")
+    return int(number) - 1 if number.isdigit() else None
+
+
 def _progress(run: Run, start: int) -> "tqdm[Any]":
     log = not sys.stderr.isatty()
     return tqdm(
@@ -229,8 +235,8 @@ def _progress(run: Run, start: int) -> "tqdm[Any]":
         mininterval=15.0 if log else 0.5,
         ascii=log,
         ncols=100,
-        position=line_of_progress(),
-        disable=bool(os.environ.get("JANUSPORE_QUIET")),
+        position=_line_of_progress(),
+        disable=quiet(),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..files import check_fences, put_aside
 from ..model.state import State, StateFileError, read_state, write_state
 from ..model.system import Model
+from .layout import frame_name, frames_in
 from .record import RecordFiles
 
 
@@ -55,11 +56,12 @@ class Frames:
     """The frames kept of a run, by step."""
 
     def __init__(self, folder: Path, model: Model, owner: str) -> None:
-        self._folder, self._model, self._owner = folder / "frames", model, owner
+        self._run, self._folder = folder, folder / "frames"
+        self._model, self._owner = model, owner
 
     def path(self, step: int) -> Path:
         """Path of the frame kept at a step."""
-        return self._folder / f"{step:015d}.gsd"
+        return self._folder / frame_name(step)
 
     def keep(self, state: State) -> None:
         """Keep a state, with what its recorder carries, as the frame of its step."""
@@ -68,7 +70,7 @@ class Frames:
 
     def newest(self, until: int) -> State | None:
         """Return the newest frame up to a step that is whole and this job's, None if none is."""
-        for path in sorted(self._folder.glob("[0-9]*.gsd"), reverse=True):
+        for path in reversed(frames_in(self._run)):
             if int(path.stem) <= until:
                 try:
                     return read_state(path, self._owner)
