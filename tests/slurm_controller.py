@@ -99,7 +99,7 @@ class Slurm:
         """Return what a client program prints, '' if it fails."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
+            command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
         ).stdout.strip()
 
     def queue(self):

@@ -40,7 +40,11 @@ def wet_start():
 def start_process(folder):
     quiet = os.environ | {"JANUSPORE_QUIET": "1"}
     return subprocess.Popen(
-        [sys.executable, __file__, str(folder)], env=quiet, stderr=subprocess.PIPE, text=True
+        [sys.executable, __file__, str(folder)],
+        env=quiet,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     )
 
 

@@ -54,7 +54,7 @@ def fuzz_error(line):
 def test_a_thousand_inputs_of_each_kind_and_none_that_is_not_told(tmp_path):
     pytest.importorskip("atheris", reason="the fuzzer: pip install atheris")
     command = [sys.executable, str(FUZZ), "--output", str(tmp_path / "fuzz.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     counts = json.loads((tmp_path / "fuzz.json").read_text())
     assert len(counts) == 4 and all(told["inputs"] >= 1000 for told in counts)

@@ -111,7 +111,9 @@ def test_frozen_pairs_are_the_sum_over_pairs_and_push_nothing_as_a_whole():
 
 def test_no_engine_library_is_loaded_at_start_up():
     code = "import sys, januspore.engines; print('hoomd' in sys.modules, 'openmm' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.split() == ["False", "False"]
 
 

@@ -16,7 +16,7 @@ def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_pat
     command = [sys.executable, "benchmarks/kill_campaign.py", "--kills", "3", "--longest", "10"]
     command += ["--study", "tests/studies/smallest.toml", "--checkpoint-seconds", "0.3"]
     command += ["--runners", runners, "--output", str(tmp_path / "kills.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads((tmp_path / "kills.json").read_text())
     assert told["kills"] >= 3 and told["rows"] > 0 and told["paths_checked"] > 0

@@ -29,6 +29,7 @@ def called(*command, cwd, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -40,6 +41,7 @@ def copy_of_the_tracked(target):
         ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"],
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     if listed.returncode:
         pytest.skip("not a checkout: git does not list its files")
@@ -91,7 +93,12 @@ def test_the_wheel_makes_a_data_space_that_init_py_runs_in(archives, tmp_path):
     assert "dry run" in told and re.search(r"\d+ new, 0 existing jobs", told)
     assert "overview" in called("project.py", "status", cwd=space, **alone).lower()
     make = subprocess.run(
-        ["make", "--dry-run", "run"], cwd=space, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "run"],
+        cwd=space,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
     )
     assert "pip install" not in make.stdout and "init.py --study quick" in make.stdout
 

@@ -235,7 +235,7 @@ def test_results_on_the_command_line(space):
 
     def ask(*words):
         command = [sys.executable, "-m", "januspore", "--project", str(space), *words]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
 
     table = ask("results", "charge_set.Se=-0.45", "protocol.name=sine")
     assert table.returncode == 0 and len(table.stdout.strip().splitlines()) == 5

@@ -205,6 +205,7 @@ def test_bad_arguments_give_one_line_and_write_nothing(space, arguments, names):
         env=environment,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     (space / "init.py").unlink()
     assert done.returncode == 2, done.stderr

@@ -81,7 +81,9 @@ class Cluster:
         path = self.space / "batch.sh"
         path.write_text(script.replace(sys.executable, str(self.bin / "process")))
         command = ["bash", path]
-        return subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, start_new_session=True, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        )
 
     def lines(self, start=""):
         text = self.log.read_text() if self.log.exists() else ""

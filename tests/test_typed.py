@@ -37,6 +37,7 @@ def typed(folder, *command, **options):
         env=environment,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         **options,
     )
     assert "Traceback" not in done.stderr, done.stderr
@@ -164,6 +165,7 @@ def test_a_reader_that_leaves_early_hears_no_complaint(space, command):
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     os.close(write)
     assert done.returncode == 1

@@ -33,6 +33,7 @@ def start(space, *command, **settings):
         env={**environment, **settings},
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
 
@@ -182,7 +183,11 @@ def test_a_job_that_fails_is_named_marked_and_passed_over(space, one_bad, comman
     )
     assert {job.id for job in relaxed if not is_equilibrated(job)} == {one_bad.id}
     status = subprocess.run(
-        [sys.executable, "project.py", "status"], cwd=space, capture_output=True, text=True
+        [sys.executable, "project.py", "status"],
+        cwd=space,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert re.search(r"^failed\b", status.stdout, re.M), status.stdout
     # Tried again the next time: it fails again, and says so again.

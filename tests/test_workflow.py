@@ -63,7 +63,9 @@ def run(space, *command, status=0):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
     environment["JANUSPORE_THREADS"] = "1"  # two test files run at once
-    done = subprocess.run(command, cwd=space, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=space, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
