@@ -21,3 +21,15 @@ def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_pat
     told = json.loads((tmp_path / "kills.json").read_text())
     assert told["kills"] >= 3 and told["rows"] > 0 and told["paths_checked"] > 0
     assert (told["rows_lost"], told["rows_doubled"], told["problems"]) == (0, 0, [])
+
+
+@pytest.mark.slow
+def test_every_command_killed_a_full_disk_and_two_hosts_leave_nothing_wrong(tmp_path):
+    command = [sys.executable, "benchmarks/space_campaign.py", "--kills", "12", "--fills", "6"]
+    command += ["--output", str(tmp_path / "space.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads((tmp_path / "space.json").read_text())
+    assert told["kills"] == 12 and told["rows"] > 0 and told["problems"] == []
+    counts = ("lost", "doubled", "bricked", "stale", "tracebacks")
+    assert [told[name] for name in counts] == [0] * 5
