@@ -12,8 +12,8 @@ from .schema import StatePoint
 from .settings import Scheduling
 
 #: Atoms times steps a second of one CPU thread: of the slowest cell measured (docs/engines.md), the
-#: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default; GROMACS's is of the
-#: small cell (4.8 ms of processor time a step, and what a run costs beside its steps).
+#: paper's, less a tenth, for those figures are of a wider Ewald tolerance than the default. That of
+#: GROMACS is of the small cell: 4.8 ms of processor time a step, and what a run costs beside them.
 CPU_RATE = {"openmm": 84_000.0, "hoomd": 51_000.0, "gromacs": 530_000.0}
 #: Threads t run t to this power times as fast. Two threads took 17.7 ms where one took 30; beyond
 #: two it is an assumption.
