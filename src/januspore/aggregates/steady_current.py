@@ -5,6 +5,7 @@ of a hold, so the current is read in its second half: it holds neither charging 
 curve of a fast sine does. Any pore and any membrane; a pore that no ion passes gets bounds.
 """
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -182,10 +183,11 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, findings: dict[str, Any]) -
         _points(left, part, direction, color, direction == "forward")
     for ion, color in zip(ensemble.model.ion_charges, ("tab:purple", "tab:green"), strict=True):
         _points(right, rows[(rows.species == ion)], ion, color, filled=True)
-    value = findings["total conductance_nS"][0]
+    value, low, high = findings["total conductance_nS"]
     voltage = np.array([min(table.voltage_V.min(), 0.0), max(table.voltage_V.max(), 0.0)])
     length = float(ensemble.model.box[0])
-    left.plot(voltage / length, voltage * value, color="0.5", lw=1, label=f"{value:.3g} nS")
+    if low > 0 or high < 0:
+        left.plot(voltage / length, voltage * value, color="0.5", lw=1, label=f"{value:.3g} nS")
     left.set_ylabel("I (nA)")
     for axis, title in ((left, " and ".join(ensemble.model.ion_charges)), (right, "each ion")):
         axis.axhline(0, color="0.7", lw=0.5)
@@ -193,11 +195,8 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, findings: dict[str, Any]) -
         axis.legend(frameon=False, fontsize=8, title=title)
         top = axis.secondary_xaxis("top", functions=(lambda e: e * length, lambda v: v / length))
         top.set_xlabel("voltage over the cell (V)")
-    figure.suptitle(
-        f"{ensemble.title}; pore {ensemble.model.pore.diameter_nm:.2f} nm; {ensemble.seeds}, "
-        "bars 95 %",
-        fontsize=10,
-    )
+    title = f"{ensemble.title}; {ensemble.seeds}, bars 95 %"
+    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
     return figure
 
 
