@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from planted import jobs_of
 
 from januspore.aggregates.ensemble import Content, Ensemble
-from januspore.analysis.store import _plain
+from januspore.analysis.store import plain
 from januspore.model.system import build_model
 from januspore.report.collect import Made
 
@@ -50,7 +50,7 @@ class Case:
 def made_of(product: str, point: Any, content: Content, seeds: int, **beside: Made) -> Made:
     """A product as the report reads it back."""
     jobs = tuple({"seed": k, "engine": {}, "simulated_ps": 1.0} for k in range(seeds))
-    findings = json.loads(json.dumps(_plain(content.findings)))
+    findings = json.loads(json.dumps(plain(content.findings)))
     charges, protocol = point.charge_set.model_dump(), point.protocol.model_dump()
     figure = Path("none.png")
     return Made(product, (charges,), protocol, findings, content.table, figure, jobs, beside)

@@ -126,7 +126,7 @@ def test_one_ion_gains_the_programme_s_impulse(tmp_path, segment):
     drive(run, lambda: begin, lambda s: create(model, s, protocol.dynamics, GROMACS))
     per_field = model.charge[0] * VOLT_PER_NM / model.mass[0]
     for step in steps:
-        gained = read_state(run.frame(step), "ion").velocities[0] - [2.0, 0.0, 0.0]
+        gained = read_state(run.frames.path(step), "ion").velocities[0] - [2.0, 0.0, 0.0]
         expected = per_field * programme.integral(0.0, step * 0.002)
         # Half a step of the field would be 0.003.
         assert gained == pytest.approx([expected, 0.0, 0.0], abs=5e-4)

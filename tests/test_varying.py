@@ -148,7 +148,8 @@ def test_the_command_line_tells_them_apart(swept, capsys):
         re.findall(r"^(\S+ \([^)]*\)) (?:ndr|ie_curve|membranes):", told, re.M)
     )
     assert main([*ask, "summary"]) == 0
-    assert "MoSSe (salt_mol_per_L 1, temperature_K 300)" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # wrapped to a terminal's width
+    assert "MoSSe (salt_mol_per_L 1, temperature_K 300)" in shown
 
 
 def test_where_nothing_varies_nothing_more_is_said(space, capsys):

@@ -116,6 +116,9 @@ def _open(rows: list[Row]) -> list[str]:
         names = _listed({row.quantity for row in members})
         reasons = _listed({row.reading.why for row in members if row.reading.why}, most=1)
         word = "not measured" if missing else "not enough data"
+        judged = dict.fromkeys(row.made.name for row in members if row.made is not None)
+        if len(judged) > 1:
+            word += f" of {_listed(judged)}"
         sentences.append(f"{panel}, {word}: {names}" + (f" ({reasons})" if reasons else ""))
     return sentences
 
