@@ -35,19 +35,22 @@ from space import ROOT, copy_project, environment
 from januspore.check.machine import machine
 from januspore.dataspace import open_project
 
+#: So that there is work again: two trajectories' ends and all that was made of them.
+AGAIN = ("workspace/*/trajectory/branches/001/*.h5", "workspace/*/summary.json")
 #: Stages in order: name, the command, what is removed before each typing so that there is work.
 STAGES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("init.py", ("init.py", "--study", "STUDY"), ()),
     ("run", ("project.py", "run", "-o", "equilibrate", "simulate"), ()),
-    ("run --parallel", ("project.py", "run", "--parallel", "2"), ()),
+    ("run --parallel", ("project.py", "run", "--parallel", "2"), AGAIN),
     ("analyse", ("project.py", "run", "-o", "analyse"), ("workspace/*/summary.json",)),
     ("products", ("project.py", "run"), ("results/*/*/*.png",)),
     ("report", ("-m", "januspore", "report"), ("results/report.*",)),
 )
 #: How the kills are shared out among the stages, and how long a command of each is let live, s.
-SHARE = {"init.py": 10, "run": 9, "run --parallel": 7, "analyse": 6, "products": 7, "report": 6}
-ALIVE_S = {"init.py": 4.0, "run": 12.0, "run --parallel": 12.0, "analyse": 6.0, "products": 12.0,
-           "report": 4.0}  # fmt: skip
+SHARE = {"init.py": 20, "run": 16, "run --parallel": 12, "analyse": 16, "products": 16,
+         "report": 16}  # fmt: skip
+ALIVE_S = {"init.py": 4.0, "run": 6.0, "run --parallel": 6.0, "analyse": 3.0, "products": 8.0,
+           "report": 3.0}  # fmt: skip
 
 
 @dataclass
@@ -142,6 +145,7 @@ def main() -> int:
             space.to_the_end(name, command)
         _examine(space)
         print(_line(found), flush=True)
+        _write(options, study, found, begun)  # what is stopped has told what it found so far
     if options.fills and not found.problems:
         _fill(kept / "filled", study, options.fills, found, dice)
     if options.hosts and not found.problems:
@@ -149,10 +153,7 @@ def main() -> int:
     print(_line(found))
     for problem in [*found.problems, *(f"skipped: {what}" for what in found.skipped)]:
         print(problem)
-    if options.output:
-        hours = (time.monotonic() - begun) / 3600
-        report = {"machine": machine(), "study": Path(study).stem, "hours": hours, **vars(found)}
-        Path(options.output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _write(options, study, found, begun)
     if found.problems:
         print(f"kept for a look: {kept}")
         return 1
@@ -169,6 +170,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="JSON file to write")
     return parser.parse_args()
+
+
+def _write(options: argparse.Namespace, study: str, found: Found, begun: float) -> None:
+    if options.output:
+        hours = (time.monotonic() - begun) / 3600
+        report = {"machine": machine(), "study": Path(study).stem, "hours": hours, **vars(found)}
+        Path(options.output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def _kill_init(space: Space, most: int, dice: Any) -> None:
