@@ -55,6 +55,8 @@ def asked(space, project_class, monkeypatch, command):
     if command == "init":
         return carry_out(lambda: initialise.init_command([], space))
     if command in ("status", "run"):
+        # Commands of one process, in quick succession: flow lets a scheduler be asked once a while.
+        monkeypatch.setattr("flow.scheduling.base.Scheduler._dos_timeout", 0)
         monkeypatch.setattr(sys, "argv", ["project.py", command])
         return carry_out(lambda: flow_project._run(project_class, space))
     return main(["--project", str(space), command])
