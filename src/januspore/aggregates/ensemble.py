@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import provenance
-from ..analysis.statistics import by_cluster
+from ..analysis.statistics import Interval, by_cluster
 from ..analysis.store import plain, read_arrays, write_json
 from ..conditions import read_summary
 from ..dataspace import engine_of, point_of
@@ -100,6 +100,42 @@ def in_numbers(seeds: int, equilibrations: int) -> str:
         text
         if equilibrations == seeds
         else f"{text} of {equilibrations} equilibration" + "s" * (equilibrations != 1)
+    )
+
+
+def current_rows(
+    ensemble: "Ensemble",
+    time_ps: NDArray,
+    field_ps: NDArray,
+    estimator: str,
+    species: str,
+    interval: Interval,
+) -> pd.DataFrame:
+    """Table of a current by bin: field, voltage, current and its interval, shape (bins,) each.
+
+    Args:
+        ensemble: what it is of.
+        time_ps: time of every bin over all seeds.
+        field_ps: field times time of every bin, V/nm ps.
+        estimator: as in `analysis.current.ESTIMATORS`, or "crossings".
+        species: an ion, or "total".
+        interval: the current, nA.
+    """
+    with np.errstate(invalid="ignore"):
+        field = field_ps / time_ps
+    return pd.DataFrame(
+        {
+            "field_V_per_nm": field,
+            # In steady state the pore carries the whole voltage of the cell.
+            "voltage_V": field * ensemble.model.box[0],
+            "estimator": estimator,
+            "species": species,
+            "current_nA": interval.value,
+            "low_nA": interval.low,
+            "high_nA": interval.high,
+            "time_ps": time_ps,
+            "seeds": len(ensemble.jobs),
+        }
     )
 
 

@@ -13,7 +13,7 @@ from ..analysis.current import crossing_current, current_interval, current_table
 from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase
 from ..analysis.statistics import Interval, poisson
 from ..protocols import required
-from .ensemble import Content, Ensemble
+from .ensemble import Content, Ensemble, current_rows
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -62,24 +62,10 @@ def _frame(
 ) -> pd.DataFrame:
     """Rows of one current; `group` says which row each phase bin belongs to."""
     first = np.unique(group, return_index=True)[1]
-    time = np.bincount(group, sums["time_ps"].sum(axis=0))
-    with np.errstate(invalid="ignore"):
-        field = np.bincount(group, sums["field_ps"].sum(axis=0)) / time
-    return pd.DataFrame(
-        {
-            "branch": np.array(BRANCHES)[branch_of_phase()[first]],
-            "field_V_per_nm": field,
-            # In steady state the pore carries the whole voltage of the cell.
-            "voltage_V": field * ensemble.model.box[0],
-            "estimator": estimator,
-            "species": species,
-            "current_nA": interval.value,
-            "low_nA": interval.low,
-            "high_nA": interval.high,
-            "time_ps": time,
-            "seeds": len(ensemble.jobs),
-        }
-    )
+    time, field = (np.bincount(group, sums[name].sum(axis=0)) for name in ("time_ps", "field_ps"))
+    frame = current_rows(ensemble, time, field, estimator, species, interval)
+    frame.insert(0, "branch", np.array(BRANCHES)[branch_of_phase()[first]])
+    return frame
 
 
 def _findings(sums: dict[str, NDArray], ions: Iterable[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..analysis.current import (
 )
 from ..analysis.statistics import Interval, ratio_of_means, student
 from ..model.system import Model
-from .ensemble import Content, Ensemble
+from .ensemble import Content, Ensemble, current_rows
 
 #: Share of a hold, at its beginning, that is left out.
 SETTLING = 0.5
@@ -76,23 +76,10 @@ def _frame(
     species: str,
     interval: Interval,
 ) -> pd.DataFrame:
-    time = sums["time_ps"].sum(axis=0)
-    field = sums["field_ps"].sum(axis=0) / time
-    return pd.DataFrame(
-        {
-            "direction": np.repeat(_DIRECTIONS, len(field) // 2),
-            "field_V_per_nm": field,
-            # In steady state the pore carries the whole voltage of the cell.
-            "voltage_V": field * ensemble.model.box[0],
-            "estimator": estimator,
-            "species": species,
-            "current_nA": interval.value,
-            "low_nA": interval.low,
-            "high_nA": interval.high,
-            "time_ps": time,
-            "seeds": len(ensemble.jobs),
-        }
-    )
+    time, field = (sums[name].sum(axis=0) for name in ("time_ps", "field_ps"))
+    frame = current_rows(ensemble, time, field, estimator, species, interval)
+    frame.insert(0, "direction", np.repeat(_DIRECTIONS, len(frame) // 2))
+    return frame
 
 
 # --- numbers of the whole curve ----------------------------------------------------------------
