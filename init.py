@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from januspore.command import quiet_imports
+from januspore.run.command import quiet_imports
 
 with quiet_imports():
-    from januspore.initialise import main
+    from januspore.run.initialise import main
 
 if __name__ == "__main__":
     sys.exit(main(Path(__file__).resolve().parent))

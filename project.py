@@ -8,21 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from januspore.command import quiet_imports
+from januspore.run.command import quiet_imports
 
 with quiet_imports():
     from flow import aggregator
 
-    from januspore import conditions
-    from januspore.aggregates import PRODUCTS
-    from januspore.aggregates.product import Product
-    from januspore.cluster import (
+    from januspore.products import PRODUCTS
+    from januspore.products.product import Product
+    from januspore.run.cluster import (
         analysis_directives,
         product_directives,
         simulation_directives,
         simulation_request,
     )
-    from januspore.flow_project import PatientProject, main
+    from januspore.run.flow_project import PatientProject, main
+    from januspore.space import conditions
 
 ROOT = Path(__file__).resolve().parent
 
@@ -42,7 +42,7 @@ Project.label("failed")(conditions.has_failed)
 @Project.operation(directives=simulation_directives())
 def equilibrate(job: Any) -> None:
     """Build, minimise and relax; keep the snapshots that other jobs start from."""
-    from januspore import operations
+    from januspore.run import operations
 
     operations.simulate(job, simulation_request(job).threads)
 
@@ -52,7 +52,7 @@ def equilibrate(job: Any) -> None:
 @Project.operation(directives=simulation_directives())
 def simulate(job: Any) -> None:
     """Drive a relaxed system by the protocol's field programme."""
-    from januspore import operations
+    from januspore.run import operations
 
     operations.simulate(job, simulation_request(job).threads)
 
@@ -62,7 +62,7 @@ def simulate(job: Any) -> None:
 @Project.operation(directives=analysis_directives())
 def analyse(job: Any) -> None:
     """Reduce the record to sums and a summary."""
-    from januspore import operations
+    from januspore.run import operations
 
     operations.analyse(job)
 

@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-#: As `januspore.new.FILES`; a test compares.
+#: As `januspore.run.new.FILES`; a test compares.
 SPACE = ("project.py", "init.py", "signac.rc", "workflow.toml", "Makefile", "studies", "templates")
 
 
@@ -19,7 +19,7 @@ class WithSpace(build_py):
         super().run()
         if self.editable_mode:
             return
-        target = Path(self.build_lib, "januspore", "space")
+        target = Path(self.build_lib, "januspore", "skeleton")
         target.mkdir(parents=True, exist_ok=True)
         for name in SPACE:
             if (ROOT / name).is_dir():

@@ -13,11 +13,11 @@ from helpers import tiny_point
 from numpy.typing import NDArray
 from planted_barrier import window_sums
 
-from januspore.aggregates import barrier
-from januspore.aggregates.barrier_profiles import Profiles
-from januspore.aggregates.ensemble import Content
 from januspore.analysis import pmf
 from januspore.engines.base import PARTS
+from januspore.products import barrier
+from januspore.products.barrier_profiles import Profiles
+from januspore.products.ensemble import Content
 from januspore.report.claims import _PART as PART
 from januspore.report.claims import _TABLE_1 as TABLE_1
 from januspore.report.collect import Made

@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from planted import jobs_of
 
-from januspore.aggregates.ensemble import Content, Ensemble
 from januspore.analysis.store import plain
 from januspore.model.system import build_model
+from januspore.products.ensemble import Content, Ensemble
 from januspore.report.collect import Made
 
 Ends = tuple[float | None, float | None]

@@ -12,11 +12,11 @@ from coverage_case import Case, Ends, Numbers, Truth, ensemble_of, made_of
 from helpers import tiny_point
 from numpy.typing import NDArray
 
-from januspore.aggregates import ndr, paired_pulse, pulse_train
-from januspore.aggregates.ensemble import Content
 from januspore.analysis.cycle import PHASES
 from januspore.analysis.loop import area
 from januspore.analysis.orientation import BINS
+from januspore.products import ndr, paired_pulse, pulse_train
+from januspore.products.ensemble import Content
 from januspore.report.collect import Made
 from januspore.units import E_PER_PS
 

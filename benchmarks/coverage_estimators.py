@@ -24,14 +24,14 @@ from matplotlib.figure import Figure
 from planted_currents import crossing_tables
 from planted_order import phase_sums, relaxing, step_sums
 
-from januspore.aggregates import step_relaxation
-from januspore.aggregates.ensemble import Content
 from januspore.analysis.current import current_interval
 from januspore.analysis.cycle import PHASES
 from januspore.analysis.lag import lag
 from januspore.analysis.loop import area, bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
 from januspore.analysis.statistics import Interval, ratio_of_means, student
+from januspore.products import step_relaxation
+from januspore.products.ensemble import Content
 from januspore.report import water
 from januspore.report.judging import Verdict
 from januspore.units import E_PER_PS

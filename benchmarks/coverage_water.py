@@ -14,9 +14,9 @@ from helpers import tiny_point
 from numpy.typing import NDArray
 from planted_order import phase_sums, relaxing, slow_noise, static, step_sums
 
-from januspore.aggregates import relaxation, step_relaxation, water_order
-from januspore.aggregates.ensemble import Content
 from januspore.analysis.cycle import PHASES
+from januspore.products import relaxation, step_relaxation, water_order
+from januspore.products.ensemble import Content
 from januspore.report.collect import Made
 
 for module in (relaxation, step_relaxation):

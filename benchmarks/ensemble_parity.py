@@ -30,21 +30,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from januspore import conditions, operations, provenance
-from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.current import current
 from januspore.analysis.orientation import circular_std
 from januspore.analysis.statistics import bootstrap, by_cluster
 from januspore.analysis.store import write_json
 from januspore.check.cells import CELLS, CHARGES
 from januspore.check.machine import machine
-from januspore.dataspace import open_project, parent_job
 from januspore.errors import InputError
-from januspore.plan import carry_out, plan
+from januspore.products.ensemble import Ensemble
 from januspore.protocols import required
+from januspore.run import operations
 from januspore.schema import StatePoint, state_point
 from januspore.simulate.record import read_record
-from januspore.study import parse_seeds
+from januspore.space import conditions, provenance
+from januspore.space.dataspace import open_project, parent_job
+from januspore.space.plan import carry_out, plan
+from januspore.space.study import parse_seeds
 
 #: Ions pass the wide pore within tens of picoseconds.
 _WIDE = {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 1.5, "pore_diameter_nm": 2.0}

@@ -77,9 +77,9 @@ def a_state_point(data: bytes) -> None:
     """JSON of a state point, or changes to one: validated, written, counted, its parent found."""
     from signac.job import calc_id
 
-    from januspore.dataspace import dump
     from januspore.model.system import count
     from januspore.schema import parent_of, state_point
+    from januspore.space.dataspace import dump
 
     try:
         raw = json.loads(data) if data[:1] in b"{" else edited(data)
@@ -100,7 +100,7 @@ def a_state_point(data: bytes) -> None:
 
 def a_study(data: bytes) -> None:
     """A TOML file: loaded, and expanded to state points."""
-    from januspore.study import load_study
+    from januspore.space.study import load_study
 
     path = _scratch() / "study.toml"
     path.write_bytes(data)
@@ -109,7 +109,7 @@ def a_study(data: bytes) -> None:
 
 def a_filter(data: bytes) -> None:
     """Words of a question, one a line, put to a data space of two jobs."""
-    from januspore.results import parse_filter, results
+    from januspore.products.results import parse_filter, results
 
     words = data.decode(errors="replace").split("\n")
     refused(lambda: results(_space(), parse_filter(words)))
@@ -201,8 +201,8 @@ def _scratch() -> Path:
 
 @cache
 def _space() -> object:
-    from januspore.dataspace import dump, open_project
     from januspore.schema import state_point
+    from januspore.space.dataspace import dump, open_project
 
     project = open_project(_scratch())
     for seed in (CORPUS / "state_point").glob("seed-*.json"):
@@ -277,10 +277,10 @@ def _fuzz(target: str, arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["januspore"]), redirect_stdout(StringIO()):
-        import januspore.dataspace
-        import januspore.results
+        import januspore.products.results
         import januspore.simulate.record
-        import januspore.study  # noqa: F401
+        import januspore.space.dataspace
+        import januspore.space.study  # noqa: F401
 
     def one_input(data: bytes) -> None:
         with redirect_stderr(StringIO()):

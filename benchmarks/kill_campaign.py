@@ -29,14 +29,14 @@ import numpy as np
 import signac
 from space import copy_project, environment
 
-from januspore.aggregates import PRODUCTS
 from januspore.check.machine import machine
-from januspore.conditions import is_analysed, is_recorded
-from januspore.dataspace import point_of
 from januspore.model.state import read_state
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
 from januspore.simulate.layout import branch, trajectory
 from januspore.simulate.record import Rows, read_record
+from januspore.space.conditions import is_analysed, is_recorded
+from januspore.space.dataspace import point_of
 
 #: Files whose coming into being sets off a kill, now and then: the ends of each stage.
 EVENTS = (

@@ -26,9 +26,9 @@ from typing import Any
 import signac
 from space import ROOT, copy_project, environment
 
-from januspore.aggregates import PRODUCTS
 from januspore.analysis import VERSION
 from januspore.check.machine import machine
+from januspore.products import PRODUCTS
 from januspore.schema import state_point
 from januspore.stamps import stamp
 

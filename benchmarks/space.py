@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from januspore.new import new_space
+from januspore.run.new import new_space
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import signac
+from januspore.dataspace import open_project
 from kill_campaign import Tally as Rows
 from kill_campaign import _not_made, _verify_job
 from space import ROOT, copy_project, environment
 
 from januspore.check.machine import machine
-from januspore.dataspace import open_project
 
 #: So that there is work again: two trajectories' ends and all that was made of them.
 AGAIN = ("workspace/*/trajectory/branches/001/*.h5", "workspace/*/summary.json")

@@ -11,15 +11,15 @@ import numpy as np
 from helpers import STUDIES, thermal_state
 from planted import planted_rows
 
-from januspore import operations
-from januspore.aggregates import PRODUCTS
-from januspore.conditions import relaxes
-from januspore.dataspace import dump, open_project, point_of, snapshots_of
-from januspore.initialise import init_command
 from januspore.model.state import write_state
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
+from januspore.run import operations
+from januspore.run.initialise import init_command
 from januspore.simulate.layout import trajectory
 from januspore.simulate.record import write_record
+from januspore.space.conditions import relaxes
+from januspore.space.dataspace import dump, open_project, point_of, snapshots_of
 
 STATE_POINT, DOCUMENT = "signac_statepoint.json", "signac_job_document.json"
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from januspore.analysis.job import analyse_record
 from januspore.analysis.store import write_analysis
-from januspore.dataspace import point_of
 from januspore.materials import SALTS
 from januspore.model.system import build_model
 from januspore.protocols.field import mean
 from januspore.simulate.layout import trajectory
 from januspore.simulate.record import RAGGED, Rows, columns_of, write_record
+from januspore.space.dataspace import point_of
 from januspore.units import E_PER_PS
 
 

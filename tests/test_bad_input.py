@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from test_record import rows
 from test_workflow import copy_project, run
 
-from januspore import conditions
 from januspore.__main__ import main
-from januspore.aggregates import PRODUCTS
 from januspore.analysis.store import read_arrays, write_arrays
-from januspore.dataspace import dump, engine_of, open_project, point_of, snapshots_of
 from januspore.errors import InputError
-from januspore.initialise import init_command
+from januspore.products import PRODUCTS
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import RecordError, RecordFiles, read_record, write_record
+from januspore.space import conditions
+from januspore.space.dataspace import dump, engine_of, open_project, point_of, snapshots_of
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDY = (ROOT / "tests" / "studies" / "smallest.toml").read_text()
@@ -111,7 +111,7 @@ def test_a_damaged_study_is_refused_in_one_line_or_is_a_study(space, changes):
 @given(st.sampled_from(["cell", "dynamics", "seeds", "charge_sets", "protocols"]), values)
 @settings(max_examples=40)
 def test_a_key_of_a_study_with_any_value_is_refused_or_is_a_study(tmp_path_factory, key, value):
-    from januspore.study import _study
+    from januspore.space.study import _study
 
     table = {
         "charge_sets": [{"Mo": 1.06, "S": -0.61, "Se": -0.45}],

@@ -10,18 +10,18 @@ from planted import jobs_of
 from planted_barrier import held_rows, neighbours, window_sums
 from scipy import stats
 
-from januspore.aggregates.barrier import make
-from januspore.aggregates.barrier_profiles import Profiles
-from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.barrier import SERIES, by_window, over_seeds, summary, way_of
 from januspore.analysis.pmf import largest_rise, trapezoid_weights
 from januspore.engines.base import PARTS
 from januspore.model.system import build_model
-from januspore.paper import MEMBRANES
+from januspore.products.barrier import make
+from januspore.products.barrier_profiles import Profiles
+from januspore.products.ensemble import Ensemble
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import Made
 from januspore.report.comparison import comparison
 from januspore.simulate.record import Rows
+from januspore.space.paper import MEMBRANES
 from januspore.units import VOLT_PER_NM
 
 POSITIONS = [round(float(x), 3) for x in np.linspace(-0.6, 0.6, 25)]

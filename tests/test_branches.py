@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from januspore import operations
-from januspore.conditions import is_equilibrated, is_recorded
-from januspore.dataspace import dump, open_project, parent_job, point_of
-from januspore.initialise import init_command
+from januspore.run import operations
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.layout import branch, frame, trajectory
 from januspore.simulate.record import read_record
+from januspore.space.conditions import is_equilibrated, is_recorded
+from januspore.space.dataspace import dump, open_project, parent_job, point_of
 
 STUDY = """
 seeds = "0:1"

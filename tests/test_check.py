@@ -21,12 +21,12 @@ from januspore.check.beside import mps
 from januspore.check.bounds import LIMITS, faults_of
 from januspore.check.command import Clock, check, isolated
 from januspore.check.kernel import kernel_width
-from januspore.dataspace import open_project, project_document
 from januspore.engines import Device
 from januspore.engines.openmm_engine import OpenMMEngine
 from januspore.errors import InputError
-from januspore.resources import atoms
+from januspore.run.resources import atoms
 from januspore.settings import KEY, Scheduling, prefer
+from januspore.space.dataspace import open_project, project_document
 
 RIGHT = {"T_trans_K": 301.0, "T_rot_K": 299.0, **dict.fromkeys(LIMITS, 1e-9)}
 

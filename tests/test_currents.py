@@ -10,18 +10,18 @@ from planted_currents import DIP, cross, crossing_tables, dip
 from test_loop import RISE
 from test_pulses import pulse_sums
 
-from januspore.aggregates import PRODUCTS
 from januspore.analysis.cycle import PHASES
 from januspore.analysis.loop import bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
 from januspore.analysis.pulses import by_estimator
 from januspore.analysis.statistics import difference, poisson, poisson_sum
-from januspore.dataspace import open_project, point_of
-from januspore.initialise import init_command
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
+from januspore.products.results import product_table
 from januspore.report.collect import products_made
 from januspore.report.comparison import comparison
-from januspore.results import product_table
+from januspore.run.initialise import init_command
+from januspore.space.dataspace import open_project, point_of
 from januspore.units import E_PER_PS
 
 BRANCH = bins_of("forward", "+")

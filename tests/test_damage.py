@@ -9,13 +9,14 @@ import pytest
 from damage import JOBS, OTHERS, SPACE, sines, small_space
 from helpers import ROOT
 
-from januspore import aggregates, flow_project, initialise
+from januspore import products
 from januspore.__main__ import main
-from januspore.command import carry_out
-from januspore.conditions import start_of
-from januspore.dataspace import open_project
-from januspore.obstacles import obstacles
+from januspore.run import flow_project, initialise
+from januspore.run.command import carry_out
+from januspore.run.obstacles import obstacles
 from januspore.simulate.record import read_record, write_record
+from januspore.space.conditions import start_of
+from januspore.space.dataspace import open_project
 
 COMMANDS = ("init", "status", "run", "summary", "results", "report", "verify")
 #: By default each damage is met by some of the commands; `-m slow` has all of them.
@@ -40,8 +41,8 @@ def space(whole, tmp_path):
 def project_class():
     """The class of project.py, with one product."""
     with pytest.MonkeyPatch.context() as patch:
-        only = tuple(p for p in aggregates.PRODUCTS if p.name == "ie_curve")
-        patch.setattr(aggregates, "PRODUCTS", only)
+        only = tuple(p for p in products.PRODUCTS if p.name == "ie_curve")
+        patch.setattr(products, "PRODUCTS", only)
         spec = importlib.util.spec_from_file_location("project_with_one", ROOT / "project.py")
         module = importlib.util.module_from_spec(spec)
         patch.setitem(sys.modules, spec.name, module)  # flow looks for its source

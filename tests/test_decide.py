@@ -5,12 +5,12 @@ from helpers import copy_studies
 from test_products import loop, make_all, planted_space
 
 from januspore.analysis.statistics import seeds_needed
-from januspore.dataspace import open_project
 from januspore.errors import InputError
-from januspore.initialise import init_command
 from januspore.report.collect import products_made
 from januspore.report.comparison import comparison
 from januspore.report.decide import wishes, within
+from januspore.run.initialise import init_command
+from januspore.space.dataspace import open_project
 
 OPEN = "reverse current below forward, E > 0"
 

@@ -10,8 +10,8 @@ from januspore.materials import MATERIALS
 from januspore.model.dipole import membrane_step, potential, sheet_potential
 from januspore.model.lattice import unit_cell
 from januspore.model.system import build_model
-from januspore.paper import MEMBRANES
 from januspore.schema import state_point
+from januspore.space.paper import MEMBRANES
 
 
 def by_poisson(x, planes, charges, area, width=0.004):

@@ -8,16 +8,16 @@ import pytest
 from helpers import free_model
 from test_hydration import planted_space
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.dipole_picture import chosen, snapshot
-from januspore.dataspace import point_of
 from januspore.model.builder import build_state
 from januspore.model.state import State, write_state
 from januspore.model.system import build_model, water_geometry
-from januspore.render import Camera, spheres, whole_molecules
-from januspore.results import findings, product_table
+from januspore.products import PRODUCTS
+from januspore.products.dipole_picture import chosen, snapshot
+from januspore.products.render import Camera, spheres, whole_molecules
+from januspore.products.results import findings, product_table
 from januspore.schema import Recording
 from januspore.simulate.layout import trajectory
+from januspore.space.dataspace import point_of
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import pytest
 from helpers import copy_studies, raw_point, tiny_point
 from test_study import tree
 
-from januspore import estimate
-from januspore.dataspace import open_project
-from januspore.estimate import Rate, calibrate
-from januspore.initialise import init_command
-from januspore.resources import atoms
+from januspore.run import estimate
+from januspore.run.estimate import Rate, calibrate
+from januspore.run.initialise import init_command
+from januspore.run.resources import atoms
 from januspore.schema import state_point
+from januspore.space.dataspace import open_project
 
 
 def test_hours_follow_from_atoms_steps_and_snapshots():

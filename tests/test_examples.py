@@ -31,9 +31,9 @@ def test_main_functions_have_an_example():
         "model.pore",
         "model.system",
         "protocols.field",
-        "results",
+        "products.results",
         "schema.parse",
-        "study",
+        "space.study",
     }
 
 

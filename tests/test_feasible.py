@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from helpers import copy_studies, raw_point, tiny_point
 
-from januspore import feasible
-from januspore.dataspace import dump, open_project
 from januspore.engines import Resources, minimise, openmm_engine, openmm_minimiser
 from januspore.errors import InputError
-from januspore.initialise import init_command
 from januspore.model.builder import build_state
 from januspore.model.system import build_model, count
+from januspore.run import feasible
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
+from januspore.space.dataspace import dump, open_project
 
 STUDY = """
 [cell]

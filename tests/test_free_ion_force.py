@@ -5,11 +5,11 @@ import pytest
 from helpers import tiny_point
 from planted import jobs_of
 
-from januspore.aggregates.ensemble import Ensemble
-from januspore.aggregates.free_ion_force import LEAST_VISITS, make
 from januspore.analysis.free_ions import EDGES_NM, RADIUS_NM, free_ion_sums
 from januspore.engines.base import PARTS
 from januspore.model.system import build_model
+from januspore.products.ensemble import Ensemble
+from januspore.products.free_ion_force import LEAST_VISITS, make
 from januspore.protocols.field import held_fields
 
 WELL = 20.0

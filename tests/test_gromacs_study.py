@@ -5,13 +5,13 @@ import pytest
 import signac
 from test_workflow import copy_project, run
 
-from januspore.conditions import is_analysed, is_recorded
-from januspore.dataspace import engine_of, point_of
 from januspore.engines import gromacs_program
 from januspore.model.state import read_state
 from januspore.model.system import build_model
 from januspore.simulate.layout import trajectory
 from januspore.simulate.record import read_record
+from januspore.space.conditions import is_analysed, is_recorded
+from januspore.space.dataspace import engine_of, point_of
 
 pytestmark = [
     pytest.mark.gromacs,

@@ -8,8 +8,6 @@ import pytest
 from helpers import copy_studies, free_model
 from planted import plant, planted_rows
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.hydration import coordination, density, pooled
 from januspore.analysis.frames import frame_sums, kept_frames
 from januspore.analysis.hydration import (
     BULK_FROM_NM,
@@ -26,14 +24,16 @@ from januspore.analysis.hydration import (
     shell_volumes,
 )
 from januspore.analysis.store import write_arrays
-from januspore.dataspace import open_project, point_of
-from januspore.initialise import init_command
 from januspore.model.builder import build_state
 from januspore.model.state import write_state
 from januspore.model.system import build_model, water_geometry
-from januspore.results import findings, product_table
+from januspore.products import PRODUCTS
+from januspore.products.hydration import coordination, density, pooled
+from januspore.products.results import findings, product_table
+from januspore.run.initialise import init_command
 from januspore.schema import Recording
 from januspore.simulate.layout import trajectory
+from januspore.space.dataspace import open_project, point_of
 
 BOX = np.array([4.2, 1.6, 2.4])
 OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])

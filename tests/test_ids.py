@@ -4,8 +4,8 @@ from pathlib import Path
 
 import signac
 
-from januspore.plan import plan
-from januspore.study import load_study
+from januspore.space.plan import plan
+from januspore.space.study import load_study
 
 FROZEN = Path(__file__).parent / "frozen"
 

@@ -10,14 +10,15 @@ import pytest
 from planted import plant, planted_rows
 from test_products import loop, make_all, narrowing, planted_space, space  # noqa: F401
 
-from januspore import faults, operations
 from januspore.__main__ import main
-from januspore.conditions import is_analysed
-from januspore.dataspace import open_project, point_of
 from januspore.errors import InputError
-from januspore.results import product_table, results
+from januspore.products.results import product_table, results
+from januspore.run import operations
 from januspore.simulate.layout import trajectory
 from januspore.simulate.record import read_record, write_record
+from januspore.space import faults
+from januspore.space.conditions import is_analysed
+from januspore.space.dataspace import open_project, point_of
 
 MADE = ("ie_curve", "ndr")
 

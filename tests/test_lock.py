@@ -10,14 +10,14 @@ import pytest
 from helpers import free_model, thermal_state, tiny_point
 from test_record import rows
 
-from januspore.dataspace import dump, open_project
 from januspore.files import check_fences, written_aside
-from januspore.operations import _alone
-from januspore.simulate import lock
+from januspore.run.operations import _alone
 from januspore.simulate.driver import Checkpoints
 from januspore.simulate.layout import trajectory
-from januspore.simulate.lock import Busy, Lost, locked
 from januspore.simulate.record import RecordFiles
+from januspore.space import lock
+from januspore.space.dataspace import dump, open_project
+from januspore.space.lock import Busy, Lost, locked
 
 
 def test_a_held_lock_is_refused_and_freed_at_the_end(tmp_path):

@@ -9,8 +9,6 @@ from helpers import copy_studies
 from planted import plant, planted_rows
 from planted_currents import crossing_tables
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.ndr import features, find_loop, hysteresis, verdict
 from januspore.analysis.cycle import PHASES, branch_of_phase
 from januspore.analysis.loop import (
     QUARTER,
@@ -25,11 +23,13 @@ from januspore.analysis.loop import (
 )
 from januspore.analysis.ndr import chance_of_fall, find_ndr
 from januspore.analysis.statistics import bootstrap
-from januspore.dataspace import open_project, point_of
-from januspore.initialise import init_command
+from januspore.products import PRODUCTS
+from januspore.products.ndr import features, find_loop, hysteresis, verdict
+from januspore.products.results import findings, product_table
 from januspore.report.collect import products_made
 from januspore.report.comparison import comparison
-from januspore.results import findings, product_table
+from januspore.run.initialise import init_command
+from januspore.space.dataspace import open_project, point_of
 from januspore.units import E_PER_PS
 
 AMPLITUDE, BIN_PS = 1.2, 1250.0

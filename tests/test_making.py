@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from helpers import Guillotine, Killed, copy_studies
 
-from januspore.dataspace import open_project
 from januspore.errors import InputError
-from januspore.initialise import init_command
-from januspore.simulate.lock import locked
+from januspore.run.initialise import init_command
+from januspore.space.dataspace import open_project
+from januspore.space.lock import locked
 
 STATE_POINT = "signac_statepoint.json"
 

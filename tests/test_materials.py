@@ -9,7 +9,7 @@ from januspore.materials import MATERIALS, SALTS, SPECIES
 from januspore.model.forcefield import SPECIES as NAMES
 from januspore.model.system import build_model
 from januspore.schema import state_point
-from januspore.study import parse_charges
+from januspore.space.study import parse_charges
 
 #: Half of Rmin in A and epsilon in kcal/mol: Joung and Cheatham 2008, SPC/E.
 JOUNG_CHEATHAM = {

@@ -15,7 +15,7 @@ from test_workflow import ROOT
 from januspore import __version__
 from januspore.__main__ import main
 from januspore.errors import InputError
-from januspore.new import FILES, new_space
+from januspore.run.new import FILES, new_space
 
 
 def files(folder):

@@ -1,7 +1,7 @@
 """What is said to be the paper's is the paper's: its numbers stand here a second time."""
 
-from januspore.paper import MEMBRANES, PANELS
 from januspore.report.claims import CLAIMS
+from januspore.space.paper import MEMBRANES, PANELS
 
 #: Table 1: field in V/nm; water van der Waals, water electrostatic, membrane, total, in kJ/mol.
 TABLE_1 = """

@@ -11,8 +11,6 @@ import pytest
 from helpers import copy_studies
 from planted import plant, planted_rows
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.ensemble import Ensemble
 from januspore.analysis.orientation import (
     CENTRES,
     circular_std,
@@ -22,12 +20,14 @@ from januspore.analysis.orientation import (
     histogram,
     turned,
 )
-from januspore.conditions import is_analysed
-from januspore.dataspace import open_project, point_of
 from januspore.errors import InputError
-from januspore.initialise import init_command
+from januspore.products import PRODUCTS
+from januspore.products.ensemble import Ensemble
+from januspore.products.results import findings, product_table, results
 from januspore.report.collect import products_made
-from januspore.results import findings, product_table, results
+from januspore.run.initialise import init_command
+from januspore.space.conditions import is_analysed
+from januspore.space.dataspace import open_project, point_of
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ import pytest
 from helpers import CHARGE_SETS, TINY, tiny_point
 from planted import plant, planted_rows
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.ensemble import Ensemble
-from januspore.aggregates.paired_pulse import make as make_pairs
-from januspore.aggregates.pulse_train import make as make_train
-from januspore.aggregates.relaxation import make as make_relaxation
 from januspore.analysis.pulses import by_estimator
 from januspore.analysis.relaxation import fit_exponential
 from januspore.analysis.statistics import bootstrap
-from januspore.dataspace import dump, open_project, point_of
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
+from januspore.products.ensemble import Ensemble
+from januspore.products.paired_pulse import make as make_pairs
+from januspore.products.pulse_train import make as make_train
+from januspore.products.relaxation import make as make_relaxation
 from januspore.schema import state_point
+from januspore.space.dataspace import dump, open_project, point_of
 
 PULSED = {
     "mode": "facilitation",
@@ -269,6 +269,6 @@ def test_water_that_does_not_respond_has_no_time(tmp_path):
 
 
 def test_every_product_has_a_module_with_make():
-    folder = Path(__file__).parent.parent / "src" / "januspore" / "aggregates"
+    folder = Path(__file__).parent.parent / "src" / "januspore" / "products"
     for product in PRODUCTS:
         assert "def make(" in (folder / f"{product.name}.py").read_text()

@@ -6,9 +6,9 @@ from planted_order import ordered_rows, relaxing, static
 from test_pulses import ensemble_of
 from test_report import made_of
 
-from januspore.aggregates.relaxation import make
 from januspore.analysis.relaxation import exponential, fit_exponential
 from januspore.analysis.statistics import bootstrap
+from januspore.products.relaxation import make
 from januspore.report import water
 
 T = (np.arange(50) + 0.5) * 1.0

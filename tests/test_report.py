@@ -10,9 +10,8 @@ from scipy import stats
 from test_products import make_all, planted_space, space  # noqa: F401
 
 from januspore.__main__ import main
-from januspore.aggregates import PRODUCTS
 from januspore.analysis.statistics import p_value
-from januspore.dataspace import open_project
+from januspore.products import PRODUCTS
 from januspore.report.charging import sentences
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import Made, products_made
@@ -27,6 +26,7 @@ from januspore.report.judging import (
 )
 from januspore.report.panels import PANELS
 from januspore.report.write import write_report
+from januspore.space.dataspace import open_project
 
 
 def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # noqa: F811

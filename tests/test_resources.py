@@ -5,9 +5,9 @@ import math
 import pytest
 from helpers import raw_point, tiny_point
 
-from januspore import resources
 from januspore.errors import InputError
 from januspore.model.system import build_model
+from januspore.run import resources
 from januspore.schema import state_point
 from januspore.settings import Scheduling
 

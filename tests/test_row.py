@@ -9,9 +9,9 @@ import signac
 from test_submit import STUDY
 from test_workflow import ROOT, copy_project, run
 
-from januspore.aggregates import PRODUCTS
+from januspore.products import PRODUCTS
 from januspore.protocols import names_with
-from januspore.row import ACTIONS, MARKS, main, workflow
+from januspore.run.row import ACTIONS, MARKS, main, workflow
 
 WORKFLOW = tomllib.loads((ROOT / "workflow.toml").read_text())
 BY_NAME = {action["name"]: action for action in WORKFLOW["action"]}
@@ -107,7 +107,7 @@ def test_what_is_not_ready_says_so_and_leaves_no_product(space):
 
 
 def test_an_unknown_directory_is_one_line(space):
-    done = run(space, "python", "-m", "januspore.row", "analyse", "nowhere", status=2)
+    done = run(space, "python", "-m", "januspore.run.row", "analyse", "nowhere", status=2)
     assert done.stderr.strip().splitlines() == [
         "error: directory 'nowhere': no job of the data space here"
     ]
@@ -131,7 +131,7 @@ def test_every_command_does_its_operation(space, monkeypatch):
         if jobs:
             (line,) = command(product.name, jobs)
             # In this process: a dozen interpreters would take a minute to start.
-            assert line[:3] == ["python", "-m", "januspore.row"] and main(line[3:]) == 0
+            assert line[:3] == ["python", "-m", "januspore.run.row"] and main(line[3:]) == 0
             assert all(product.path(job, "json").exists() for job in jobs), product.name
     left = run(space, "python", "project.py", "status").stdout
     assert " 0 jobs/aggregates with eligible operations" in left

@@ -7,24 +7,24 @@ import pytest
 from helpers import TINY, raw_point
 from planted import plant, planted_rows
 
-from januspore.aggregates import PRODUCTS
 from januspore.analysis.barrier import way_of
 from januspore.analysis.frames import frame_sums
 from januspore.analysis.store import write_arrays
-from januspore.dataspace import open_project, point_of
 from januspore.engines.base import Observed
 from januspore.engines.stretch import Sample
 from januspore.errors import InputError
-from januspore.initialise import init_command
 from januspore.materials import SALTS
 from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES as NAMES
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
+from januspore.products.results import product_table, results
 from januspore.protocols import Recording
-from januspore.results import product_table, results
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import read_record, write_record
 from januspore.simulate.recorder import Recorder
+from januspore.space.dataspace import open_project, point_of
 
 STUDY = """
 [cell]

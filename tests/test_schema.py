@@ -10,7 +10,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from signac.job import calc_id
 
-from januspore.dataspace import dump
 from januspore.errors import InputError
 from januspore.schema import (
     MAX_FIELD_V_PER_NM,
@@ -21,6 +20,7 @@ from januspore.schema import (
     snapshot_of,
     state_point,
 )
+from januspore.space.dataspace import dump
 
 
 def leaves(data, path=()):

@@ -7,9 +7,9 @@ import pytest
 from helpers import tiny_point
 from planted import planted_rows
 
-from januspore.aggregates.steady_current import make
 from januspore.analysis.job import analyse_record
 from januspore.model.system import build_model
+from januspore.products.steady_current import make
 
 HOLDS = [-1.2, -0.6, 0.6, 1.2]
 POINT = tiny_point("staircase", holds_V_per_nm=HOLDS, hold_ps=40.0)

@@ -6,8 +6,8 @@ from helpers import tiny_point
 from planted_order import ordered_rows, relaxing, step_sums
 from test_pulses import ensemble_of
 
-from januspore.aggregates.step_relaxation import find_times, make
 from januspore.analysis.steps import by_step, log_bins, step_times
+from januspore.products.step_relaxation import find_times, make
 
 KEYS = {"name": "steps", "high_V_per_nm": 1.2, "up_ps": 10.0, "down_ps": 20.0, "repeats": 12}
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from helpers import STUDIES, copy_studies
 
-from januspore.aggregates import PRODUCTS
-from januspore.dataspace import dump, open_project
 from januspore.errors import InputError
-from januspore.initialise import init_command
-from januspore.plan import plan
+from januspore.products import PRODUCTS
+from januspore.run.initialise import init_command
 from januspore.schema import parent_of
-from januspore.study import load_study, parse_charges, parse_seeds
+from januspore.space.dataspace import dump, open_project
+from januspore.space.plan import plan
+from januspore.space.study import load_study, parse_charges, parse_seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -217,7 +217,7 @@ def test_status_works_where_slurm_is_installed_but_does_not_answer(cluster):
 def test_status_asks_for_no_requests(cluster):
     # A request that cannot be made would show: status must not work them out for every job.
     (cluster.space / "probe.py").write_text(
-        "import sys, runpy, januspore.resources as r\n"
+        "import sys, runpy, januspore.run.resources as r\n"
         "def fail(*a): raise SystemExit('asked')\n"
         "r.simulation = r.analysis = r.product = fail\n"
         "sys.argv = ['project.py', *sys.argv[1:]]\n"

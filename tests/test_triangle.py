@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from planted import plant, planted_rows
 
-from januspore.aggregates import PRODUCTS
 from januspore.analysis.frames import frame_sums
 from januspore.analysis.store import write_arrays
-from januspore.conditions import is_driven
-from januspore.dataspace import open_project, point_of
-from januspore.initialise import init_command
 from januspore.model.system import build_model
-from januspore.results import product_table
+from januspore.products import PRODUCTS
+from januspore.products.results import product_table
+from januspore.run.initialise import init_command
+from januspore.space.conditions import is_driven
+from januspore.space.dataspace import open_project, point_of
 
 STUDY = """
 [cell]

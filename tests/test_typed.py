@@ -16,11 +16,11 @@ from test_workflow import ROOT, copy_project
 from januspore.engines import Resources
 from januspore.engines.openmm_platform import choose_platform
 from januspore.errors import InputError, SettingError
-from januspore.initialise import init_command
-from januspore.results import parse_filter
+from januspore.products.results import parse_filter
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.settings import VARIABLES, warn_of_misspelt
-from januspore.study import load_study
+from januspore.space.study import load_study
 
 SETS = "[[charge_sets]]\nMo = 1.06\nS = -0.61\nSe = -0.45\n"
 SINE = "[[protocols]]\nname = 'sine'\n"
@@ -197,7 +197,7 @@ def test_an_inherited_backend_of_matplotlib_is_of_no_matter(space, backend):
     settings = {"MPLBACKEND": backend}
     assert typed(space, "-m", "januspore", "report", environment=settings).returncode == 0
     (space / "draws.py").write_text(
-        "import sys\nfrom januspore import flow_project\n"
+        "import sys\nfrom januspore.run import flow_project\n"
         "flow_project._run = lambda *_: __import__('matplotlib') and 0\n"
         "sys.exit(flow_project.main(None, None))\n"
     )

@@ -12,19 +12,19 @@ from planted import plant, planted_rows
 from test_products import loop, make_all, narrowing
 
 from januspore.__main__ import main
-from januspore.conditions import is_analysed
-from januspore.dataspace import dump, open_project, point_of
-from januspore.initialise import init_command
-from januspore.paper import departures
+from januspore.products.results import findings, product_table, results
 from januspore.report.claims import CLAIMS
 from januspore.report.collect import products_made
 from januspore.report.comparison import comparison
 from januspore.report.judging import Verdict
 from januspore.report.panels import PANELS
 from januspore.report.write import write_report
-from januspore.results import findings, product_table, results
+from januspore.run.initialise import init_command
 from januspore.schema import state_point
-from januspore.varying import varying
+from januspore.space.conditions import is_analysed
+from januspore.space.dataspace import dump, open_project, point_of
+from januspore.space.paper import departures
+from januspore.space.varying import varying
 
 MADE = ("ie_curve", "ndr", "membranes")
 HOT, SALTY, WIDE = "temperature_K = 340.0", "salt_mol_per_L = 4.0", "pore_diameter_nm = 1.1"
@@ -125,7 +125,7 @@ def test_figures_name_what_varies(swept, monkeypatch):
 
     titles = []
     monkeypatch.setattr(Figure, "suptitle", lambda _figure, text, **_: titles.append(text))
-    monkeypatch.setattr("januspore.aggregates.product.digest", lambda *_: "another")
+    monkeypatch.setattr("januspore.products.product.digest", lambda *_: "another")
     make_all(swept, MADE)
     assert len(titles) == 9
     for wanted in ("salt_mol_per_L 4, temperature_K 300", "salt_mol_per_L 1, temperature_K 340"):

@@ -7,15 +7,15 @@ from planted import plant
 from planted_order import ordered_rows, phase_sums, relaxing, static, step_sums
 from test_report import made_of
 
-from januspore.aggregates import PRODUCTS
-from januspore.aggregates.step_relaxation import find_times
 from januspore.analysis.lag import lag
-from januspore.dataspace import dump, open_project, point_of
+from januspore.products import PRODUCTS
+from januspore.products.results import product_table
+from januspore.products.step_relaxation import find_times
 from januspore.report import water
 from januspore.report.collect import products_made
 from januspore.report.comparison import comparison
-from januspore.results import product_table
 from januspore.schema import state_point
+from januspore.space.dataspace import dump, open_project, point_of
 
 TAU = 1.3
 LAG_CLAIM = "water order under the sine, reverse above forward beyond lag"

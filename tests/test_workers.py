@@ -15,11 +15,11 @@ import signac
 from test_workflow import ROOT, copy_project
 
 from januspore.__main__ import main
-from januspore.conditions import is_analysed, is_equilibrated
 from januspore.errors import InputError, SettingError, told_in_one_line
-from januspore.failures import Ledger, marked
-from januspore.initialise import init_command
-from januspore.workers import Failure, one_by_one, side_by_side
+from januspore.run.failures import Ledger, marked
+from januspore.run.initialise import init_command
+from januspore.run.workers import Failure, one_by_one, side_by_side
+from januspore.space.conditions import is_analysed, is_equilibrated
 
 COMMAND = (sys.executable, "project.py", "run", "--parallel", "2")
 

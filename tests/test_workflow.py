@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from januspore.aggregates import PRODUCTS
+from januspore.products import PRODUCTS
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The quick study, cut to the fewest atoms, steps and jobs that still pass every stage.

@@ -2,9 +2,9 @@
 
 What a script needs:
 
-- :func:`januspore.results.results`, :func:`januspore.results.product_table`: tables by state point.
-- :func:`januspore.dataspace.open_project`, :func:`januspore.dataspace.point_of`: the data space,
-  and the validated state point of a job.
+- :mod:`januspore.products.results`: `results` and `product_table`, tables by state point.
+- :mod:`januspore.space.dataspace`: `open_project`, the data space, and `point_of`, the validated
+  state point of a job.
 - :func:`januspore.schema.state_point`: validation.
 - :mod:`januspore.protocols`: what a protocol does and can be read as.
 - :func:`januspore.model.system.build_model`: the atoms of a state point.

@@ -7,17 +7,23 @@ import sys
 from pathlib import Path
 
 from . import __version__
-from .command import carry_out, quiet_imports
+from .run.command import carry_out, quiet_imports
 
 with quiet_imports():
     import pandas as pd
     import signac
 
-    from .dataspace import find_project
-    from .failures import marked
     from .files import written_aside
-    from .results import figures, findings, parse_filter, product_table, results
-    from .varying import varying
+    from .products.results import (
+        figures,
+        findings,
+        parse_filter,
+        product_table,
+        results,
+    )
+    from .run.failures import marked
+    from .space.dataspace import find_project
+    from .space.varying import varying
 
 #: What a terminal has room for; `--csv` and `--json` have every column.
 _SHOWN = (
@@ -59,7 +65,7 @@ def _verify(root: Path, repair: bool) -> int:
 
 
 def _new(folder: Path) -> None:
-    from .new import new_space
+    from .run.new import new_space
 
     for path in new_space(folder):
         print(f"made: {path}")
@@ -130,7 +136,7 @@ def _report(project: signac.Project, options: argparse.Namespace) -> None:
 
 
 def _row(project: signac.Project, options: argparse.Namespace) -> None:
-    from .row import workflow
+    from .run.row import workflow
 
     path = Path(project.path, "workflow.toml")
     with written_aside(path) as aside:

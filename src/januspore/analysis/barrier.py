@@ -36,7 +36,12 @@ from .pmf import (
     trapezoid_weights,
     welch,
 )
-from .statistics import LEVEL, Interval, by_cluster, mean_of_batches
+from .statistics import (
+    LEVEL,
+    Interval,
+    by_cluster,
+    mean_of_batches,
+)
 
 #: Time under a field, ps per nm of reservoir, after which the reservoirs count as charged. In the
 #: small cell, 2 nm a side, they held 0.5 e apart after 3 to 10 ps and 0.97 e after 40 to 60 ps. The

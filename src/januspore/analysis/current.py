@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from ..model.system import Model
 from ..protocols import Recording
 from ..units import E_PER_PS
-from .statistics import LEVEL, Interval, bootstrap, difference, poisson, poisson_sum
+from .statistics import (
+    LEVEL,
+    Interval,
+    bootstrap,
+    difference,
+    poisson,
+    poisson_sum,
+)
 
 Tables = dict[str, NDArray]
 

@@ -1,4 +1,4 @@
-"""What is kept of one job: sums for the aggregates, and a summary of scalars."""
+"""What is kept of one job: sums for the products, and a summary of scalars."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from .sums import by_segment, time_bins
 def analyse_record(
     trunk: Rows, branches: list[Rows], point: StatePoint, model: Model
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Reduce a record to sums for the aggregates and a summary of scalars.
+    """Reduce a record to sums for the products and a summary of scalars.
 
     Args:
         trunk: the job's own record.

@@ -23,7 +23,13 @@ from .loop import (
     window_currents,
     window_edges,
 )
-from .statistics import LEVEL, Interval, bootstrap, resampled, student
+from .statistics import (
+    LEVEL,
+    Interval,
+    bootstrap,
+    resampled,
+    student,
+)
 
 #: A fall below this part of the largest current would be no NDR of the kind that the paper shows.
 NEGLIGIBLE_FALL = 0.25

@@ -10,7 +10,13 @@ from ..model.system import Model
 from ..protocols import AnyProtocol, Recording
 from ..protocols.field import Programme
 from ..simulate.record import Rows
-from .current import ESTIMATORS, Tables, current_interval, current_tables, rate
+from .current import (
+    ESTIMATORS,
+    Tables,
+    current_interval,
+    current_tables,
+    rate,
+)
 from .statistics import Interval, ratio_of_means, student
 from .sums import by_segment
 

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import checksum, seal, seal_holds, written_aside
+from ..files import (
+    checksum,
+    seal,
+    seal_holds,
+    written_aside,
+)
 from ..simulate.layout import trajectory
 from ..stamps import stamp
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..estimate import Rate
+from ..run.estimate import Rate
 from ..schema import StatePoint
 from .cells import CELLS
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import signac
 
-from .. import engines, provenance
+from .. import engines
 from ..errors import InputError
 from ..settings import KEY, quiet
+from ..space import provenance
 from . import advice, studies, table
 from .advice import Trial
 from .beside import mps

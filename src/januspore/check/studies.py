@@ -7,10 +7,10 @@ from typing import Any
 import signac
 
 from ..errors import InputError
-from ..plan import plan
-from ..resources import atoms
+from ..run.resources import atoms
 from ..schema import StatePoint
-from ..study import load_study
+from ..space.plan import plan
+from ..space.study import load_study
 from .cells import CELLS, cell_point
 
 NAMES = ("quick", "medium", "paper")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..estimate import in_words
+from ..run.estimate import in_words
 from .advice import Trial
 from .cells import CELLS
 

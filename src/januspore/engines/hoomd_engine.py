@@ -23,7 +23,12 @@ from ..schema import Dynamics
 from ..settings import Resources
 from ..units import BOLTZMANN, VOLT_PER_NM
 from .base import Observed, Tether, tether_force
-from .hoomd_bodies import Bodies, WaterFrame, atom_velocities, bodies_from_atoms
+from .hoomd_bodies import (
+    Bodies,
+    WaterFrame,
+    atom_velocities,
+    bodies_from_atoms,
+)
 from .hoomd_forces import (
     CENTRE,
     CHARGE_UNIT,

@@ -12,7 +12,14 @@ from ..materials import MATERIALS, SALTS
 from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
-from .forcefield import MEMBRANE, SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM, Species, species
+from .forcefield import (
+    MEMBRANE,
+    SPECIES,
+    WATER_ANGLE_DEG,
+    WATER_R_OH_NM,
+    Species,
+    species,
+)
 from .pore import Pore, cut, find_pore
 
 #: Water molecules per nm^3 in pure SPC/E at 300 K and 1 bar; in solutions: `materials.SALTS`.

@@ -9,11 +9,22 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from .barrier import Barrier
-from .base import CAPABILITIES, BaseProtocol, Driven, required
+from .base import (
+    CAPABILITIES,
+    BaseProtocol,
+    Driven,
+    required,
+)
 from .equilibrate import Equilibrate
 from .periodic import Sine, Triangle
 from .pulses import PairedPulse, PulseTrain
-from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
+from .sections import (
+    Cell,
+    Dynamics,
+    Equilibration,
+    ForceField,
+    Recording,
+)
 from .staircase import Staircase
 from .steps import Steps
 

@@ -6,7 +6,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ..materials import SALTS
-from ..values import Duration, FieldValue, Length, Real
+from ..values import (
+    Duration,
+    FieldValue,
+    Length,
+    Real,
+)
 from .base import Driven
 from .field import Constant, Programme, Sequence
 from .windows import Windows

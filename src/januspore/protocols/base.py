@@ -12,8 +12,22 @@ from pydantic import model_validator
 
 from ..values import Section
 from .field import Programme
-from .sections import Cell, Dynamics, Equilibration, ForceField, Recording
-from .views import Branch, Cycle, Holds, Pairs, RepeatedSteps, Snapshots, Train
+from .sections import (
+    Cell,
+    Dynamics,
+    Equilibration,
+    ForceField,
+    Recording,
+)
+from .views import (
+    Branch,
+    Cycle,
+    Holds,
+    Pairs,
+    RepeatedSteps,
+    Snapshots,
+    Train,
+)
 from .windows import Windows
 
 View = TypeVar("View")

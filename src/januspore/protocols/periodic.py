@@ -6,7 +6,13 @@ from pydantic import Field
 
 from ..values import Amplitude, Positive, Whole
 from .base import Driven
-from .field import Programme, Ramp, Repeat, Sequence, SineWave
+from .field import (
+    Programme,
+    Ramp,
+    Repeat,
+    Sequence,
+    SineWave,
+)
 from .views import Cycle
 
 

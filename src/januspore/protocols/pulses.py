@@ -4,7 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..values import Duration, FieldValue, Real, Whole
+from ..values import (
+    Duration,
+    FieldValue,
+    Real,
+    Whole,
+)
 from .base import Driven
 from .field import Constant, Programme, Sequence
 from .views import Branch, Pairs, Train

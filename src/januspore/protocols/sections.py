@@ -5,7 +5,14 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from ..materials import SALTS
-from ..values import Duration, Length, Positive, Real, Section, Whole
+from ..values import (
+    Duration,
+    Length,
+    Positive,
+    Real,
+    Section,
+    Whole,
+)
 
 
 def _known_salt(name: str) -> str:

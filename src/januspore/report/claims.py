@@ -6,10 +6,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from ..analysis.statistics import p_value
-from ..paper import MEMBRANES, name_of
+from ..space.paper import MEMBRANES, name_of
 from . import water
 from .collect import Made
-from .judging import Reading, Triple, Verdict, judge_sign, judge_value
+from .judging import (
+    Reading,
+    Triple,
+    Verdict,
+    judge_sign,
+    judge_value,
+)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,20 @@ from typing import Any
 import pandas as pd
 import signac
 
-from ..aggregates import PRODUCTS
-from ..aggregates.ensemble import in_numbers
-from ..aggregates.kept import read_product
-from ..aggregates.product import Product
-from ..conditions import is_analysed
-from ..dataspace import as_text, names_of
-from ..paper import departures, in_words, order, short_name
+from ..products import PRODUCTS
+from ..products.ensemble import in_numbers
+from ..products.kept import read_product
+from ..products.product import Product
 from ..schema import Protocol, parse
-from ..varying import varying
+from ..space.conditions import is_analysed
+from ..space.dataspace import as_text, names_of
+from ..space.paper import (
+    departures,
+    in_words,
+    order,
+    short_name,
+)
+from ..space.varying import varying
 
 
 @dataclass(frozen=True)

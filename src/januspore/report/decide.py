@@ -6,8 +6,8 @@ from itertools import count, islice
 
 import signac
 
-from ..dataspace import point_of
 from ..schema import StatePoint, equilibration_of, with_seed
+from ..space.dataspace import point_of
 from .collect import Made, products_made
 from .comparison import Row, comparison
 

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import signac
 
-from ..paper import short_name
+from ..space.paper import short_name
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison
 from .judging import Verdict

@@ -12,7 +12,12 @@ import numpy as np
 
 from ..analysis.statistics import Interval, difference, p_value
 from .collect import Made
-from .judging import Reading, Verdict, judge_sign, undecided
+from .judging import (
+    Reading,
+    Verdict,
+    judge_sign,
+    undecided,
+)
 
 RISES_ASSUMES = "nothing of the water's kinetics; each sign of the field is judged alone"
 LAG_ASSUMES = (

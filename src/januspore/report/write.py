@@ -10,14 +10,14 @@ from pathlib import Path
 import jinja2
 import signac
 
-from .. import provenance
-from ..aggregates.ensemble import DPI
 from ..errors import InputError
 from ..files import written_aside
 from ..model.dipole import sheet_potential
-from ..paper import MEMBRANES, in_words
-from ..paper import PANELS as PANELS_BY_MEMBRANE
-from ..results import results as job_table
+from ..products.ensemble import DPI
+from ..products.results import results as job_table
+from ..space import provenance
+from ..space.paper import MEMBRANES, in_words
+from ..space.paper import PANELS as PANELS_BY_MEMBRANE
 from .charging import sentences
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison, tested

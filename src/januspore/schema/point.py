@@ -3,7 +3,12 @@
 from pydantic import Field, model_validator
 
 from ..materials import MATERIALS, SPECIES
-from ..protocols import AnyProtocol, Equilibrate, Protocol, Recording
+from ..protocols import (
+    AnyProtocol,
+    Equilibrate,
+    Protocol,
+    Recording,
+)
 from ..values import SEED_END, Section, Whole
 from .charges import ChargeSet
 

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from ..engines.base import PARTS
 from ..errors import InputError
-from ..files import check_fences, put_aside, seal, seal_holds, written_aside
+from ..files import (
+    check_fences,
+    put_aside,
+    seal,
+    seal_holds,
+    written_aside,
+)
 from ..materials import SPECIES
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for

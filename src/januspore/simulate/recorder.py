@@ -20,7 +20,12 @@ from .observables import (
     slab_displacement,
     wrap,
 )
-from .record import HELD, RAGGED, Rows, columns_of
+from .record import (
+    HELD,
+    RAGGED,
+    Rows,
+    columns_of,
+)
 
 
 @dataclass

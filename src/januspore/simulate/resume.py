@@ -9,7 +9,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..files import check_fences, put_aside
-from ..model.state import State, StateFileError, read_state, write_state
+from ..model.state import (
+    State,
+    StateFileError,
+    read_state,
+    write_state,
+)
 from ..model.system import Model
 from .layout import frame_name, frames_in
 from .record import RecordFiles

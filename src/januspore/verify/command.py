@@ -7,9 +7,9 @@ from pathlib import Path
 import signac
 from tqdm import tqdm
 
-from ..dataspace import SoundProject, find_project, open_project
 from ..errors import InputError
 from ..files import put_aside
+from ..space.dataspace import SoundProject, find_project, open_project
 from . import jobs, products, space
 from .fault import Fault
 

@@ -8,12 +8,12 @@ from typing import Any
 import h5py
 
 from ..analysis.store import write_json
-from ..conditions import relaxes
-from ..dataspace import engine_of, snapshots_of
 from ..errors import InputError
 from ..files import put_aside
 from ..model.state import StateFileError, read_state
 from ..simulate.layout import trajectory
+from ..space.conditions import relaxes
+from ..space.dataspace import engine_of, snapshots_of
 from .fault import Fault
 
 

@@ -13,19 +13,20 @@ import signac
 from signac.job import calc_id
 
 from ..analysis.store import digest_of_inputs, read_arrays
-from ..conditions import is_analysed, read_summary, relaxes, start_of
-from ..dataspace import (
-    fault_of,
-    point_of,
-    snapshots_of,
-)
 from ..errors import InputError
 from ..files import checksum
-from ..making import ASIDE, alone, make_job
 from ..model.state import StateFileError, read_state
 from ..schema import StatePoint
 from ..simulate.layout import branch, trajectory
 from ..simulate.record import RecordError, read_record
+from ..space.conditions import (
+    is_analysed,
+    read_summary,
+    relaxes,
+    start_of,
+)
+from ..space.dataspace import fault_of, point_of, snapshots_of
+from ..space.making import ASIDE, alone, make_job
 from .document import document_fault
 from .fault import Fault, aside, removed
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import signac
 
-from ..aggregates import PRODUCTS
-from ..aggregates.kept import fault_of, read_json
 from ..files import checksum
+from ..products import PRODUCTS
+from ..products.kept import fault_of, read_json
 from .fault import Fault, aside
 
 _RUN = "python project.py run makes it again"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import signac
 
-from ..dataspace import project_document
 from ..errors import InputError
-from ..making import ASIDE
+from ..space.dataspace import project_document
+from ..space.making import ASIDE
 from .fault import Fault, aside, removed
 
 

@@ -1,0 +1,211 @@
+"""An ensemble's inputs, and how what is computed of them is written with its provenance."""
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..analysis.statistics import Interval, by_cluster
+from ..analysis.store import plain, read_arrays, write_json
+from ..files import written_aside
+from ..model.dipole import membrane_step
+from ..model.system import Model, build_model
+from ..schema import StatePoint, equilibration_of
+from ..space import provenance
+from ..space.conditions import read_summary
+from ..space.dataspace import engine_of, point_of
+from ..space.paper import in_words
+from ..space.varying import Varying, varying
+from .kept import sealed
+
+#: Resolution of figures, pixels an inch.
+DPI = 160
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The jobs of one charge set and protocol, by seed, with the state point of the first."""
+
+    jobs: tuple[Any, ...]
+    point: StatePoint
+    model: Model
+
+    @classmethod
+    def of(cls, jobs: Sequence[Any]) -> "Ensemble":
+        """Gather jobs, which must differ in nothing but their seed."""
+        ordered = tuple(sorted(jobs, key=lambda job: job.statepoint["seed"]))
+        point = point_of(ordered[0])
+        return cls(ordered, point, build_model(point))
+
+    @property
+    def title(self) -> str:
+        """Charge set, salt if not the paper's, and what of the protocol varies here: a title."""
+        charges = in_words(self.point.charge_set.model_dump())
+        salt = self.model.salt if self.model.salt != "KCl" else ""
+        return "; ".join(filter(None, [charges, salt, self.varies.legend(self.point.protocol)]))
+
+    @property
+    def varies(self) -> Varying:
+        """What tells this ensemble from the others of its protocol's name."""
+        return varying(self.jobs[0].project, self.point.protocol.name)
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds, for a figure's title, and of how many equilibrations if fewer."""
+        return in_numbers(len(self.jobs), len(set(self.equilibrations)))
+
+    @property
+    def equilibrations(self) -> list[int]:
+        """Number of the equilibration that each job started from."""
+        return [
+            equilibration_of(self.point.protocol, int(job.statepoint["seed"])) for job in self.jobs
+        ]
+
+    def each_seed(self, file: str = "analysis.h5") -> dict[str, NDArray]:
+        """What each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
+        each = [read_arrays(Path(job.fn(file)), job.id) for job in self.jobs]
+        return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
+
+    def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
+        """Sums by equilibration, over its seeds: shape (n_equilibrations, ...) by name.
+
+        Seeds of one equilibration share its slow memory, the charge that its ions hold apart. So
+        intervals are those of what varies between equilibrations (a bootstrap of clusters).
+        """
+        return by_cluster(self.each_seed(file), self.equilibrations)
+
+
+@dataclass
+class Content:
+    """What a product computes: one table, one figure, and scalars or verdicts for the JSON."""
+
+    table: pd.DataFrame
+    figure: Figure
+    findings: dict[str, Any] = field(default_factory=dict)
+
+
+def in_numbers(seeds: int, equilibrations: int) -> str:
+    """Say how many seeds there are, and of how many equilibrations if fewer."""
+    text = f"{seeds} seed" + "s" * (seeds != 1)
+    return (
+        text
+        if equilibrations == seeds
+        else f"{text} of {equilibrations} equilibration" + "s" * (equilibrations != 1)
+    )
+
+
+def current_rows(
+    ensemble: "Ensemble",
+    time_ps: NDArray,
+    field_ps: NDArray,
+    estimator: str,
+    species: str,
+    interval: Interval,
+) -> pd.DataFrame:
+    """Table of a current by bin: field, voltage, current and its interval, shape (bins,) each.
+
+    Args:
+        ensemble: what it is of.
+        time_ps: time of every bin over all seeds.
+        field_ps: field times time of every bin, V/nm ps.
+        estimator: as in `analysis.current.ESTIMATORS`, or "crossings".
+        species: an ion, or "total".
+        interval: the current, nA.
+    """
+    with np.errstate(invalid="ignore"):
+        field = field_ps / time_ps
+    return pd.DataFrame(
+        {
+            "field_V_per_nm": field,
+            # In steady state the pore carries the whole voltage of the cell.
+            "voltage_V": field * ensemble.model.box[0],
+            "estimator": estimator,
+            "species": species,
+            "current_nA": interval.value,
+            "low_nA": interval.low,
+            "high_nA": interval.high,
+            "time_ps": time_ps,
+            "seeds": len(ensemble.jobs),
+        }
+    )
+
+
+def say(axis: Axes, text: str) -> None:
+    """Write in the middle of an empty plot why it is empty."""
+    lines = textwrap.fill(text, 36)
+    axis.text(0.5, 0.5, lines, ha="center", va="center", fontsize=9, transform=axis.transAxes)
+    axis.set(xticks=[], yticks=[])
+
+
+def write(
+    files: Mapping[str, Path],
+    head: Mapping[str, Any],
+    ensembles: Sequence[Ensemble],
+    content: Content,
+) -> None:
+    """Write a product's CSV, PNG and JSON, each aside and then renamed.
+
+    Args:
+        files: paths by kind.
+        head: name, digest and analysis version, by which the product is known to be made.
+        ensembles: what it was made of, of one protocol.
+        content: what was computed.
+    """
+    for key, value in reversed(ensembles[0].varies.columns(ensembles[0].point.protocol).items()):
+        content.table.insert(0, key, [value] * len(content.table))
+    with written_aside(files["csv"]) as aside:
+        content.table.to_csv(aside, index=False)
+    with written_aside(files["png"]) as aside:
+        _save_png(content.figure, aside)
+    # The JSON carries the digest that says the product is made, so it comes last.
+    others = {kind: path for kind, path in files.items() if kind != "json"}
+    write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
+
+
+def _save_png(figure: Figure, path: Path) -> None:
+    """Write a figure in 256 colours of its own: looks the same at a third of the size.
+
+    A report holds some forty figures, and is mailed and committed.
+    """
+    raw = io.BytesIO()
+    figure.savefig(raw, dpi=DPI, format="png")
+    with Image.open(raw) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, format="PNG")
+
+
+def _record(ensembles: Sequence[Ensemble], content: Content) -> dict[str, Any]:
+    return {
+        "membranes": [
+            {
+                "charge_set": ensemble.point.charge_set.model_dump(),
+                "pore_diameter_nm": ensemble.model.pore.diameter_nm,
+                "box_nm": ensemble.model.box.tolist(),
+                "dipole_step_V": membrane_step(ensemble.model),
+                "jobs": [_job(job) for job in ensemble.jobs],
+            }
+            for ensemble in ensembles
+        ],
+        "protocol": ensembles[0].point.protocol.model_dump(),
+        "boundary": "periodic in three dimensions, tin foil, uniform applied field along x",
+        "code": provenance.code(),
+        "findings": content.findings,
+        "table": content.table.to_dict(orient="records"),
+    }
+
+
+def _job(job: Any) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "seed": job.statepoint["seed"],
+        "simulated_ps": (read_summary(job) or {}).get("simulated_ps"),
+        "engine": engine_of(job),
+    }

@@ -1,0 +1,186 @@
+"""All membranes of a data space under the same periodic field, side by side (paper, Fig. 4).
+
+One long table: the current of every membrane by window of the field, and beside it what `ndr` and
+`water_order` find of each alone, so that all membranes are judged in the same way.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..analysis.current import ESTIMATORS
+from ..analysis.loop import curve, window_currents
+from ..analysis.statistics import Interval
+from ..space.paper import (
+    PANELS,
+    in_words,
+    name_of,
+    order,
+)
+from .ensemble import Content, Ensemble
+from .ndr import (
+    Loop,
+    cycle_of,
+    edges_of,
+    find_loop,
+    hysteresis,
+    tables_of,
+)
+from .ndr import verdict as loop_verdict
+from .water_order import changes
+
+_SIGNS, _BRANCHES = {"+": "E > 0", "-": "E < 0"}, ("forward", "reverse")
+
+
+def make(ensembles: Sequence[Ensemble]) -> Content:
+    """Put the membranes that are finished side by side, the paper's first."""
+    ordered = sorted(ensembles, key=lambda e: order(e.point.charge_set.model_dump()))
+    names = [_name(ensemble) for ensemble in ordered]
+    loops = [_loops(ensemble) for ensemble in ordered]
+    rows = []
+    for ensemble, own in zip(ordered, loops, strict=True):
+        found = _curves(own) + _facts(ensemble, own)
+        rows += [_about(ensemble) | row | {"seeds": len(ensemble.jobs)} for row in found]
+    findings: dict[str, Any] = {
+        name: loop_verdict(own["pore slab"], own["whole cell"])
+        for name, own in zip(names, loops, strict=True)
+    }
+    findings["verdict"] = _verdict(dict(zip(names, loops, strict=True)))
+    return Content(pd.DataFrame(rows), _figure(ordered, names, loops), findings)
+
+
+def _name(ensemble: Ensemble) -> str:
+    charges = ensemble.point.charge_set.model_dump()
+    name = name_of(charges)
+    return f"{name} ({PANELS[name]})" if name else in_words(charges)
+
+
+def _about(ensemble: Ensemble) -> dict[str, Any]:
+    charges = ensemble.point.charge_set.model_dump()
+    about = {f"charge_set.{key}": value for key, value in charges.items()}
+    return {"membrane": name_of(charges) or "own", **about}
+
+
+def _loops(ensemble: Ensemble) -> dict[str, Loop]:
+    tables, edges = tables_of(ensemble), edges_of(ensemble)
+    return {estimator: find_loop(tables[estimator, "total"], edges) for estimator in ESTIMATORS}
+
+
+# --- table -------------------------------------------------------------------------------------
+
+
+def _row(
+    where: tuple[str, str, str], what: tuple[str, str], found: Interval, k: Any, **more: Any
+) -> dict[str, Any]:
+    """A row: (estimator, sign, branch), (quantity, unit), element k of an interval."""
+    return {
+        **dict(zip(("estimator", "sign", "branch"), where, strict=True)),
+        **dict(zip(("quantity", "unit"), what, strict=True)),
+        **{"field_V_per_nm": more.get("field", np.nan)},
+        "value": float(found.value[k]),
+        "low": float(found.low[k]),
+        "high": float(found.high[k]),
+        "statement": more.get("says", ""),
+    }
+
+
+def _curves(loops: dict[str, Loop]) -> list[dict[str, Any]]:
+    """Current along the field by window of |E|."""
+    rows = []
+    for estimator, loop in loops.items():
+        for sign in _SIGNS:
+            for branch in _BRANCHES:
+                field = curve(_summed(loop), branch, sign)[0][0]
+                found = window_currents(loop.tables, branch, sign)
+                turn = 1.0 if sign == "+" else -1.0
+                rows += [
+                    _row((estimator, sign, branch), ("current", "nA"), found, k, field=turn * e)
+                    for k, e in enumerate(field)
+                ]
+    return rows
+
+
+def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
+    rows = []
+    for estimator, loop in loops.items():
+        for (branch, sign), one in loop.ndr.items():
+            where, says = (estimator, sign, branch), one.statement
+            rows.append(_row(where, ("NDR onset", "V/nm"), one.peak_V_per_nm, (), says=says))
+            rows.append(_row(where, ("peak to valley", "1"), one.ratio, (), says=says))
+        for sign, found in loop.area.items():
+            what, says = ("forward minus reverse area", "nA V/nm"), hysteresis(found)
+            rows.append(_row((estimator, sign, "both"), what, found, (), says=says))
+    for name, found in changes(ensemble).items():
+        quantity, side = name.rsplit(", ", 1)
+        sign = "+" if side == _SIGNS["+"] else "-"
+        what = quantity, "rad" if "sigma_theta" in quantity else "1"
+        rows.append(_row(("pore water", sign, "both"), what, found, ()))
+    return rows
+
+
+def _summed(loop: Loop) -> dict[str, Any]:
+    return {name: v.sum(axis=0, keepdims=True) for name, v in loop.tables.items()}
+
+
+# --- findings ----------------------------------------------------------------------------------
+
+
+def _verdict(membranes: dict[str, dict[str, Loop]]) -> str:
+    """Say of how many membranes the pore's own current has NDR, and a loop."""
+    slabs = {name: loops["pore slab"] for name, loops in membranes.items()}
+    with_ndr = [n for n, slab in slabs.items() if any(slab.ndr["forward", s].found for s in _SIGNS)]
+    with_loop = [n for n, slab in slabs.items() if any(a.low > 0 for a in slab.area.values())]
+    parts = []
+    for what, found in (("NDR", with_ndr), ("reverse below forward", with_loop)):
+        named = f" ({', '.join(found)})" if found else ""
+        parts.append(f"{what} in the pore slab of {len(found)} of {len(slabs)} membranes{named}")
+    return "; ".join(parts)
+
+
+# --- figure ------------------------------------------------------------------------------------
+
+
+def _figure(ensembles: list[Ensemble], names: list[str], loops: list[dict[str, Loop]]) -> Figure:
+    """A column for each membrane, and one with all of them; pore slab above whole cell."""
+    columns = len(ensembles) + 1
+    figure = Figure(figsize=(2.5 * columns + 0.6, 5.6), layout="constrained")
+    axes = figure.subplots(len(ESTIMATORS), columns, sharex=True, sharey="row", squeeze=False)
+    for estimator, row in zip(ESTIMATORS, axes, strict=True):
+        for k, axis in enumerate(row[:-1]):
+            _draw(axis, loops[k][estimator], "tab:blue", "tab:red")
+            _draw(row[-1], loops[k][estimator], f"C{k}", f"C{k}", band=False)
+        row[0].set_ylabel(f"{estimator}\nI (nA)")
+    for k, name in enumerate(names):
+        axes[0, k].set_title(name.replace(" (", "\n("), fontsize=9)
+        axes[0, -1].plot([], [], color=f"C{k}", label=name)
+    axes[0, 0].plot([], [], color="tab:blue", label="forward")
+    axes[0, 0].plot([], [], color="tab:red", ls="--", label="reverse")
+    axes[0, 0].legend(frameon=False, fontsize=7)
+    axes[0, -1].set_title("all of them", fontsize=9)
+    axes[0, -1].legend(frameon=False, fontsize=6)
+    for axis in axes[-1]:
+        axis.set_xlabel("E (V/nm)")
+    seeds = sorted({len(ensemble.jobs) for ensemble in ensembles})
+    count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    first = ensembles[0]
+    parts = [cycle_of(first).title, first.varies.legend(first.point.protocol)]
+    parts += [f"{count} seeds a membrane", "bands 95 %"]
+    figure.suptitle(", ".join(filter(None, parts)), fontsize=10)
+    return figure
+
+
+def _draw(axis: Axes, loop: Loop, forward: str, reverse: str, band: bool = True) -> None:
+    axis.axhline(0, color="0.7", lw=0.5)
+    axis.axvline(0, color="0.7", lw=0.5)
+    for branch, color, style in (("forward", forward, "-"), ("reverse", reverse, "--")):
+        for sign, turn in (("+", 1.0), ("-", -1.0)):
+            field = turn * curve(_summed(loop), branch, sign)[0][0]
+            found = window_currents(loop.tables, branch, sign)
+            axis.plot(field, turn * found.value, style, color=color, lw=1.2)
+            if band:
+                ends = turn * found.low, turn * found.high
+                axis.fill_between(field, *ends, color=color, alpha=0.15, lw=0)

@@ -1,0 +1,44 @@
+"""A picture of the system from a real frame: membrane, pore, ions, cut open (paper, Fig. 1A)."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..model.forcefield import SPECIES
+from ..model.state import read_state
+from ..simulate.layout import frames_in, trajectory
+from .ensemble import Content, Ensemble
+from .render import (
+    COLORS,
+    RADII_NM,
+    Camera,
+    spheres,
+    whole_molecules,
+)
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Render the last snapshot of the first seed, and tabulate what it holds."""
+    job, model = ensemble.jobs[0], ensemble.model
+    path = frames_in(trajectory(job))[-1]
+    state = read_state(path, job.id)
+    positions = whole_molecules(state.positions, model)
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    side, front = figure.subplots(1, 2, width_ratios=[model.box[0], model.box[1]])
+    # Cut open: nothing in front of the plane through the pore's axis is drawn.
+    side.imshow(**spheres(positions, model, Camera("z", 0.0)))
+    side.set(xlabel="x (nm), field direction", ylabel="y (nm)", title="cut through the pore's axis")
+    front.imshow(**spheres(positions, model, Camera("x", 0.25), skip=("O", "H")))
+    front.set(xlabel="z (nm)", ylabel="y (nm)", title="membrane from +x")
+    for name in dict.fromkeys(SPECIES[i] for i in model.type_id):
+        side.scatter([], [], color=COLORS[name], s=900 * RADII_NM[name], label=name)
+    side.legend(loc="upper left", ncols=7, frameon=True, fontsize=8)
+    return Content(_census(model, path), figure, {"frame": path.name, "job": job.id})
+
+
+def _census(model: Any, path: Path) -> pd.DataFrame:
+    counts = {name: int((model.type_id == i).sum()) for i, name in enumerate(SPECIES)}
+    counts = {name: count for name, count in counts.items() if count}
+    return pd.DataFrame({"species": list(counts), "atoms": list(counts.values())})

@@ -1,0 +1,1 @@
+"""What is done: operations, their workers and commands, and what they ask of a machine."""

@@ -1,0 +1,175 @@
+"""signac-flow's project and command line, with a run that passes over what fails.
+
+`project.py` names the operations of a data space; everything here holds for any of them.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from flow import FlowProject
+from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserOperationError
+from tqdm import tqdm
+
+from ..errors import InputError
+from ..space import faults
+from ..space.dataspace import SoundProject, open_project, project_document
+from .command import carry_out
+from .failures import Ledger
+from .obstacles import obstacles
+from .workers import (
+    Failure,
+    available_cpus,
+    end_when_told,
+    one_by_one,
+    side_by_side,
+)
+
+#: flow logs an error of `status` and raises it; it is told once, when it arrives.
+logging.getLogger("flow.project").addFilter(
+    lambda record: not str(record.msg).startswith("Error during status update")
+)
+
+
+class EndedError(Exception):
+    """A run ends at once: what made one operation fail would fail all the others."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.told)
+        self.status = failure.ends
+
+
+class PatientProject(SoundProject, FlowProject):
+    """A project whose `run` goes on with other jobs where one fails, and tells of it at its end.
+
+    flow's own stops at the first failure, and waits for ever for a worker that was killed.
+    """
+
+    def __init__(self, *arguments: Any, **keys: Any) -> None:
+        super().__init__(*arguments, **keys)
+        self.ledger = Ledger()
+        self._said: dict[str, Any] = {}
+
+    def _run_operations(
+        self,
+        operations: Sequence[Any],
+        pretend: bool = False,
+        np: int | None = None,
+        timeout: float | None = None,
+        progress: bool = False,
+    ) -> None:
+        if pretend:
+            super()._run_operations(operations, pretend=True)
+            return
+
+        def work(task: int) -> None:
+            try:
+                self._execute_operation(operations[task], timeout)
+            except UserOperationError as error:
+                raise error.__cause__ or error from None
+
+        processes = available_cpus() if np is not None and np < 0 else np or 1
+        many = len(operations)
+        ended = one_by_one(many, work) if processes == 1 else side_by_side(many, work, processes)
+        with closing(ended):
+            for task, failure in tqdm(ended, total=many, disable=not progress):
+                if failure is not None and failure.ends is not None:
+                    raise EndedError(failure)
+                self.ledger.enter(operations[task].name, operations[task]._jobs, failure)
+
+    def run(self, *arguments: Any, **keys: Any) -> None:
+        """Run what can be run, and tell of what waits for something that no run will make."""
+        super().run(*arguments, **keys)
+        for line in obstacles(self):
+            faults.tell(line)
+
+    # flow writes down what the scheduler said, and what it bundles. Of a data space that cannot be
+    # written it tells all the same, from what is asked now.
+
+    @property
+    def _is_read_only(self) -> bool:
+        return not os.access(self.path, os.W_OK)
+
+    def _get_cached_scheduler_status(self) -> dict[str, Any]:
+        return self._said if self._is_read_only else super()._get_cached_scheduler_status()
+
+    @contextmanager
+    def _update_cached_scheduler_status(self) -> Iterator[dict[str, Any]]:
+        if self._is_read_only:
+            yield self._said
+        else:
+            with super()._update_cached_scheduler_status() as update:
+                yield update
+
+    def _store_bundled(self, operations: Sequence[Any]) -> str:
+        if self._is_read_only and len(operations) > 1:
+            return f"{self._bundle_prefix}{'-'.join(one.id[-6:] for one in operations)}"
+        return str(super()._store_bundled(operations))
+
+    def _select_jobs_from_args(self, args: argparse.Namespace) -> Any:
+        try:
+            return super()._select_jobs_from_args(args)
+        except (LookupError, ValueError) as error:
+            asked = " ".join([*(args.job_id or ()), *(getattr(args, "filter", None) or ())])
+            raise InputError(f"jobs = {asked!r}: {error}") from None
+
+
+def main(project: type[PatientProject], root: Path) -> int:
+    """Run the command line of a data space; returns the exit status.
+
+    1 if an operation failed, 2 for input that cannot be used or a fault of the data space, told in
+    one line. An operation that is out of time, or a signal, ends the process with its own status.
+
+    Args:
+        project: with its operations.
+        root: folder of the data space.
+    """
+    end_when_told()
+    return carry_out(lambda: _run(project, root))
+
+
+def _run(kind: type[PatientProject], root: Path) -> int:
+    project = open_project(root, kind)
+    project_document(project)  # flow keeps notes in it
+    try:
+        project.main(_command_line())
+    except EndedError as error:
+        if error.status == 2:
+            raise InputError(str(error)) from None
+        print(f"error: {error}", file=sys.stderr)
+        return error.status or 1
+    except NoSchedulerError:
+        raise InputError("no scheduler here; python project.py run works anywhere") from None
+    except SubmitError as error:
+        raise InputError(str(error)) from None
+    except UserConditionError as error:
+        if not isinstance(error.__cause__, InputError):
+            raise
+        raise error.__cause__ from None
+    finally:
+        for line in project.ledger.told():
+            print(line, file=sys.stderr)
+    return faults.status() or int(bool(project.ledger.failed))
+
+
+def _command_line() -> argparse.ArgumentParser:
+    """signac-flow's own command line, with the engine as an option in front."""
+
+    class SetEngine(argparse.Action):
+        def __call__(self, parser: Any, options: Any, value: Any, name: Any = None) -> None:
+            os.environ["JANUSPORE_ENGINE"] = value
+
+    parser = argparse.ArgumentParser(prog="project.py", description=FlowProject.__doc__)
+    parser.add_argument(
+        "--engine",
+        action=SetEngine,
+        default=argparse.SUPPRESS,  # flow hands every option it finds to its own commands
+        metavar="openmm|hoomd|gromacs",
+        help="sets JANUSPORE_ENGINE",
+    )
+    return parser

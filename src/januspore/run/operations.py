@@ -1,0 +1,237 @@
+"""What is done with one job: plain functions of a signac job, each judged by the files it leaves.
+
+No workflow engine is named here. `project.py` gives these functions to signac-flow; another runner
+needs only them and what `januspore.space.conditions` says of the files.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import engines
+from ..analysis.frames import frame_sums
+from ..analysis.free_ions import job_sums
+from ..analysis.job import analyse_record
+from ..analysis.store import write_analysis
+from ..engines import Engine, Resources
+from ..errors import InputError, told_in_one_line
+from ..files import check_fences, clear_litter
+from ..model.builder import build_state
+from ..model.state import State, StateFileError, read_state
+from ..model.system import Model, build_model
+from ..model.velocities import thermal_velocities
+from ..protocols import AnyProtocol
+from ..schema import StatePoint, snapshot_of
+from ..settings import Limits
+from ..simulate.driver import Run, drive
+from ..simulate.held import HeldIon, exchange
+from ..simulate.layout import branch, frame, trajectory
+from ..simulate.record import read_record
+from ..space import provenance
+from ..space.conditions import start_frame
+from ..space.dataspace import (
+    engine_of,
+    parent_job,
+    point_of,
+    snapshots_of,
+)
+from ..space.lock import Busy, locked
+
+
+def simulate(job: Any, threads: int = 1) -> None:
+    """Simulate a job of any protocol that is a field programme, from its last checkpoint if any.
+
+    Leaves `trajectory/record.h5` and `trajectory/frames/`; the engine is written to the job
+    document before the first step. A job that another process is simulating is passed over.
+
+    Args:
+        job: signac job.
+        threads: CPU threads to use; JANUSPORE_THREADS overrides it.
+
+    Raises:
+        InputError: the job was begun with another engine, or its files are damaged.
+        StoppedError: the disk is full, or the system blew up.
+    """
+    _alone(job, partial(_simulate, job, threads))
+
+
+def _alone(job: Any, work: Callable[[], None]) -> None:
+    try:
+        with told_in_one_line(f"job {job.id}"), locked(trajectory(job)):
+            work()
+    except Busy as error:
+        print(f"job {job.id[:8]} passed over: {error}", file=sys.stderr)
+
+
+def _simulate(job: Any, threads: int) -> None:
+    point = point_of(job)
+    model = build_model(point)
+    resources, limits = Resources.from_environment(threads), Limits.from_environment()
+    resources = replace(
+        resources, engine=_engine_to_use(job, resources.engine), scratch=trajectory(job)
+    )
+    snapshots = snapshots_of(job)
+    run = Run(
+        folder=trajectory(job),
+        owner=job.id,
+        model=model,
+        protocol=point.protocol,
+        programme=point.protocol.programme(snapshots),
+        frame_steps=point.protocol.frame_steps(snapshots),
+        needed=_needed(point, snapshots),
+        held=_held_ion(point, model, resources),
+        attributes=lambda: provenance.of_job(job, point),
+    )
+
+    def make_engine(state: State) -> Engine:
+        tether = run.held.tether if run.held else None
+        engine = engines.create(model, state, point.protocol.dynamics, resources, tether)
+        check_fences()  # building and minimising took long
+        job.doc["engine"] = engine.provenance()
+        return engine
+
+    drive(run, lambda: _initial(job, point, model, resources), make_engine, limits)
+    _drive_branches(job, point.protocol, run, make_engine, limits)
+    _print_saved(job, point.protocol)
+
+
+def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon | None:
+    windows = point.protocol.windows
+    if windows is None:
+        return None
+    # Loads OpenMM, which no other protocol needs where HOOMD-blue runs.
+    from ..engines.force_parts import ForceParts
+
+    return HeldIon(model, windows, ForceParts(model, resources))
+
+
+def _drive_branches(
+    job: Any,
+    protocol: AnyProtocol,
+    trunk: Run,
+    make_engine: Callable[[State], Engine],
+    limits: Limits,
+) -> None:
+    """Simulate every branch, each from the trunk's frame at the step where it leaves."""
+    for k, own in enumerate(protocol.branches()):
+        leaves = round(own.leaves_ps / trunk.timestep_ps)
+        run = replace(
+            trunk,
+            folder=branch(job, k),
+            programme=own.programme,
+            frame_steps=frozenset[int](),
+            needed=frozenset[int](),
+            first_step=leaves,
+        )
+        drive(run, partial(_left_trunk, job, leaves), make_engine, limits)
+
+
+def _left_trunk(job: Any, step: int) -> State:
+    try:
+        return read_state(frame(job, step), job.id)
+    except StateFileError as error:
+        raise InputError(
+            f"job {job.id}: a branch cannot leave its trunk: {error}; move the job's trajectory "
+            "folder away, and the next run simulates it again"
+        ) from None
+
+
+def _print_saved(job: Any, protocol: AnyProtocol) -> None:
+    """Say what was saved against separate runs, where a job holds what could be many."""
+    if not protocol.saved_by:
+        return
+    done = protocol.simulated_ps()
+    saved = protocol.separate_ps() - done
+    print(f"{job.id[:8]}: {done:g} ps simulated, {saved:g} ps saved by {protocol.saved_by}")
+
+
+def _engine_to_use(job: Any, wanted: str | None) -> str:
+    """Name of the engine that a job was begun with, or of the one that suits it best.
+
+    Raises:
+        InputError: another one is asked for than the job was begun with, or that is not here.
+    """
+    begun = engine_of(job).get("name")
+    if wanted is None and begun in engines.available():
+        return str(begun)
+    name = engines.choose(wanted)
+    if begun not in (None, name):
+        raise InputError(
+            f"job {job.id}: begun with engine {begun!r}, asked to go on with {name!r}; one "
+            f"trajectory never mixes engines (JANUSPORE_ENGINE={begun} goes on)"
+        )
+    return name
+
+
+def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) -> State:
+    if point.protocol.starts_from is None:
+        return _relaxed_build(point, model, resources)
+    path = start_frame(job)
+    parent = parent_job(job, point)
+    try:
+        state = read_state(path, parent.id)
+    except StateFileError as error:
+        raise InputError(
+            f"job {job.id}: cannot start from its equilibration: {error}; move that file away, and "
+            "the next run makes it again"
+        ) from None
+    if point.protocol.windows is not None:
+        state = exchange(model, point.protocol.windows, state)
+    if snapshot_of(point) == 0:
+        # The first seeds go on with their equilibration's own velocities and thermostat.
+        return replace(state, step=0, carry={})
+    temperature = point.protocol.dynamics.temperature_K
+    rng = _random(point, "velocities")
+    return state.restarted(thermal_velocities(model, state.positions, temperature, rng))
+
+
+def _relaxed_build(point: StatePoint, model: Model, resources: Resources) -> State:
+    state = engines.minimise(model, build_state(model, _random(point, "build")), resources)
+    temperature = point.protocol.dynamics.temperature_K
+    rng = _random(point, "velocities")
+    return state.restarted(thermal_velocities(model, state.positions, temperature, rng))
+
+
+def _random(point: StatePoint, purpose: str) -> np.random.Generator:
+    """Random numbers of a seed, independent between purposes; the same on every machine."""
+    return np.random.default_rng([point.seed, *purpose.encode()])
+
+
+def _needed(point: StatePoint, snapshots: int) -> frozenset[int]:
+    """Steps of the frames that driven jobs start from."""
+    kept = point.protocol.snapshots
+    return frozenset() if kept is None else frozenset(kept.steps(snapshots))
+
+
+def analyse(job: Any) -> None:
+    """Reduce a job's record to `analysis.h5` and `summary.json`.
+
+    The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`. A job that
+    another process is at is passed over.
+    """
+    _alone(job, partial(_analyse, job))
+
+
+def _analyse(job: Any) -> None:
+    clear_litter(Path(job.path))
+    point = point_of(job)
+    trunk, attributes = read_record(trajectory(job) / "record.h5", job.id)
+    count = len(point.protocol.branches())
+    branches = [read_record(branch(job, k) / "record.h5", job.id)[0] for k in range(count)]
+    model = build_model(point)
+    sums, summary = analyse_record(trunk, branches, point, model)
+    origin = {"record": attributes, "code": provenance.code()}
+    files = {"analysis.h5": sums}
+    if point.protocol.cycle is not None:
+        files["hydration.h5"] = frame_sums(job, point, model)
+    if point.protocol.holds is not None:
+        from ..engines.force_parts import ForceParts
+
+        forces = ForceParts(model, Resources.from_environment())
+        files["free_ions.h5"] = job_sums(job, point, model, forces)
+    write_analysis(job, files, summary, origin)

@@ -1,0 +1,95 @@
+"""Jobs on disk: made whole or not at all, and made whole again after a kill or a full disk.
+
+signac makes a job's folder first and its state point file afterwards, so a process that is killed
+in between leaves a folder that no signac command can read. Here a job is made in a folder of the
+workspace's own, and renamed to its place when it has all of its files. By `os.path`: of thousands
+of jobs, most of the time would go into making `Path` objects.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import signac
+from signac.job import Job, calc_id
+
+from ..errors import InputError, told_in_one_line
+from ..files import written_aside
+from .lock import Busy, locked
+
+#: In the workspace: where jobs are made. signac takes names of 32 hexadecimal digits for jobs only.
+ASIDE = ".making"
+
+Data = Mapping[str, Any]
+
+
+@contextmanager
+def alone(project: signac.Project) -> Iterator[None]:
+    """Let one process at a time make jobs, and clear away what a killed one left aside.
+
+    Raises:
+        InputError: another process is making jobs here, or the disk is full.
+    """
+    aside = Path(project.workspace, ASIDE)
+    try:
+        with told_in_one_line("making jobs"), locked(Path(project.path, ".signac")):
+            shutil.rmtree(aside, ignore_errors=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except Busy as error:
+        raise InputError(
+            f"{project.path}: jobs are being made here already, {error}; type this again after it"
+        ) from None
+
+
+def make_job(project: signac.Project, job_id: str, data: Data, document: Data) -> None:
+    """Make a job of its state point, or mend the state point file of one that is there.
+
+    All else in a folder that is there stays as it is. Call it under `alone`.
+
+    Raises:
+        OSError: the disk is full, or there is a file of that name.
+    """
+    folder = os.path.join(project.workspace, job_id)
+    aside = os.path.join(project.workspace, ASIDE, job_id)
+    os.makedirs(aside)
+    _write(aside, Job.FN_STATE_POINT, data)
+    if document:
+        _write(aside, Job.FN_DOCUMENT, document)
+    try:
+        os.rename(aside, folder)  # takes the place of an empty folder, too
+    except OSError:
+        if not os.path.isdir(folder):
+            raise
+        shutil.rmtree(aside)
+        if not has_state_point(folder, job_id):
+            with written_aside(Path(folder, Job.FN_STATE_POINT)) as whole:
+                whole.write_text(json.dumps(data))
+            print(f"job {job_id}: its {Job.FN_STATE_POINT} is mended", file=sys.stderr)
+
+
+def _write(folder: str, name: str, data: Data) -> None:
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(json.dumps(data).encode())
+
+
+def has_state_point(folder: str, job_id: str, length: int | None = None) -> bool:
+    """Whether a job's folder holds its state point.
+
+    `init.py` asks this of every job that is there, so a file of the right length, bytes, is not
+    read: every other command reads it, and names a job whose state point is not its own.
+    """
+    path = os.path.join(folder, Job.FN_STATE_POINT)
+    with suppress(OSError, ValueError, RecursionError):
+        if os.stat(path).st_size == length:
+            return True
+        with open(path, "rb") as file:
+            return bool(calc_id(json.loads(file.read())) == job_id)
+    return False

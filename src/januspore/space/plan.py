@@ -1,0 +1,128 @@
+"""What `init.py` would make of a study's state points, and the making of it."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import signac
+from signac.job import calc_id
+
+from ..schema import StatePoint, snapshot_of
+from .dataspace import (
+    ENSEMBLE,
+    as_text,
+    dump,
+    ensemble_of,
+    parent_in,
+    seed_of,
+    snapshots_of,
+)
+from .making import alone, has_state_point, make_job
+from .study import check_seeds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an initialisation would do.
+
+    Attributes:
+        points: state points by job id.
+        data: the same as signac keeps them.
+        snapshots: asked of equilibrations, by job id.
+        new: ids of the jobs that are not there yet.
+        torn: ids of those that are there without their state point, as a killed process, a full
+            disk or a careless hand left them.
+    """
+
+    points: dict[str, StatePoint]
+    data: dict[str, dict[str, Any]]
+    snapshots: dict[str, int]
+    new: frozenset[str]
+    torn: frozenset[str] = frozenset()
+
+    def simulated_ps(self) -> float:
+        """Simulated time of the new jobs."""
+        return sum(self.points[i].protocol.simulated_ps(self.snapshots.get(i, 1)) for i in self.new)
+
+
+def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
+    """Work out jobs and parents of state points without writing anything.
+
+    Raises:
+        InputError: with the jobs already there, two seeds of one sweep would be one to an engine.
+    """
+    by_id: dict[str, StatePoint] = {}
+    kept: dict[str, dict[str, Any]] = {}
+    seeds: dict[str, dict[str, int]] = {}
+    snapshots: Counter[str] = Counter()
+    lengths: dict[str, int] = {}
+    for point, data, ensemble, length in _dumped(points):
+        if (eq := point.protocol.starts_from) is not None:
+            seed = point.seed % eq.count
+            start, parent = parent_in(ensemble, seed)
+            if start not in by_id:
+                by_id[start], kept[start] = parent, dump(parent)
+                seeds.setdefault(as_text(kept[start], *ENSEMBLE), {})[start] = parent.seed
+            snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
+        own = str(calc_id(data))
+        by_id[own], kept[own], lengths[own] = point, data, length
+        seeds.setdefault(ensemble, {})[own] = point.seed
+    there = by_id.keys() & set(os.listdir(project.workspace))
+    lengths |= {i: len(json.dumps(kept[i])) for i in kept.keys() - lengths.keys()}
+    torn = {i for i in there if not has_state_point(f"{project.workspace}/{i}", i, lengths[i])}
+    new = by_id.keys() - there
+    if new:
+        _check_seed_width(project, seeds)
+    return Plan(by_id, kept, dict(snapshots), frozenset(new), frozenset(torn))
+
+
+def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str, int]]:
+    """State points, the same as signac keeps them, what they share but for the seed, file lengths.
+
+    Thousands of seeds share a few charge sets and protocols, which are written out once.
+    """
+    shared: dict[tuple[int, int], tuple[dict[str, Any], str, int]] = {}
+    for point in points:
+        # By identity, as the points keep both alive; equal ones that are not shared only cost time.
+        parts = (id(point.charge_set), id(point.protocol))
+        if parts not in shared:
+            data = dump(point)
+            length = len(json.dumps(data)) - len(str(point.seed))
+            shared[parts] = data, as_text(data, *ENSEMBLE), length
+        data, ensemble, length = shared[parts]
+        yield point, {**data, "seed": point.seed}, ensemble, length + len(str(point.seed))
+
+
+def carry_out(project: signac.Project, todo: Plan) -> None:
+    """Make the planned jobs; jobs already there keep their id and all their data.
+
+    Raises:
+        StoppedError: the disk is full; jobs are whole or not there, and the next call goes on.
+        InputError: another process is making jobs here.
+    """
+    relaxing = [i for i, point in todo.points.items() if point.protocol.snapshots]
+    wanted = {i: todo.snapshots.get(i, 1) for i in relaxing}
+    there = {i: project.open_job(todo.data[i]) for i in relaxing if i not in todo.new}
+    extended = [i for i, job in there.items() if snapshots_of(job) < wanted[i]]
+    if not (todo.new or todo.torn or extended):
+        return
+    with alone(project):
+        for job_id in todo.points:
+            if job_id in todo.new or job_id in todo.torn:
+                document = {"snapshots": wanted[job_id]} if job_id in wanted else {}
+                make_job(project, job_id, todo.data[job_id], document)
+        for job_id in extended:
+            there[job_id].doc["snapshots"] = wanted[job_id]
+
+
+def _check_seed_width(project: signac.Project, planned: dict[str, dict[str, int]]) -> None:
+    """Check the seeds of each sweep, by job id, with those of the jobs that are there."""
+    for job in project:
+        sweep = planned.get(ensemble_of(job))
+        if sweep is not None:
+            sweep[job.id] = seed_of(job)
+    for seeds in planned.values():
+        check_seeds(list(seeds.values()), "seed")
