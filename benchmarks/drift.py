@@ -23,7 +23,7 @@ from januspore.check.machine import machine
 from januspore.engines import Engine, Resources, available, create
 from januspore.model.system import Model
 from januspore.model.velocities import temperatures
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 from januspore.units import BOLTZMANN
 
 TEMPERATURE_K = 300.0

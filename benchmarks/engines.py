@@ -23,8 +23,8 @@ from januspore.check.cells import CELLS, FIELD_V_PER_NM, SAMPLE_PS, Case, relaxe
 from januspore.check.machine import machine
 from januspore.engines import Engine, Resources, available, create
 from januspore.engines.stretch import Stretch
+from januspore.protocols import Recording
 from januspore.protocols.field import Constant
-from januspore.schema import Recording
 from januspore.simulate.recorder import Recorder
 
 

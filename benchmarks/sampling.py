@@ -26,7 +26,7 @@ from januspore.engines.stretch import sample_of
 from januspore.model.builder import build_state
 from januspore.model.system import build_model
 from januspore.model.velocities import thermal_velocities
-from januspore.schema import Recording
+from januspore.protocols import Recording
 from januspore.simulate.recorder import Recorder
 
 

@@ -17,14 +17,8 @@ from januspore.model.pore import Pore
 from januspore.model.state import State
 from januspore.model.system import Model, atoms
 from januspore.model.velocities import thermal_velocities
-from januspore.schema import (
-    Dynamics,
-    Equilibrate,
-    ForceField,
-    Recording,
-    StatePoint,
-    state_point,
-)
+from januspore.protocols import Dynamics, Equilibrate, ForceField, Recording
+from januspore.schema import StatePoint, state_point
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Studies of the tests' own: `quick` is one sine of one charge set.

@@ -15,7 +15,7 @@ from januspore.products import PRODUCTS
 from januspore.products.dipole_picture import chosen, snapshot
 from januspore.products.render import Camera, spheres, whole_molecules
 from januspore.products.results import findings, product_table
-from januspore.schema import Recording
+from januspore.protocols import Recording
 from januspore.simulate.layout import trajectory
 from januspore.space.dataspace import point_of
 

@@ -20,7 +20,7 @@ from januspore.model.builder import build_state
 from januspore.model.state import State
 from januspore.model.system import Model, build_model
 from januspore.model.velocities import rigid_frame
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 
 pytestmark = [
     pytest.mark.hoomd,

@@ -13,7 +13,7 @@ from januspore.engines import Resources, Tether, create
 from januspore.engines.base import tether_force
 from januspore.engines.force_parts import PARTS, ForceParts
 from januspore.model.system import build_model
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 from januspore.units import COULOMB, VOLT_PER_NM
 
 REFERENCE, CPU = (Resources("openmm", name, threads=1) for name in ("Reference", "CPU"))

@@ -18,8 +18,8 @@ from januspore.engines.stretch import Stretch
 from januspore.model.state import State, read_state, write_state
 from januspore.model.system import build_model
 from januspore.model.velocities import temperatures, thermal_velocities
+from januspore.protocols import Dynamics
 from januspore.protocols.field import Constant, SineWave
-from januspore.schema import Dynamics
 from januspore.simulate.driver import Run, drive
 from januspore.units import VOLT_PER_NM
 

@@ -18,8 +18,8 @@ from januspore.engines.gromacs_input import (
     topology,
     wave,
 )
+from januspore.protocols import Dynamics
 from januspore.protocols.field import Constant, Ramp, Repeat, Sequence, SineWave
-from januspore.schema import Dynamics
 
 MODEL = free_model(2, 5, (1.5, 1.4, 1.3), membrane=(("Mo", 0.0, 0.3, 0.3), ("S", 0.15, -0.3, 0.3)))
 DT = 0.002

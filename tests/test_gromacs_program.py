@@ -14,7 +14,7 @@ from januspore import engines
 from januspore.engines import Resources, gromacs_program
 from januspore.engines.gromacs_run import Runner
 from januspore.errors import InputError, StoppedError
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 
 VERSION = """GROMACS version:    {version}
 Precision:          {precision}

@@ -9,7 +9,8 @@ from helpers import free_model, raw_point, thermal_state
 from januspore.engines import Resources, create, minimise
 from januspore.engines.base import PARTS
 from januspore.engines.force_parts import ForceParts
-from januspore.schema import Barrier, state_point
+from januspore.protocols import Barrier
+from januspore.schema import state_point
 from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.held import HeldIon, exchange

@@ -19,7 +19,7 @@ from januspore.model.forcefield import WATER_R_OH_NM
 from januspore.model.state import State, read_state, write_state
 from januspore.model.system import Model, build_model
 from januspore.model.velocities import temperatures
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 from januspore.simulate.driver import Run, drive
 from januspore.simulate.record import read_record
 from januspore.units import BOLTZMANN, VOLT_PER_NM

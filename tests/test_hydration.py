@@ -30,8 +30,8 @@ from januspore.model.system import build_model, water_geometry
 from januspore.products import PRODUCTS
 from januspore.products.hydration import coordination, density, pooled
 from januspore.products.results import findings, product_table
+from januspore.protocols import Recording
 from januspore.run.initialise import init_command
-from januspore.schema import Recording
 from januspore.simulate.layout import trajectory
 from januspore.space.dataspace import open_project, point_of
 

@@ -13,7 +13,7 @@ from januspore.engines.base import Observed
 from januspore.engines.stretch import sample_of
 from januspore.model.state import State
 from januspore.model.system import water_geometry
-from januspore.schema import Recording
+from januspore.protocols import Recording
 from januspore.simulate.observables import (
     crossings,
     dipole_orientation,

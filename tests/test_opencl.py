@@ -18,7 +18,7 @@ from januspore.engines.drivers import driver_devices
 from januspore.engines.force_parts import ForceParts
 from januspore.engines.openmm_platform import devices
 from januspore.model.state import read_state, write_state
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 
 pytestmark = [
     pytest.mark.opencl,

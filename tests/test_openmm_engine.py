@@ -13,7 +13,7 @@ from januspore.engines import Resources, create, minimise
 from januspore.errors import InputError
 from januspore.model.system import build_model, water_geometry
 from januspore.model.velocities import temperatures, thermal_velocities
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 from januspore.units import BOLTZMANN, VOLT_PER_NM
 
 DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.6)

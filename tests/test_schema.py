@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 from signac.job import calc_id
 
 from januspore.errors import InputError
-from januspore.schema import (
-    MAX_FIELD_V_PER_NM,
-    ChargeSet,
-    StatePoint,
-    parent_of,
-    parse,
-    snapshot_of,
-    state_point,
-)
+from januspore.schema import ChargeSet, StatePoint, parent_of, parse, snapshot_of, state_point
 from januspore.space.dataspace import dump
+from januspore.values import MAX_FIELD_V_PER_NM
 
 
 def leaves(data, path=()):

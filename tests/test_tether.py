@@ -11,7 +11,7 @@ from januspore.analysis.statistics import integrated_time
 from januspore.engines import Resources, Tether, create
 from januspore.engines.base import tether_force
 from januspore.model.velocities import thermal_velocities
-from januspore.schema import Dynamics
+from januspore.protocols import Dynamics
 from januspore.units import BOLTZMANN
 
 HAVE_HOOMD = importlib.util.find_spec("hoomd") is not None

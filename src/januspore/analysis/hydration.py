@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..materials import SPECIES
 from ..model.system import Model
-from ..schema import Recording
+from ..protocols import Recording
 from ..simulate.observables import in_pore, wrap
 
 #: Range and bins of g(r). freud wants it below half of the shortest edge; no state point has an

@@ -4,8 +4,8 @@ import time
 
 from ..engines import Engine
 from ..engines.stretch import Stretch
+from ..protocols import Dynamics
 from ..protocols.field import Constant
-from ..schema import Dynamics
 from .cells import FIELD_V_PER_NM
 
 

@@ -22,8 +22,9 @@ from ..errors import InputError
 from ..model.state import State, read_state, write_state
 from ..model.system import Model, build_model, water_geometry
 from ..model.velocities import temperatures
+from ..protocols import Dynamics
 from ..protocols.field import Constant
-from ..schema import Dynamics, state_point
+from ..schema import state_point
 from ..units import VOLT_PER_NM
 from .beside import side_by_side
 from .cells import FIELD_V_PER_NM, cell_point, relaxed

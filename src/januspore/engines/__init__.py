@@ -12,7 +12,7 @@ from dataclasses import replace
 from ..errors import SettingError
 from ..model.state import State
 from ..model.system import Model
-from ..schema import Dynamics
+from ..protocols import Dynamics
 from ..settings import Resources, engine_set, preferred
 from . import gromacs_program
 from .base import Device, Engine, Tether

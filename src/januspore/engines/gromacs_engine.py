@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..errors import StoppedError
 from ..model.state import State
 from ..model.system import Model
+from ..protocols import Dynamics
 from ..protocols.field import Constant
-from ..schema import Dynamics
 from ..settings import Resources
 from ..units import VOLT_PER_NM
 from . import gromacs_program

@@ -10,13 +10,13 @@ from scipy.special import erfc
 
 from ..model.forcefield import SPECIES, WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.system import Model
+from ..protocols import Dynamics
 from ..protocols.field import (
     Constant,
     Programme,
     Ramp,
     SineWave,
 )
-from ..schema import Dynamics
 from .base import Tether, ewald_parameters
 
 _WATER = ("O", "H")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import SettingError, StoppedError
 from ..model.system import Model
-from ..schema import Dynamics
+from ..protocols import Dynamics
 from ..settings import Resources
 from . import gromacs_input as given
 from . import gromacs_program

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..model.forcefield import MEMBRANE
 from ..model.state import State
 from ..model.system import Model
-from ..schema import Dynamics
+from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import BOLTZMANN, VOLT_PER_NM
 from .base import Observed, Tether, tether_force

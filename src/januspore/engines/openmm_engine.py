@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..model.forcefield import WATER_ANGLE_DEG, WATER_R_OH_NM
 from ..model.state import State
 from ..model.system import Model
-from ..schema import Dynamics
+from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import VOLT_PER_NM
 from .base import Observed, Tether, ewald_parameters

@@ -7,7 +7,8 @@ the paper.
 from dataclasses import dataclass
 
 from .. import materials
-from ..schema import BaseChargeSet, ForceField
+from ..protocols import ForceField
+from ..schema import BaseChargeSet
 
 #: Species in the order that every frame, model and engine keeps.
 SPECIES = tuple(materials.SPECIES)

@@ -16,7 +16,7 @@ from ..analysis.frames import kept_frames
 from ..model.forcefield import SPECIES
 from ..model.state import State
 from ..model.system import Model
-from ..schema import Recording
+from ..protocols import Recording
 from ..simulate.observables import dipole_orientation, in_pore
 from .ensemble import Content, Ensemble
 from .render import (

@@ -11,7 +11,8 @@ import signac
 
 from ..analysis.store import NOTED
 from ..errors import InputError
-from ..schema import Protocol, parse
+from ..protocols import Protocol
+from ..schema import parse
 from ..space.conditions import is_analysed, read_summary
 from ..space.dataspace import (
     SoundProject,

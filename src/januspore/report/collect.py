@@ -13,7 +13,8 @@ from ..products import PRODUCTS
 from ..products.ensemble import in_numbers
 from ..products.kept import read_product
 from ..products.product import Product
-from ..schema import Protocol, parse
+from ..protocols import Protocol
+from ..schema import parse
 from ..space.conditions import is_analysed
 from ..space.dataspace import as_text, names_of
 from ..space.paper import (

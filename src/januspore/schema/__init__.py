@@ -2,26 +2,10 @@
 
 Everything that changes a trajectory's physics is a key here, with its unit in its name; the
 engine, platform and precision are not (they are provenance, see :mod:`januspore.space.provenance`).
+Protocols are in :mod:`januspore.protocols`, and imported from there.
 Floats are rounded on entry, so float noise never makes a second job.
 """
 
-from ..protocols import (
-    AnyProtocol,
-    Barrier,
-    Cell,
-    Dynamics,
-    Equilibrate,
-    Equilibration,
-    ForceField,
-    PairedPulse,
-    Protocol,
-    PulseTrain,
-    Recording,
-    Sine,
-    Staircase,
-    Steps,
-)
-from ..values import MAX_FIELD_V_PER_NM, SEED_END, SEED_WIDTH
 from .charges import (
     CHARGE_SETS,
     BaseChargeSet,
@@ -38,26 +22,9 @@ from .point import (
 
 __all__ = [
     "CHARGE_SETS",
-    "MAX_FIELD_V_PER_NM",
-    "SEED_END",
-    "SEED_WIDTH",
-    "AnyProtocol",
-    "Barrier",
     "BaseChargeSet",
-    "Cell",
     "ChargeSet",
-    "Dynamics",
-    "Equilibrate",
-    "Equilibration",
-    "ForceField",
-    "PairedPulse",
-    "Protocol",
-    "PulseTrain",
-    "Recording",
-    "Sine",
-    "Staircase",
     "StatePoint",
-    "Steps",
     "equilibration_of",
     "material_of",
     "parent_of",

@@ -10,7 +10,7 @@ from ..engines.stretch import Sample
 from ..model.state import State
 from ..model.system import Model
 from ..model.velocities import temperatures
-from ..schema import Recording
+from ..protocols import Recording
 from .held import HeldIon
 from .observables import (
     crossings,

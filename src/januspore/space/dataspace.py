@@ -20,14 +20,9 @@ from signac.job import Job, calc_id
 
 from ..errors import InputError
 from ..protocols import AnyProtocol, capabilities_of, required
-from ..schema import (
-    SEED_END,
-    StatePoint,
-    parent_of,
-    state_point,
-    with_seed,
-)
+from ..schema import StatePoint, parent_of, state_point, with_seed
 from ..settings import KEY, prefer
+from ..values import SEED_END
 from . import faults
 
 #: What the jobs of one ensemble share.

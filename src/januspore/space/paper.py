@@ -5,7 +5,8 @@ from typing import Any
 
 from ..materials import MATERIALS
 from ..model.pore import find_pore
-from ..schema import CHARGE_SETS, AnyProtocol
+from ..protocols import AnyProtocol
+from ..schema import CHARGE_SETS
 
 
 def _kept(material: str, **charges: float) -> dict[str, Any]:

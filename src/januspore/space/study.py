@@ -7,8 +7,6 @@ from typing import Any
 
 from ..errors import InputError
 from ..schema import (
-    SEED_END,
-    SEED_WIDTH,
     BaseChargeSet,
     ChargeSet,
     StatePoint,
@@ -17,6 +15,7 @@ from ..schema import (
     state_point,
     with_seed,
 )
+from ..values import SEED_END, SEED_WIDTH
 
 #: Sections of a protocol that a study may give once, for all its protocols.
 _SHARED = ("cell", "force_field", "dynamics", "recording", "equilibration")

@@ -14,7 +14,7 @@ from typing import Any
 import signac
 from pydantic import BaseModel
 
-from ..schema import AnyProtocol
+from ..protocols import AnyProtocol
 from .dataspace import recipes_of
 
 #: A legend has these by themselves, where a protocol has them.
