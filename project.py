@@ -31,6 +31,7 @@ class Project(PatientProject):
     """KCl driven through a pore in a Janus membrane."""
 
 
+Project.label("stage")(conditions.stage)
 Project.label("failed")(conditions.has_failed)
 
 

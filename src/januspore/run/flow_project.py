@@ -22,6 +22,8 @@ from ..space.dataspace import SoundProject, open_project, project_document
 from .command import carry_out
 from .failures import Ledger
 from .obstacles import obstacles
+from .pace import Pace
+from .progress import verdict
 from .workers import (
     Failure,
     available_cpus,
@@ -68,6 +70,7 @@ class PatientProject(SoundProject, FlowProject):
             return
 
         def work(task: int) -> None:
+            self._pace.begin(operations[task])
             try:
                 self._execute_operation(operations[task], timeout)
             except UserOperationError as error:
@@ -75,18 +78,32 @@ class PatientProject(SoundProject, FlowProject):
 
         processes = available_cpus() if np is not None and np < 0 else np or 1
         many = len(operations)
+        self._pace.expect(operations)
         ended = one_by_one(many, work) if processes == 1 else side_by_side(many, work, processes)
         with closing(ended):
             for task, failure in tqdm(ended, total=many, disable=not progress):
                 if failure is not None and failure.ends is not None:
                     raise EndedError(failure)
                 self.ledger.enter(operations[task].name, operations[task]._jobs, failure)
+                self._pace.end(operations[task])
 
     def run(self, *arguments: Any, **keys: Any) -> None:
         """Run what can be run, and tell of what waits for something that no run will make."""
+        self._pace = Pace(self)
         super().run(*arguments, **keys)
         for line in obstacles(self):
             faults.tell(line)
+        self._tell_verdict()
+
+    def print_status(self, *arguments: Any, **keys: Any) -> None:
+        """Print the status, and say so when all is done or there is nothing to do anything with."""
+        super().print_status(*arguments, **keys)
+        if not keys.get("dump_json") and keys.get("output_format", "terminal") == "terminal":
+            self._tell_verdict()
+
+    def _tell_verdict(self) -> None:
+        if told := verdict(self):
+            print(told)
 
     # flow writes down what the scheduler said, and what it bundles. Of a data space that cannot be
     # written it tells all the same, from what is asked now.

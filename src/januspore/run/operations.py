@@ -27,7 +27,7 @@ from ..model.system import Model, build_model
 from ..model.velocities import thermal_velocities
 from ..protocols import AnyProtocol
 from ..schema import StatePoint, snapshot_of
-from ..settings import Limits
+from ..settings import Limits, quiet
 from ..simulate.driver import Run, drive
 from ..simulate.held import HeldIon, exchange
 from ..simulate.layout import branch, frame, trajectory
@@ -191,6 +191,8 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
 
 
 def _relaxed_build(point: StatePoint, model: Model, resources: Resources) -> State:
+    if not quiet():  # the paper's cell takes a minute, before the first step shows
+        print(f"building and minimising {model.n_atoms:,} atoms", file=sys.stderr)
     state = engines.minimise(model, build_state(model, _random(point, "build")), resources)
     temperature = point.protocol.dynamics.temperature_K
     rng = _random(point, "velocities")

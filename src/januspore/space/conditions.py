@@ -28,7 +28,10 @@ from .dataspace import (
     seed_of,
     snapshots_of,
 )
+from .lock import is_held
 
+#: How far a job is, in the order in which it gets there; see `stage`.
+STAGES = ("waiting", "ready", "begun", "simulating", "recorded", "analysed")
 #: What the last operation left that was tried on a job, or on a product, and failed.
 MARK = "failed.txt"
 
@@ -36,6 +39,24 @@ MARK = "failed.txt"
 def has_failed(job: Any) -> bool:
     """Whether the last operation that was tried on a job failed; the next run tries again."""
     return os.path.exists(f"{job.path}/{MARK}")
+
+
+def stage(job: Any) -> str:
+    """Return how far a job is, one of `STAGES`: for `status`, and for whoever counts.
+
+    A driven job is "waiting" for its equilibration, then "ready"; what was begun is "simulating"
+    while a process holds it, else "begun". An equilibration that is asked for more snapshots is
+    begun again.
+    """
+    recorded = is_equilibrated(job) if relaxes(job) else is_recorded(job)
+    if recorded:
+        return "analysed" if is_analysed(job) else "recorded"
+    folder = f"{job.path}/{TRAJECTORY}"
+    if is_held(folder):
+        return "simulating"
+    if any(os.path.exists(f"{folder}/{name}") for name in ("parts", "record.h5", "checkpoint.gsd")):
+        return "begun"
+    return "ready" if relaxes(job) or is_ready(job) else "waiting"
 
 
 def relaxes(job: Any) -> bool:
@@ -57,16 +78,17 @@ def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
     branches = has(job, "pairs")  # first, as it says what is wrong with a state point
     folder = f"{job.path}/{TRAJECTORY}"
-    if not _is_joined(folder):
+    if not is_joined(folder):
         return False
     # What is analysed was whole, and is not looked at again, branch by branch.
     if not branches or is_analysed(job):
         return True
     count = len(protocol_of(job).branches())
-    return all(_is_joined(f"{job.path}/{branch_in_job(k)}") for k in range(count))
+    return all(is_joined(f"{job.path}/{branch_in_job(k)}") for k in range(count))
 
 
-def _is_joined(folder: str) -> bool:
+def is_joined(folder: str) -> bool:
+    """Whether the record of a trajectory or a branch is whole, all of its parts joined."""
     return os.path.exists(f"{folder}/record.h5") and not os.path.exists(f"{folder}/parts")
 
 

@@ -57,6 +57,13 @@ def locked(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def is_held(folder: str) -> bool:
+    """Whether a live process holds the lock of a folder; a stale lock is nobody's."""
+    path = Path(folder, "lock")
+    theirs = _content(path)
+    return theirs is not None and not _is_stale(path, theirs)
+
+
 def here() -> str:
     """Name where a process number means something: this host, since its start, in its container.
 

@@ -1,0 +1,221 @@
+"""How far a data space is: jobs by stage, simulated time done and to do, what runs and how fast.
+
+All of it is read off the files that jobs leave, so that any process can tell of any other's work. A
+running job's rows lie in parts, each named by its last step: names and times of them say how far it
+is and how fast.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from ..errors import InputError
+from ..products import PRODUCTS
+from ..protocols import AnyProtocol
+from ..simulate.layout import branch, trajectory
+from ..space.conditions import is_equilibrated, is_joined, is_recorded, relaxes, stage
+from ..space.dataspace import ensemble_of, point_of, protocol_name, protocol_of, snapshots_of
+from .resources import atoms
+
+#: Stages of a job that is simulated.
+SIMULATED = ("recorded", "analysed")
+_BEGUN = ("begun", "simulating")
+#: Parts of a record that the speed is read off.
+_PARTS = 12
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job that a process is simulating.
+
+    Attributes:
+        job: its id.
+        protocol: its protocol's name.
+        done_ps, total_ps: simulated time on disk, and of the whole job.
+        ps_per_s: simulated time a second of wall time; None before two parts of rows are on disk.
+        atom_steps_per_s: atoms times steps a second, None likewise.
+    """
+
+    job: str
+    protocol: str
+    done_ps: float
+    total_ps: float
+    ps_per_s: float | None
+    atom_steps_per_s: float | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the jobs of a data space are.
+
+    Attributes:
+        stages: jobs by protocol and stage.
+        done_ps, total_ps: simulated time on disk, and of all jobs.
+        left_atom_steps: atoms times steps still to be simulated.
+        running: what runs now.
+    """
+
+    stages: dict[str, Counter[str]]
+    done_ps: float
+    total_ps: float
+    left_atom_steps: float
+    running: tuple[Running, ...]
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs."""
+        return sum(counted.total() for counted in self.stages.values())
+
+    def at(self, *stages: str) -> int:
+        """Return the number of jobs at some stages."""
+        return sum(counted[name] for counted in self.stages.values() for name in stages)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Wall time of the simulations left, at the speed of what runs now; None if unknown."""
+        rates = [one.atom_steps_per_s for one in self.running]
+        known = [rate for rate in rates if rate]
+        if not known:
+            return None
+        # One that has just begun is taken to be as fast as the others.
+        return self.left_atom_steps / (statistics.fmean(known) * len(rates))
+
+
+def progress_of(jobs: Iterable[Any]) -> Progress:
+    """Count what some jobs have done and have to do.
+
+    Raises:
+        InputError: a job's document cannot be read.
+    """
+    stages: dict[str, Counter[str]] = {}
+    done_ps = total_ps = left = 0.0
+    running = []
+    for job in jobs:
+        at, name, total = stage(job), protocol_name(job), job_ps(job)
+        stages.setdefault(name, Counter())[at] += 1
+        done = total if at in SIMULATED else simulated_ps(job) if at in _BEGUN else 0.0
+        done_ps, total_ps = done_ps + done, total_ps + total
+        left += max(total - done, 0.0) * work_of_ps(job)
+        if at == "simulating":
+            speed = ps_per_s(job)
+            work = speed and speed * work_of_ps(job)
+            running.append(Running(job.id, name, done, total, speed, work))
+    return Progress(stages, done_ps, total_ps, left, tuple(running))
+
+
+def verdict(project: signac.Project) -> str:
+    """Say in a line that all of a data space is done, or that it has no jobs; else nothing."""
+    jobs = list(project)
+    if not jobs:
+        return "no jobs here; python init.py makes them"
+    if any(stage(job) != "analysed" for job in jobs):
+        return ""
+    made = [product.is_made(*group) for product in PRODUCTS for group in product.groups(jobs)]
+    if not all(made):
+        return ""
+    return (
+        f"all done: {len(jobs)} jobs, {len(made)} products; "
+        "python -m januspore summary says what was found"
+    )
+
+
+def is_simulated(job: Any) -> bool:
+    """Whether nothing of a job is left to simulate."""
+    return is_equilibrated(job) if relaxes(job) else is_recorded(job)
+
+
+def left_atom_steps(jobs: Iterable[Any]) -> dict[str, float]:
+    """Return atoms times steps still to be simulated, by id of the jobs that are not simulated."""
+    return {
+        job.id: max(job_ps(job) - simulated_ps(job), 0.0) * work_of_ps(job)
+        for job in jobs
+        if not is_simulated(job)
+    }
+
+
+def job_ps(job: Any) -> float:
+    """Simulated time of a whole job, branches included, ps."""
+    return _simulated_ps(ensemble_of(job), protocol_of(job), _snapshots(job))
+
+
+def work_of_ps(job: Any) -> float:
+    """Atoms times steps in a ps of a job."""
+    ensemble = ensemble_of(job)
+    if ensemble not in _works:
+        point = point_of(job)
+        try:
+            _works[ensemble] = atoms(point) / point.protocol.dynamics.timestep_ps
+        except InputError:  # no model can be built of it: told of when it is simulated
+            _works[ensemble] = 0.0
+    return _works[ensemble]
+
+
+# Thousands of jobs share a few ensembles.
+_works: dict[str, float] = {}
+_lengths: dict[tuple[str, int], float] = {}
+
+
+def _simulated_ps(ensemble: str, protocol: AnyProtocol, snapshots: int) -> float:
+    if (ensemble, snapshots) not in _lengths:
+        _lengths[ensemble, snapshots] = protocol.simulated_ps(snapshots)
+    return _lengths[ensemble, snapshots]
+
+
+def _snapshots(job: Any) -> int:
+    return snapshots_of(job) if relaxes(job) else 1
+
+
+def simulated_ps(job: Any) -> float:
+    """Simulated time of a job that is on disk, branches included, ps; of one that is not done."""
+    protocol, folder = protocol_of(job), trajectory(job)
+    dt = protocol.dynamics.timestep_ps
+    branches = protocol.branches()
+    # Of a job without branches, a joined record may still be short of the snapshots asked for.
+    whole = bool(branches) and is_joined(str(folder))
+    done = protocol.programme().duration_ps if whole else _last_step(folder) * dt
+    for k, own in enumerate(branches):
+        length = own.programme.duration_ps - own.leaves_ps
+        place = branch(job, k)
+        done += (
+            length if is_joined(str(place)) else max(_last_step(place) * dt - own.leaves_ps, 0.0)
+        )
+    return done
+
+
+def _last_step(folder: Path) -> int:
+    """Step that the rows on disk reach; before there are any, that of the newest frame."""
+    names = [*_steps_in(folder / "parts"), *_steps_in(folder / "frames")]
+    return max((int(path.stem) for path in names), default=0)
+
+
+def ps_per_s(job: Any) -> float | None:
+    """Simulated time a second of wall time of a job that runs now, None before it is known.
+
+    Its rows are written in parts: the median over the last few of the trajectory, or of the branch,
+    that is written now, so that a pause between two runs does not count.
+    """
+    folders = [trajectory(job), *(branch(job, k) for k in range(len(protocol_of(job).branches())))]
+    parts = next(filter(None, (_steps_in(folder / "parts") for folder in folders)), [])
+    written = []
+    for part in parts[-_PARTS:]:
+        with suppress(OSError):  # joined to the record just now
+            written.append((int(part.stem), part.stat().st_mtime))
+    dt = protocol_of(job).dynamics.timestep_ps
+    speeds = [
+        (step - before) * dt / (at - earlier)
+        for (before, earlier), (step, at) in pairwise(written)
+        if at > earlier
+    ]
+    return statistics.median(speeds) if speeds else None
+
+
+def _steps_in(folder: Path) -> list[Path]:
+    """Files named by a step, in order."""
+    return sorted(path for path in folder.glob("[0-9]*") if path.stem.isdigit())
