@@ -22,7 +22,7 @@ from januspore.check.cells import CELLS, cell_point
 from januspore.check.machine import machine
 from januspore.engines import Resources
 from januspore.engines.openmm_engine import OpenMMEngine
-from januspore.engines.stretch import sample_of
+from januspore.engines.step_by_step import sample_of
 from januspore.model.builder import build_state
 from januspore.model.system import build_model
 from januspore.model.velocities import thermal_velocities

@@ -14,8 +14,8 @@ from helpers import Guillotine, Killed, free_model, short_protocol, thermal_stat
 from scipy.integrate import quad
 
 from januspore.engines import Resources, create
-from januspore.engines.base import Observed
-from januspore.engines.stretch import StepByStep
+from januspore.engines.step_by_step import StepByStep
+from januspore.engines.stretch import Observed
 from januspore.model.state import State, read_state
 from januspore.protocols.field import Constant, Ramp, Sequence, SineWave, mean
 from januspore.settings import OUT_OF_TIME, Limits

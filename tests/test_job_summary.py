@@ -47,8 +47,7 @@ def test_the_bulk_density_is_molecules_over_the_volume_that_they_were_counted_in
 
 
 def test_the_density_s_region_is_where_the_recorder_counts():
-    from januspore.engines.base import Observed
-    from januspore.engines.stretch import Sample
+    from januspore.engines.stretch import Observed, Sample
     from januspore.model.builder import build_state
     from januspore.simulate.recorder import Recorder
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import i0, i1
 
-from januspore.engines.base import Observed
-from januspore.engines.stretch import sample_of
+from januspore.engines.step_by_step import sample_of
+from januspore.engines.stretch import Observed
 from januspore.model.state import State
 from januspore.model.system import water_geometry
 from januspore.protocols import Recording

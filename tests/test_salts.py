@@ -10,8 +10,7 @@ from planted import plant, planted_rows
 from januspore.analysis.barrier import way_of
 from januspore.analysis.frames import frame_sums
 from januspore.analysis.store import write_arrays
-from januspore.engines.base import Observed
-from januspore.engines.stretch import Sample
+from januspore.engines.stretch import Observed, Sample
 from januspore.errors import InputError
 from januspore.materials import SALTS
 from januspore.model.builder import build_state

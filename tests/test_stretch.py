@@ -7,7 +7,7 @@ import pytest
 from helpers import free_model, thermal_state, tiny_point
 from test_driver import TOY_PROGRAMME, TOY_STEPS, ToyEngine, never, toy_run, toy_start
 
-from januspore.engines.stretch import sample_of
+from januspore.engines.step_by_step import sample_of
 from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive, stretch_ends
 from januspore.simulate.held import HeldIon

@@ -41,8 +41,6 @@ def imported(name, path):
         node = todo.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue  # imported only when it is called
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
         if isinstance(node, ast.ImportFrom) and node.level:
             parts = package.split(".") if package else []
             base = parts[: len(parts) - node.level + 1]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from .. import engines
 from ..engines import Engine, Resources
-from ..engines.stretch import StepByStep, Stretch
+from ..engines.step_by_step import StepByStep
+from ..engines.stretch import Stretch
 from ..errors import InputError
 from ..model.state import State, read_state, write_state
 from ..model.system import Model, build_model, water_geometry

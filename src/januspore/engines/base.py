@@ -3,16 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model.state import State
 from ..model.system import Model
-
-if TYPE_CHECKING:
-    from .stretch import Sample, Stretch
+from .stretch import Observed, Sample, Stretch
 
 #: What acts on an ion along x, taken apart (`force_parts`); their sum is the whole force.
 PARTS = (
@@ -23,21 +21,6 @@ PARTS = (
     "ions",
     "field",
 )
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What one sample reads of an engine, all of one instant.
-
-    Attributes:
-        positions: unwrapped, nm, shape (N, 3).
-        velocities: nm/ps, shape (N, 3); None if they were not asked for.
-        potential_energy: kJ/mol, as `Engine.potential_energy`; None if it was not asked for.
-    """
-
-    positions: NDArray[np.float64]
-    velocities: NDArray[np.float64] | None = None
-    potential_energy: float | None = None
 
 
 class Engine(Protocol):
@@ -78,7 +61,7 @@ class Engine(Protocol):
         """Integrate; raises FloatingPointError if the system blew up."""
         ...
 
-    def follow(self, stretch: "Stretch") -> "Iterator[Sample]":
+    def follow(self, stretch: Stretch) -> Iterator[Sample]:
         """Go along a stretch of the programme and hand over every sample on the way, in order.
 
         Ends at the stretch's last step, or at a sample before it: soon after the stretch is over,

@@ -25,12 +25,12 @@ from ..protocols.field import Constant
 from ..settings import Resources
 from ..units import VOLT_PER_NM
 from . import gromacs_program
-from .base import Observed, Tether
+from .base import Tether
 from .gromacs_input import Output, Pull, wave
 from .gromacs_output import Unwrapping, frames
 from .gromacs_run import Course, Outcome, Runner
 from .gromacs_run import devices as devices
-from .stretch import Sample, Stretch, has_energies
+from .stretch import Observed, Sample, Stretch, has_energies
 
 #: Longest time between two frames, ps: no atom crosses half a box in it.
 _MOST_BETWEEN_PS = 0.5
@@ -42,19 +42,12 @@ _MOST_BYTES = 500_000_000
 _ATOM_BYTES = 48
 
 
-def create(
-    model: Model, dynamics: Dynamics, resources: Resources, tether: Tether | None = None
-) -> "GromacsEngine":
-    """Create the engine; the caller loads a state into it.
+class GromacsEngine:
+    """See :class:`januspore.engines.base.Engine`.
 
     Raises:
         SettingError: GROMACS is not here, or cannot do what `resources` ask for.
     """
-    return GromacsEngine(model, dynamics, resources, tether)
-
-
-class GromacsEngine:
-    """See :class:`januspore.engines.base.Engine`."""
 
     name = "gromacs"
 
@@ -265,3 +258,7 @@ class GromacsEngine:
     def _mark(self) -> float:
         """Number by which a state is known to be the one that a checkpoint was written with."""
         return float(zlib.crc32(self._velocities.tobytes(), zlib.crc32(self._positions.tobytes())))
+
+
+#: What `engines.create` calls.
+create = GromacsEngine

@@ -22,7 +22,7 @@ from ..model.system import Model
 from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import BOLTZMANN, VOLT_PER_NM
-from .base import Observed, Tether, tether_force
+from .base import Tether, tether_force
 from .hoomd_bodies import (
     Bodies,
     WaterFrame,
@@ -46,17 +46,11 @@ from .hoomd_library import device, library, precision
 from .hoomd_library import devices as devices
 from .hoomd_method import METHODS
 from .hoomd_tether import HELD, WallTether
-from .stretch import StepByStep
+from .step_by_step import StepByStep
+from .stretch import Observed
 
 #: What HOOMD-blue says when a particle has flown off.
 _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
-
-
-def create(
-    model: Model, dynamics: Dynamics, resources: Resources, tether: Tether | None = None
-) -> "HoomdEngine":
-    """Create the engine; the caller loads a state into it."""
-    return HoomdEngine(model, dynamics, resources, tether)
 
 
 class HoomdEngine(StepByStep):
@@ -381,3 +375,7 @@ def _tags(model: Model) -> NDArray[np.int64]:
     after = free.sum() + len(model.waters)
     tags[model.waters.ravel()] = np.arange(model.waters.size) + after
     return tags
+
+
+#: What `engines.create` calls.
+create = HoomdEngine

@@ -19,22 +19,16 @@ from ..model.system import Model
 from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import VOLT_PER_NM
-from .base import Observed, Tether, ewald_parameters
+from .base import Tether, ewald_parameters
 from .openmm_platform import devices as devices
 from .openmm_platform import make_context
-from .stretch import StepByStep
+from .step_by_step import StepByStep
+from .stretch import Observed
 
 #: Force groups of their own: their energies are no part of the potential energy, group 0.
 _FIELD_GROUP, _TETHER_GROUP = 1, 2
 #: OpenMM shows its thermostat only in a serialised state: empty before the first step.
 _CHAIN = re.compile(r"<IntegratorParameters[^>]*?(/>|>.*</IntegratorParameters>)", re.S)
-
-
-def create(
-    model: Model, dynamics: Dynamics, resources: Resources, tether: Tether | None = None
-) -> "OpenMMEngine":
-    """Create the engine; the caller loads a state into it."""
-    return OpenMMEngine(model, dynamics, resources, tether)
 
 
 class OpenMMEngine(StepByStep):
@@ -228,3 +222,7 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
     force.addParticle(tether.atom, [])
     force.setForceGroup(_TETHER_GROUP)
     return force
+
+
+#: What `engines.create` calls.
+create = OpenMMEngine

@@ -1,19 +1,17 @@
 """A stretch: what an engine is asked to follow in one go, and the samples that it hands over.
 
 The driver cuts a field programme into stretches, within which the field is one segment and the
-tether moves in a straight line. An engine that runs as a program of its own takes a stretch a run;
-one that is called step by step shares `StepByStep`.
+tether moves in a straight line. An engine that runs as a program of its own runs it once for each
+stretch; one that is called step by step inherits `step_by_step.StepByStep`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..protocols.field import Programme, mean
-from .base import Observed
-
-if TYPE_CHECKING:
-    from .base import Engine
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,21 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What one sample reads of an engine, all of one instant.
+
+    Attributes:
+        positions: unwrapped, nm, shape (N, 3).
+        velocities: nm/ps, shape (N, 3); None if they were not asked for.
+        potential_energy: kJ/mol, as `Engine.potential_energy`; None if it was not asked for.
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64] | None = None
+    potential_energy: float | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """The end of a sample interval: its step, the interval's mean field, and what is read there."""
 
@@ -57,33 +70,6 @@ class Sample:
     observed: Observed
 
 
-def sample_of(engine: "Engine", field_V_per_nm: float, energy_steps: int) -> Sample:
-    """Read an engine at its present step, with energies at multiples of `energy_steps`."""
-    energies = has_energies(engine.step, energy_steps)
-    return Sample(engine.step, field_V_per_nm, engine.observe(energies))
-
-
 def has_energies(step: int, energy_steps: int) -> bool:
     """Whether the sample at a step has velocities and the potential energy."""
     return bool(energy_steps) and step % energy_steps == 0
-
-
-class StepByStep:
-    """`follow` of an engine that is called for every sample interval.
-
-    It holds the field constant over each interval, at the programme's mean, so that the impulse on
-    an ion is exact at every sample; likewise the tether stands where it is at the interval's end.
-    """
-
-    def follow(self: "Engine", stretch: Stretch) -> Iterator[Sample]:
-        """See :class:`januspore.engines.base.Engine`."""
-        while self.step < stretch.end_step:
-            end = self.step + stretch.sample_steps
-            field = stretch.mean_field(end)
-            self.set_field(field)
-            if stretch.tether:
-                self.set_tether(*stretch.tether(end * stretch.timestep_ps))
-            self.advance(stretch.sample_steps)
-            yield sample_of(self, field, stretch.energy_steps)
-            if stretch.over():
-                return

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Observed
-from ..engines.stretch import Sample
+from ..engines.stretch import Observed, Sample
 from ..model.state import State
 from ..model.system import Model
 from ..model.velocities import temperatures
