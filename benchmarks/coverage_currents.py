@@ -73,7 +73,7 @@ def loop_sums(
     own = 1 + factor * rng.normal(size=(seeds, 1)), shift * rng.normal(size=(seeds, 1))
     charges = (mean * own[0] + own[1]) * time / E_PER_PS
     plus, minus = rng.poisson(np.maximum(charges, 0)), rng.poisson(np.maximum(-charges, 0))
-    width = 2 * SINE.protocol.recording.slab_half_width_nm
+    width = SINE.protocol.recording.slab_length_nm
     depth = dip * rng.normal(size=shape)
     slab = (plus - minus) * width + depth - np.roll(depth, 1, axis=1)
     sums = {"time_ps": np.full(shape, time), "field_ps": np.tile(field * time, (seeds, 1))}

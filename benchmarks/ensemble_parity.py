@@ -251,7 +251,7 @@ def _quantities(sums: Mapping[str, NDArray], ensemble: Ensemble) -> NDArray:
     slab, cell = (sums[f"K_{where}_e_nm"] + sums[f"Cl_{where}_e_nm"] for where in ("slab", "cell"))
     mean = {name: sums[name] / sums[f"{name}_taken_ps"] for name in _AVERAGED}
     values = [
-        current(slab, 2 * recording.slab_half_width_nm, time),
+        current(slab, recording.slab_length_nm, time),
         current(cell, float(box[0]), time),
         current(sums["charging_e_nm"], float(box[0]), sums["charging_ps"]),
         circular_std(sums["theta"]),

@@ -22,7 +22,7 @@ from januspore.report.judging import (
     controlled,
     judge_sign,
     judge_value,
-    more_seeds,
+    undecided,
 )
 from januspore.report.panels import PANELS
 from januspore.report.write import write_report
@@ -150,11 +150,11 @@ def test_values_are_judged_by_their_interval(triple, verdict):
 )
 def test_seeds_that_would_tell_are_counted_with_students_factor(seeds, factor, more):
     half = factor * 2.0 / seeds**0.5
-    assert more_seeds(seeds, half, 1.0) == f"about {more} more seeds at the present spread"
+    assert undecided("", seeds, half, 1.0).why == f"about {more} more seeds at the present spread"
 
 
 def test_very_many_seeds_are_not_counted():
-    assert "more than 10,000" in more_seeds(10, 1000.0, 1.0)
+    assert "more than 10,000" in undecided("", 10, 1000.0, 1.0).why
 
 
 def test_p_values_are_those_of_the_intervals():

@@ -55,7 +55,7 @@ def test_conductance_selectivity_and_currents_are_recovered():
     assert holds(found["total conductance_nS"], 100.0)
     assert holds(found["K conductance_nS"], 70.0) and holds(found["Cl conductance_nS"], 30.0)
     assert holds(found["K_share"], 0.7) and holds(found["rectification"], 1.0)
-    assert found["verdict"].startswith("conducts 100 nS")
+    assert found["verdict"].startswith("conducts 100 [")
     table = content.table
     rows = table[(table.estimator == "pore slab") & (table.species == "total")]
     assert rows.field_V_per_nm.tolist() == pytest.approx(HOLDS + HOLDS[::-1])

@@ -152,7 +152,9 @@ def _check(project: signac.Project, options: argparse.Namespace) -> int:
 
 def _short(value: object) -> str:
     if isinstance(value, list) and len(value) == 3 and all(isinstance(v, float) for v in value):
-        return "{:.3g} [{:.3g}, {:.3g}]".format(*value)
+        from .analysis.statistics import shown
+
+        return shown(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

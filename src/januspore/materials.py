@@ -101,7 +101,19 @@ class Salt:
     @property
     def charges(self) -> dict[str, float]:
         """Charge of each ion, e, the cation first."""
-        return {self.cation: +1.0, self.anion: -1.0}
+        return {ion: charge_of(ion) for ion in (self.cation, self.anion)}
+
+
+def charge_of(ion: str) -> float:
+    """Return the fixed charge of a species, e.
+
+    Raises:
+        ValueError: it is an element of a monolayer, whose charge a charge set gives.
+    """
+    charge = SPECIES[ion].charge_e
+    if charge is None:
+        raise ValueError(f"materials.toml: species.{ion} has no charge_e")
+    return charge
 
 
 def _read() -> Mapping[str, Mapping[str, Any]]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..engines.base import PARTS
-from ..materials import SPECIES
+from ..materials import charge_of
 from ..protocols.windows import Windows
 from ..simulate.record import Rows
 from .orientation import histogram
@@ -114,8 +114,8 @@ def summary(sums: Mapping[str, NDArray]) -> dict[str, float]:
 
 def way_of(ion: str, field_V_per_nm: float) -> int:
     """Direction along x in which a field drives an ion; at no field, that of a positive one."""
-    charge = 1 if (SPECIES[ion].charge_e or 0) > 0 else -1
-    return charge if field_V_per_nm >= 0 else -charge
+    sign = 1 if charge_of(ion) > 0 else -1
+    return sign if field_V_per_nm >= 0 else -sign
 
 
 @dataclass(frozen=True)

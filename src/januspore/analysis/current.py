@@ -21,6 +21,7 @@ from .statistics import (
     difference,
     poisson,
     poisson_sum,
+    summed,
 )
 
 Tables = dict[str, NDArray]
@@ -70,10 +71,7 @@ def current_tables(
         recording: gives the slab's width.
         model: gives the box and the ions.
     """
-    length = {
-        "pore slab": 2 * recording.slab_half_width_nm,
-        "whole cell": float(model.box[0]),
-    }
+    length = {"pore slab": recording.slab_length_nm, "whole cell": float(model.box[0])}
     return {
         (estimator, species): {
             "charge": current(
@@ -114,9 +112,7 @@ def current_interval(
     found = bootstrap(tables, estimator, level=level)
     half = found.high - found.value
     bins = tables["charge"].shape[1]
-    one_charge = {
-        k: np.repeat(v.sum(axis=0, keepdims=True), bins, axis=0) for k, v in tables.items()
-    }
+    one_charge = {k: np.repeat(v, bins, axis=0) for k, v in summed(tables).items()}
     weights = estimator(one_charge | {"charge": E_PER_PS * np.eye(bins)})
     counts = np.concatenate([tables[name].sum(axis=0) for name in ("plus", "minus")])
     weights = np.concatenate([weights, -weights])
@@ -131,19 +127,15 @@ def current_interval(
     return Interval(found.value, found.value - down, found.value + up)
 
 
-def crossing_current(
-    forward: NDArray, backward: NDArray, charge: float, time_ps: NDArray
-) -> Interval:
+def crossing_current(counts: Mapping[str, NDArray], ion: str, charge: float) -> Interval:
     """Current of completed crossings, nA, with a Poisson bound even where there is none.
 
     Args:
-        forward: crossings towards +x, any shape.
-        backward: crossings towards -x, same shape.
+        counts: `time_ps`, and the crossings of the ion as `K_forward` (towards +x) and
+            `K_backward`, over all seeds, of one shape.
+        ion: its name.
         charge: of the ion, e.
-        time_ps: time over which they were counted, same shape.
     """
-    plus, minus = (forward, backward) if charge > 0 else (backward, forward)
-    net = difference(poisson(plus), poisson(minus))
+    plus, minus = (poisson(counts[_crossed(ion, sign * charge)]) for sign in (+1, -1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        to_current = E_PER_PS * abs(charge) / time_ps
-        return Interval(*(end * to_current for end in (net.value, net.low, net.high)))
+        return difference(plus, minus).scaled(E_PER_PS * abs(charge) / counts["time_ps"])

@@ -70,24 +70,19 @@ def recorded(series: NDArray) -> NDArray:
 
 
 def _named(name: str, interval: Interval) -> dict[str, float]:
-    return {
-        name: float(interval.value),
-        f"{name}_low": float(interval.low),
-        f"{name}_high": float(interval.high),
-    }
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval.triple(), strict=True))
 
 
 def _crossings(rows: Rows, model: Model) -> dict[str, float]:
     summary: dict[str, float] = {}
     time = np.asarray(rows["time_ps"][-1])
     for ion, charge in model.ion_charges.items():
-        forward, backward = rows[f"{ion}_forward"].sum(), rows[f"{ion}_backward"].sum()
-        summary[f"{ion}_crossings_forward"] = int(forward)
-        summary[f"{ion}_crossings_backward"] = int(backward)
-        summary[f"{ion}_crossings_upper_per_ns"] = float(
-            poisson(forward + backward).high / time * 1000
-        )
-        net = crossing_current(forward, backward, charge, time)
+        counts = {f"{ion}_{way}": rows[f"{ion}_{way}"].sum() for way in ("forward", "backward")}
+        summary[f"{ion}_crossings_forward"] = int(counts[f"{ion}_forward"])
+        summary[f"{ion}_crossings_backward"] = int(counts[f"{ion}_backward"])
+        most = poisson(sum(counts.values())).high
+        summary[f"{ion}_crossings_upper_per_ns"] = float(most / time * 1000)
+        net = crossing_current(counts | {"time_ps": time}, ion, charge)
         summary |= _named(f"{ion}_crossing_current_nA", net)
     return summary
 

@@ -27,6 +27,8 @@ QUARTER = PHASES // 4
 #: First phase bin of each field window, counted from E = 0.
 _STARTS = np.arange(QUARTER - 2)
 WINDOWS = len(_STARTS)
+#: Factor that turns a current round to the direction of its field, by the field's sign.
+TURN = {"+": 1.0, "-": -1.0}
 #: A loop counts as pinched if its current at E = 0 is known to be below this part of its largest.
 PINCHED_WITHIN = 0.25
 
@@ -50,7 +52,7 @@ def curve(tables: Tables, branch: str, sign: str) -> tuple[NDArray, NDArray]:
         name: np.add.reduceat(values[:, bins_of(branch, sign)], _STARTS, axis=1)
         for name, values in tables.items()
     }
-    along = merged["charge"] if sign == "+" else -merged["charge"]
+    along = TURN[sign] * merged["charge"]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.abs(merged["field"]) / merged["time"], along / merged["time"]
 
@@ -59,15 +61,13 @@ def branch_mean(tables: Tables, branch: str, sign: str) -> NDArray:
     """Mean current along the field over a branch, nA, shape (n, 1)."""
     bins = bins_of(branch, sign)
     charge = tables["charge"][:, bins].sum(axis=1, keepdims=True)
-    charge = charge if sign == "+" else -charge
-    return charge / tables["time"][:, bins].sum(axis=1, keepdims=True)
+    return TURN[sign] * charge / tables["time"][:, bins].sum(axis=1, keepdims=True)
 
 
 def area(tables: Tables, sign: str, edges: NDArray) -> NDArray:
     """Integral of forward minus reverse current over |E|, nA V/nm, shape (n, 1)."""
     forward, reverse = (rate(tables)[:, bins_of(b, sign)] for b in ("forward", "reverse"))
-    total = ((forward - reverse) * np.diff(edges)).sum(axis=1, keepdims=True)
-    return total if sign == "+" else -total
+    return TURN[sign] * ((forward - reverse) * np.diff(edges)).sum(axis=1, keepdims=True)
 
 
 def at_zero_field(tables: Tables) -> NDArray:
@@ -98,16 +98,6 @@ def window_currents(tables: Tables, branch: str, sign: str) -> Interval:
 def mean_current(tables: Tables, branch: str, sign: str) -> Interval:
     """Mean current along the field over a branch, nA."""
     return current_interval(tables, lambda t: branch_mean(t, branch, sign)).at(0)
-
-
-def number(value: float) -> Interval:
-    """A number whose interval is unknown."""
-    nothing = np.asarray(np.nan)
-    return Interval(np.asarray(value), nothing, nothing)
-
-
-#: What is not given: no value and no interval.
-NOTHING = number(np.nan)
 
 
 def excludes_zero(interval: Interval) -> bool:
@@ -153,9 +143,11 @@ def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
         significant: whether any branch carries a significant current.
     """
     if len(tables["time"]) < 2:
-        return Pinch(NOTHING, NOTHING, Opening.ONE_SEED, ONE_SEED)
+        return Pinch(Interval.unknown(), Interval.unknown(), Opening.ONE_SEED, ONE_SEED)
     if not significant:
-        return Pinch(NOTHING, NOTHING, Opening.NO_CURRENT, "no significant current")
+        return Pinch(
+            Interval.unknown(), Interval.unknown(), Opening.NO_CURRENT, "no significant current"
+        )
     # Both crossings must contain 0 at once: each has half of the error rate.
     both = current_interval(tables, at_zero_field, level=(1 + LEVEL) / 2)
     rising, falling = both.at(0), both.at(1)

@@ -13,7 +13,6 @@ from scipy.optimize import isotonic_regression
 
 from .current import Tables
 from .loop import (
-    NOTHING,
     ONE_SEED,
     WINDOWS,
     curve,
@@ -29,6 +28,7 @@ from .statistics import (
     bootstrap,
     resampled,
     student,
+    summed,
 )
 
 #: A fall below this part of the largest current would be no NDR of the kind that the paper shows.
@@ -72,7 +72,7 @@ def widened(tables: Tables, branch: str, sign: str) -> NDArray:
     `statistics.bootstrap`.
     """
     n = len(tables["time"])
-    centre = curve({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}, branch, sign)[1]
+    centre = curve(summed(tables), branch, sign)[1]
     factor = np.sqrt(n / (n - 1)) * student(n) / stats.norm.ppf(0.5 + LEVEL / 2)
     return centre + (curve(resampled(tables), branch, sign)[1] - centre) * factor
 
@@ -105,6 +105,9 @@ class Outcome(StrEnum):
     ONE_SEED = "one seed"
 
 
+_UNKNOWN = Interval.unknown()
+
+
 @dataclass(frozen=True)
 class Ndr:
     """NDR of one branch; fields and ratio are NaN unless it is found.
@@ -118,10 +121,10 @@ class Ndr:
     mean_nA: Interval
     outcome: Outcome
     statement: str
-    peak_V_per_nm: Interval = NOTHING
-    valley_V_per_nm: Interval = NOTHING
-    ratio: Interval = NOTHING
-    slope: Interval = NOTHING
+    peak_V_per_nm: Interval = _UNKNOWN
+    valley_V_per_nm: Interval = _UNKNOWN
+    ratio: Interval = _UNKNOWN
+    slope: Interval = _UNKNOWN
     probability: float = np.nan
     chance: float = np.nan
     fall_bound: float = np.nan
@@ -155,8 +158,7 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
     if not excludes_zero(mean):
         says = f"no significant current: bound {farthest(mean):.3g} nA"
         return Ndr(mean, Outcome.NO_CURRENT, says)
-    sums = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
-    field, current = curve(sums, branch, sign)
+    field, current = curve(summed(tables), branch, sign)
     peak, valley = (int(w[0]) for w in peak_and_valley(current))
     curves = widened(tables, branch, sign)
     known = window_currents(tables, branch, sign)
@@ -172,7 +174,7 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
         outcome = Outcome.FOUND
     elif part < NEGLIGIBLE_FALL:
         outcome = Outcome.EXCLUDED
-    places, ratio = (NOTHING, NOTHING), NOTHING
+    places, ratio = (_UNKNOWN, _UNKNOWN), _UNKNOWN
     if outcome is Outcome.FOUND:
         places = _places(tables, branch, sign, (peak, valley), window_edges(edges))
         ratio = _ratio(tables, branch, sign, (peak, valley), known)
@@ -220,8 +222,7 @@ def _ratio(
     """Peak over valley; only a lower bound where the valley's current may be zero."""
     peak, valley = windows
     if not known.low[valley] > 0:
-        low = known.low[peak] / known.high[valley]
-        return Interval(np.asarray(np.nan), np.asarray(low), np.asarray(np.nan))
+        return Interval.of(np.nan, low=known.low[peak] / known.high[valley])
 
     def logarithm(t: Tables) -> NDArray:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -235,11 +236,8 @@ def _statement(
     outcome: Outcome, peak: int, chance: float, part: float, places: tuple[Interval, Interval]
 ) -> str:
     if outcome is Outcome.FOUND:
-        top, low, high = (float(v) for v in (places[0].value, places[0].low, places[0].high))
-        return (
-            f"NDR beyond {top:.2f} [{low:.2f}, {high:.2f}] V/nm, valley at "
-            f"{float(places[1].value):.2f} V/nm"
-        )
+        valley = float(places[1].value)
+        return f"NDR beyond {places[0].shown('.2f')} V/nm, valley at {valley:.2f} V/nm"
     if outcome is Outcome.EXCLUDED:
         return f"no NDR: a fall by more than {part:.0%} of the largest current is excluded"
     hidden = f"a fall by {part:.0%} of it may hide" if np.isfinite(part) else "any fall may hide"

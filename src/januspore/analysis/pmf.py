@@ -154,16 +154,11 @@ class Barrier:
                 "found so near their error are too high on average"
             )
         least = "at least " if self.open_ends else ""
-        text = f"{least}{_shown(height)} kJ/mol from x = {_shown(self.minimum_nm, '.2f')}"
-        text += f" to {_shown(self.maximum_nm, '.2f')} nm"
+        text = f"{least}{height.shown()} kJ/mol from x = {self.minimum_nm.shown('.2f')}"
+        text += f" to {self.maximum_nm.shown('.2f')} nm"
         if self.open_ends:
             text += f"; {' and '.join(self.open_ends)} at the end of the windows, still rising"
         return text
-
-
-def _shown(found: Interval, digits: str = ".3g") -> str:
-    value, low, high = (float(v) for v in (found.value, found.low, found.high))
-    return f"{value:{digits}} [{low:{digits}}, {high:{digits}}]"
 
 
 def find_barrier(
@@ -199,14 +194,14 @@ def find_barrier(
         for name, (where, end) in ends.items()
         if where == end % len(x) and way * force[end] + error[end] < 0
     )
-    height = seen, max(2 * seen - top, 0.0) if found else 0.0, top
+    bottom = max(2 * seen - top, 0.0) if found else 0.0
     return Barrier(
         found=found,
         minimum=first + int(low),
         maximum=first + int(high),
         minimum_nm=_place(x, int(low), lows),
         maximum_nm=_place(x, int(high), highs),
-        height=Interval(*(np.asarray(v, dtype=float) for v in height)),
+        height=Interval.of(seen, bottom, top),
         chance=chance,
         open_ends=opened if found else (),
         drawn=(first + lows, first + highs),
@@ -266,5 +261,4 @@ def _place(x: NDArray, here: int, drawn: NDArray) -> Interval:
     edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(x[drawn], [tail, 1 - tail])
-    ends = min(low, edges[here]), max(high, edges[here + 1])
-    return Interval(*(np.asarray(v, dtype=float) for v in (x[here], *ends)))
+    return Interval.of(x[here], min(low, edges[here]), max(high, edges[here + 1]))

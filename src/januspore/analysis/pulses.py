@@ -95,11 +95,11 @@ def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None,
     current is known to two standard errors (docs/statistics.md).
     """
     seeds = len(tables["time"])
-    nothing = Interval(*[np.full(len(currents.value) - 1, np.nan)] * 3)
+    nothing = Interval.unknown(len(currents.value) - 1)
     if seeds < 2:
         return nothing, Memory.ONE_SEED, "one seed gives no interval"
     if currents.low[0] <= 0 <= currents.high[0]:
-        first = f"I0 = {currents.value[0]:.3g} nA [{currents.low[0]:.3g}, {currents.high[0]:.3g}]"
+        first = f"I0 = {currents.at(0).shown()} nA"
         return nothing, Memory.NO_FIRST_CURRENT, f"no significant first current: {first}"
     t = student(seeds)
     # Rows may differ in their time, where equilibrations differ in their number of seeds.

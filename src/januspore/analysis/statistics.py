@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 #: Nominal coverage of every interval in the package.
@@ -21,22 +21,50 @@ class Interval:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
-    def scaled(self, factor: float) -> "Interval":
-        """Return all three times a positive factor."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
+    @classmethod
+    def of(cls, value: ArrayLike, low: ArrayLike = np.nan, high: ArrayLike = np.nan) -> "Interval":
+        """Make an interval of plain numbers; ends that are not given are unknown."""
+        return cls(*(np.asarray(end, dtype=float) for end in (value, low, high)))
 
-    def at(self, *index: int) -> "Interval":
-        """Return one element of each array."""
-        ends = (self.value, self.low, self.high)
-        return Interval(*(np.asarray(end[index], dtype=float) for end in ends))
+    @classmethod
+    def unknown(cls, *shape: int) -> "Interval":
+        """Make an interval without a value, NaN throughout; a single number without a shape."""
+        return cls(*(np.full(shape, np.nan) for _ in range(3)))
+
+    def changed(self, change: Callable[[NDArray], NDArray]) -> "Interval":
+        """Return value, low and high after the same change, which must keep their order."""
+        return Interval.of(change(self.value), change(self.low), change(self.high))
+
+    def scaled(self, factor: float | NDArray) -> "Interval":
+        """Return all three times a positive factor."""
+        return self.changed(lambda end: end * factor)
+
+    def at(self, *index: int | slice) -> "Interval":
+        """Return one element, or a part, of each array."""
+        return self.changed(lambda end: end[index])
 
     def exp(self) -> "Interval":
         """Return the exponential of all three."""
-        return Interval(np.exp(self.value), np.exp(self.low), np.exp(self.high))
+        return self.changed(np.exp)
 
     def triple(self) -> list[float]:
         """Return value, low and high of a single number, as they go into a JSON."""
         return [float(self.value), float(self.low), float(self.high)]
+
+    def shown(self, digits: str = ".3g") -> str:
+        """Return a single number in words, such as "1.2 [0.8, 1.6]"."""
+        return shown(self.triple(), digits)
+
+
+def shown(triple: Sequence[float], digits: str = ".3g") -> str:
+    """Return value, low and high in words, such as "1.2 [0.8, 1.6]"; `digits` is a format."""
+    value, low, high = triple
+    return f"{value:{digits}} [{low:{digits}}, {high:{digits}}]"
+
+
+def summed(tables: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Sums over all rows (seeds), as tables of one row: shape (1, ...) of (n_rows, ...)."""
+    return {name: rows.sum(axis=0, keepdims=True) for name, rows in tables.items()}
 
 
 def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[str, NDArray]:
@@ -89,7 +117,7 @@ def bootstrap(
         give no finite estimate.
     """
     n = len(next(iter(tables.values())))
-    value = estimator({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()})[0]
+    value = estimator(summed(tables))[0]
     nothing = np.full_like(value, np.nan)
     if n < 2 or repeats < 2:
         return Interval(value, nothing, nothing)
@@ -179,14 +207,13 @@ def run_mean(series: NDArray) -> Interval:
     """
     x = np.asarray(series, dtype=float)
     if len(x) == 0:
-        nothing = np.asarray(np.nan)
-        return Interval(nothing, nothing, nothing)
-    value = np.asarray(x.mean())
+        return Interval.unknown()
+    value = x.mean()
     independent = len(x) / integrated_time(x)
     if independent < 2:
-        return Interval(value, np.asarray(np.nan), np.asarray(np.nan))
+        return Interval.of(value)
     half = stats.t.ppf(0.5 + LEVEL / 2, independent - 1) * x.std() / np.sqrt(independent - 1)
-    return Interval(value, np.asarray(value - half), np.asarray(value + half))
+    return Interval.of(value, value - half, value + half)
 
 
 def mean_of_batches(series: NDArray) -> tuple[float, float, float]:
@@ -292,9 +319,9 @@ def bootstrap_ratio(
         repeats: number of resamples.
     """
     n = len(next(iter(tables.values())))
-    value = estimator({k: v.sum(axis=0, keepdims=True) for k, v in tables.items()})[0]
+    value = estimator(summed(tables))[0]
     if n < 2:
-        return Interval(value[0] / value[1], np.asarray(np.nan), np.asarray(np.nan))
+        return Interval.of(value[0] / value[1])
     spread = np.cov(estimator(resampled(tables, repeats)), rowvar=False) * n / (n - 1)
     variances = spread[0, 0], spread[1, 1]
     return ratio_of_means((value[0], value[1]), variances, spread[0, 1], student(n))

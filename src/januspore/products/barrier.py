@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..analysis.barrier import CHARGED_PS_PER_NM, Estimate
 from ..analysis.orientation import circular_std
 from ..analysis.pmf import Barrier
-from ..analysis.statistics import Interval
+from ..analysis.statistics import Interval, shown
 from ..protocols import required
 from .barrier_figure import draw
 from .barrier_profiles import FORCES, Profiles
@@ -65,15 +65,14 @@ def _row(
     }
 
 
-_NOTHING = Interval(*(np.asarray(np.nan) for _ in range(3)))
-
-
 def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
     for (profile, f), barrier in profiles.barriers.items():
         field = float(profiles.fields[f])
         if barrier is None:
             text = "no PMF: fewer than two neighbouring windows with a known error"
-            yield _row("barrier", field, "total", _NOTHING, profile=profile, statement=text)
+            yield _row(
+                "barrier", field, "total", Interval.unknown(), profile=profile, statement=text
+            )
             continue
         ends = {
             "x_nm": float(barrier.minimum_nm.value),
@@ -83,7 +82,7 @@ def _barrier_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
         height = _height(profiles, f, barrier)
         text = barrier.in_words(height)
         if not barrier.resolved:
-            height = Interval(np.asarray(np.nan), height.low, height.high)
+            height = Interval.of(np.nan, height.low, height.high)
             yield _row("barrier", field, "total", height, profile=profile, statement=text)
             continue
         rules = _rules(profiles, f, barrier)
@@ -233,9 +232,9 @@ def _verdict(slopes: pd.DataFrame) -> str:
             elif row["high"] < 0:
                 word = "falls with field"
             name = {"water_electrostatic": "electrostatic", "water_vdw": "van der Waals"}
-            shown = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+            slope = shown([row["value"], row["low"], row["high"]])
             texts.append(
-                f"{label}: water's {name[row['part']]} part {word} ({shown} kJ/mol per V/nm, {way})"
+                f"{label}: water's {name[row['part']]} part {word} ({slope} kJ/mol per V/nm, {way})"
             )
     return "; ".join(texts)
 
@@ -261,8 +260,7 @@ def _window_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
                 for k in range(n):
                     yield _row(quantity, field, part, _at(found, k), **place[k])
         for k, width in enumerate(circular_std(theta[f])):
-            alone = Interval(*(np.asarray(v) for v in (width, np.nan, np.nan)))
-            yield _row("sigma_theta", field, "", alone, **place[k]) | {"unit": "rad"}
+            yield _row("sigma_theta", field, "", Interval.of(width), **place[k]) | {"unit": "rad"}
 
 
 def _at(found: Estimate, k: int) -> Estimate:

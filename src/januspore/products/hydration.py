@@ -68,7 +68,7 @@ def _radial(sums: Tables, ions: Sequence[str]) -> pd.DataFrame:
         _rows(
             "ion-O g(r)",
             "1",
-            Interval(found.value[i], found.low[i], found.high[i]),
+            found.at(i),
             species=name,
             region="bulk",
             position_nm=R_CENTRES,
@@ -130,7 +130,7 @@ def _coordination(sums: Tables, names: Sequence[str], amplitude: float) -> pd.Da
     parts = []
     for i, name in enumerate(names):
         for k, region in enumerate(REGIONS):
-            one = Interval(found.value[i, k], found.low[i, k], found.high[i, k])
+            one = found.at(i, k)
             triples = np.stack([one.value, one.low, one.high], axis=1)
             says = [
                 statement(name, region, *counts)
@@ -225,7 +225,7 @@ def _findings(sums: Tables, names: Sequence[str]) -> dict[str, Any]:
     findings: dict[str, Any] = {"frames": frames}
     for i, name in enumerate(names):
         for k, region in enumerate(REGIONS):
-            triple = [float(v[i, k, -1]) for v in (found.value, found.low, found.high)]
+            triple = found.at(i, k, -1).triple()
             says = statement(name, region, ions[i, k], frames, np.array(triple))
             seen = frames > 0 and ions[i, k] > 0
             findings[f"waters about {name}, {region}"] = triple if seen else says
@@ -250,11 +250,10 @@ def _dehydration(tables: Tables, i: int, name: str) -> str:
         number = _ratio(t, "shell", "ions")[:, i, :, -1]
         return number[:, :1] - number[:, inner : inner + 1]
 
-    lost = bootstrap(tables, shed)
-    value, low, high = (float(v[0]) for v in (lost.value, lost.low, lost.high))
+    lost = bootstrap(tables, shed).at(0)
     place = "in the pore" if inner == 2 else "at its mouths"
-    says = f"{name} has {value:.1f} [{low:.1f}, {high:.1f}] fewer waters {place} than in the bulk"
-    if not np.isfinite(low):
+    says = f"{name} has {lost.shown('.1f')} fewer waters {place} than in the bulk"
+    if not np.isfinite(lost.low):
         says = f"{name} {place}: too few seeds with one for an interval"
     return f"{empty}; {says}" if empty else says
 

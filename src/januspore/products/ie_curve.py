@@ -1,6 +1,6 @@
 """Current against field over the cycle, both branches (paper, Figs 1B, 1C, 4)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,9 @@ def make(ensemble: Ensemble) -> Content:
         for key, one in tables.items()
     ]
     quarters = branch_of_phase()
-    for species, interval in _crossing_currents(_by_branch(sums), ensemble.model.ion_charges):
-        frames.append(_frame(ensemble, sums, quarters, "crossings", species, interval))
+    for ion, charge in ensemble.model.ion_charges.items():
+        found = crossing_current(_by_branch(sums), ion, charge)
+        frames.append(_frame(ensemble, sums, quarters, "crossings", ion, found))
     table = pd.concat(frames, ignore_index=True)
     findings = _findings(sums, ensemble.model.ion_charges)
     return Content(table, _figure(ensemble, table, sums), findings)
@@ -47,14 +48,6 @@ def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:
     """Sums over seeds and over the phases of each branch."""
     member = branch_of_phase() == np.arange(len(BRANCHES))[:, None]
     return {name: member @ v.sum(axis=0) for name, v in sums.items() if v.ndim == 2}
-
-
-def _crossing_currents(
-    branch: dict[str, NDArray], charges: dict[str, float]
-) -> Iterator[tuple[str, Interval]]:
-    for ion, charge in charges.items():
-        ways = branch[f"{ion}_forward"], branch[f"{ion}_backward"]
-        yield ion, crossing_current(*ways, charge, branch["time_ps"])
 
 
 def _frame(
@@ -78,11 +71,9 @@ def _findings(sums: dict[str, NDArray], ions: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"simulated_ps": time}
     for ion in ions:
         counts = [int(sums[f"{ion}_{way}"].sum()) for way in ("forward", "backward")]
-        total = poisson(np.array(sum(counts)))
         found[f"{ion}_crossings_forward"], found[f"{ion}_crossings_backward"] = counts
-        found[f"{ion}_crossings_per_ns"] = [
-            float(v) * 1000 / time for v in (total.value, total.low, total.high)
-        ]
+        per_ns = poisson(np.array(sum(counts))).scaled(1000 / time)
+        found[f"{ion}_crossings_per_ns"] = per_ns.triple()
     return found
 
 

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..analysis.current import ESTIMATORS
-from ..analysis.loop import curve, window_currents
-from ..analysis.statistics import Interval
+from ..analysis.loop import TURN, curve, window_currents
+from ..analysis.statistics import Interval, summed
 from ..space.paper import (
     PANELS,
     in_words,
@@ -94,12 +94,11 @@ def _curves(loops: dict[str, Loop]) -> list[dict[str, Any]]:
     for estimator, loop in loops.items():
         for sign in _SIGNS:
             for branch in _BRANCHES:
-                field = curve(_summed(loop), branch, sign)[0][0]
+                field = curve(summed(loop.tables), branch, sign)[0][0]
                 found = window_currents(loop.tables, branch, sign)
-                turn = 1.0 if sign == "+" else -1.0
                 rows += [
-                    _row((estimator, sign, branch), ("current", "nA"), found, k, field=turn * e)
-                    for k, e in enumerate(field)
+                    _row((estimator, sign, branch), ("current", "nA"), found, k, field=e)
+                    for k, e in enumerate(TURN[sign] * field)
                 ]
     return rows
 
@@ -120,10 +119,6 @@ def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
         what = quantity, "rad" if "sigma_theta" in quantity else "1"
         rows.append(_row(("pore water", sign, "both"), what, found, ()))
     return rows
-
-
-def _summed(loop: Loop) -> dict[str, Any]:
-    return {name: v.sum(axis=0, keepdims=True) for name, v in loop.tables.items()}
 
 
 # --- findings ----------------------------------------------------------------------------------
@@ -177,8 +172,8 @@ def _draw(axis: Axes, loop: Loop, forward: str, reverse: str, band: bool = True)
     axis.axhline(0, color="0.7", lw=0.5)
     axis.axvline(0, color="0.7", lw=0.5)
     for branch, color, style in (("forward", forward, "-"), ("reverse", reverse, "--")):
-        for sign, turn in (("+", 1.0), ("-", -1.0)):
-            field = turn * curve(_summed(loop), branch, sign)[0][0]
+        for sign, turn in TURN.items():
+            field = turn * curve(summed(loop.tables), branch, sign)[0][0]
             found = window_currents(loop.tables, branch, sign)
             axis.plot(field, turn * found.value, style, color=color, lw=1.2)
             if band:

@@ -26,17 +26,17 @@ from ..analysis.current import (
 from ..analysis.loop import (
     ONE_SEED,
     QUARTER,
+    TURN,
     Opening,
     Pinch,
     area,
     curve,
     excludes_zero,
     find_pinch,
-    number,
     window_currents,
 )
 from ..analysis.ndr import Ndr, find_ndr
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.statistics import Interval, bootstrap, summed
 from ..protocols import required
 from ..protocols.views import Cycle
 from .ensemble import Content, Ensemble
@@ -90,7 +90,7 @@ def find_loop(tables: Tables, edges: NDArray) -> Loop:
     """Find everything of one current; `edges` as in `analysis.loop`."""
     ndr = {(b, s): find_ndr(tables, b, s, edges) for s in _SIGNS for b in _BRANCHES}
     areas = {s: _area(tables, s, edges) for s in _SIGNS}
-    whole = {k: v.sum(axis=0, keepdims=True) for k, v in tables.items()}
+    whole = summed(tables)
     largest = max(float(np.abs(curve(whole, b, s)[1]).max()) for b, s in ndr)
     significant = any(one.significant for one in ndr.values())
     return Loop(tables, ndr, areas, find_pinch(tables, largest, significant))
@@ -146,9 +146,11 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
             ("valley field", "V/nm"): one.valley_V_per_nm,
             ("peak to valley", "1"): one.ratio,
             ("slope beyond peak", "nA nm/V"): one.slope,
-            ("probability of negative slope", "1"): number(one.probability),
-            ("chance of such a fall without NDR", "1"): number(one.chance),
-            ("largest fall that may hide, of the largest current", "1"): number(one.fall_bound),
+            ("probability of negative slope", "1"): Interval.of(one.probability),
+            ("chance of such a fall without NDR", "1"): Interval.of(one.chance),
+            ("largest fall that may hide, of the largest current", "1"): Interval.of(
+                one.fall_bound
+            ),
         }
         rows += [row((sign, branch), *pair, one.statement) for pair in plain.items()]
     rows += [row((sign, "both"), _AREA, a, hysteresis(a)) for sign, a in loop.area.items()]
@@ -251,8 +253,8 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
 
 
 def _panel(axis: Axes, loop: Loop) -> None:
-    sums = {k: v.sum(axis=0, keepdims=True) for k, v in loop.tables.items()}
-    for sign, turn in (("+", 1.0), ("-", -1.0)):
+    sums = summed(loop.tables)
+    for sign, turn in TURN.items():
         for branch, color in _COLORS.items():
             field = turn * curve(sums, branch, sign)[0][0]
             found = window_currents(loop.tables, branch, sign)

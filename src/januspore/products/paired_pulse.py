@@ -71,15 +71,14 @@ def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dic
         return fit_exponential(delays[order], rate(tables)[:, 1:][:, order])
 
     fitted = bootstrap(pulses.tables, fit, repeats=400)
-    ends = (fitted.value, fitted.low, fitted.high)
-    triple, step = [float(np.exp(v[0])) for v in ends], [float(v[2]) for v in ends]
+    triple, step = fitted.at(0).exp().triple(), fitted.at(2).triple()
     if not np.isfinite(triple).all() or step[1] <= 0 <= step[2]:
         return Memory.OPEN, {estimator: "no dependence on the delay that the data can carry"}
     return Memory.DECAYS, {
         estimator: "fit carried",
         f"{estimator} tau_ps": triple,
         f"{estimator} amplitude_nA": step,
-        f"{estimator} current_at_long_delay_nA": [float(v[1]) for v in ends],
+        f"{estimator} current_at_long_delay_nA": fitted.at(1).triple(),
     }
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.current import ESTIMATORS
-from ..analysis.orientation import circular_std, turned
+from ..analysis.orientation import along_field, circular_std
 from ..analysis.pulses import (
     Memory,
     Pulses,
@@ -35,8 +35,7 @@ def make(ensemble: Ensemble) -> Content:
     for name, one in found.items():
         codes[name], findings[name] = _trend(one)
         if not one.missing:
-            last = len(one.ratio.value) - 1
-            findings[f"{name}, last over first"] = one.ratio.at(last).triple()
+            findings[f"{name}, last over first"] = one.ratio.at(-1).triple()
     order = _order(sums)
     findings["sigma_theta_change_rad"] = _change(sums, pulses)
     table = pd.concat(frames, ignore_index=True)
@@ -67,21 +66,22 @@ def _trend(pulses: Pulses) -> tuple[str, str]:
     """What the last pulse says of a memory of the first: a code, and that in words."""
     if pulses.missing:
         return pulses.missing, pulses.flag
-    value, low, high = (
-        float(v[-1]) for v in (pulses.ratio.value, pulses.ratio.low, pulses.ratio.high)
-    )
-    code = Memory.FACILITATION if low > 1 else Memory.DEPRESSION if high < 1 else Memory.OPEN
+    last = pulses.ratio.at(-1)
+    code = Memory.OPEN
+    if last.low > 1:
+        code = Memory.FACILITATION
+    elif last.high < 1:
+        code = Memory.DEPRESSION
     says = "not told from no memory" if code is Memory.OPEN else str(code)
-    return code, f"last pulse over first {value:.2f} [{low:.2f}, {high:.2f}]: {says}"
+    return code, f"last pulse over first {last.shown('.2f')}: {says}"
 
 
-def _aligned(sums: dict[str, NDArray]) -> NDArray:
-    negative = sums["field_ps"].sum(axis=0) < 0
-    return np.where(negative[:, None], turned(sums["theta"]), sums["theta"])
+def _aligned(sums: dict[str, NDArray]) -> dict[str, NDArray]:
+    return along_field(sums, sums["field_ps"].sum(axis=0))
 
 
 def _order(sums: dict[str, NDArray]) -> Interval:
-    return bootstrap({"theta": _aligned(sums)}, lambda t: circular_std(t["theta"]), repeats=300)
+    return bootstrap(_aligned(sums), lambda t: circular_std(t["theta"]), repeats=300)
 
 
 def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
@@ -91,8 +91,7 @@ def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
         sigma = circular_std(tables["theta"])
         return sigma[:, [pulses[-1]]] - sigma[:, [pulses[0]]]
 
-    found = bootstrap({"theta": _aligned(sums)}, change, repeats=300)
-    return [float(v[0]) for v in (found.value, found.low, found.high)]
+    return bootstrap(_aligned(sums), change, repeats=300).at(0).triple()
 
 
 def _figure(

@@ -95,10 +95,9 @@ def _rows(name: str, holds: Holds, fits: Interval, t: NDArray) -> list[dict[str,
 
 def decay_columns(fit: Interval, verdict: Decay) -> dict[str, Any]:
     """Columns of a fit (log tau, A, B); a time that the data do not carry is not given."""
-    carried = verdict is Decay.RESOLVED
-    tau = [float(np.exp(end[0])) if carried else np.nan for end in (fit.value, fit.low, fit.high)]
+    tau = fit.at(0).exp() if verdict is Decay.RESOLVED else Interval.unknown()
     return {
-        **dict(zip(("tau_ps", "tau_ps_low", "tau_ps_high"), tau, strict=True)),
+        **dict(zip(("tau_ps", "tau_ps_low", "tau_ps_high"), tau.triple(), strict=True)),
         "end": float(fit.value[1]),
         "step": float(fit.value[2]),
         "step_low": float(fit.low[2]),
@@ -122,7 +121,7 @@ def _findings(
         f"{name}, steps": len(steps),
         f"{name}, steps_resolved": len(resolved),
     }
-    ratio = Interval(*[np.asarray(np.nan)] * 3)
+    ratio = Interval.unknown()
     if all(chosen):
 
         def times(sums: dict[str, NDArray]) -> NDArray:

@@ -22,7 +22,7 @@ from ..analysis.current import (
     rate,
     species_of,
 )
-from ..analysis.statistics import Interval, ratio_of_means, student
+from ..analysis.statistics import Interval, ratio_of_means, shown, student
 from ..model.system import Model
 from .ensemble import Content, Ensemble, current_rows
 
@@ -43,9 +43,10 @@ def make(ensemble: Ensemble) -> Content:
     frames = [
         _frame(ensemble, sums, *key, current_interval(one, rate)) for key, one in tables.items()
     ]
+    counts = {name: values.sum(axis=0) for name, values in sums.items()}
     frames += [
-        _frame(ensemble, sums, "crossings", ion, _crossing(sums, ion, q))
-        for ion, q in ensemble.model.ion_charges.items()
+        _frame(ensemble, sums, "crossings", ion, crossing_current(counts, ion, charge))
+        for ion, charge in ensemble.model.ion_charges.items()
     ]
     table = pd.concat(frames, ignore_index=True)
     findings = _findings(tables, ensemble.model) | {
@@ -60,13 +61,6 @@ def settled(sums: dict[str, NDArray]) -> dict[str, NDArray]:
     """Sums of each hold without its first part, shape (seeds, holds), of (seeds, holds, bins)."""
     first = int(SETTLING * sums["time_ps"].shape[2])
     return {name: v[:, :, first:].sum(axis=2) for name, v in sums.items() if v.ndim == 3}
-
-
-def _crossing(sums: dict[str, NDArray], ion: str, charge: float) -> Interval:
-    forward, backward, time = (
-        sums[name].sum(axis=0) for name in (f"{ion}_forward", f"{ion}_backward", "time_ps")
-    )
-    return crossing_current(forward, backward, charge, time)
 
 
 def _frame(
@@ -106,15 +100,15 @@ def _findings(tables: dict[tuple[str, str], Tables], model: Model) -> dict[str, 
     for species in species_of(model):
         one = tables["pore slab", species]
         value = current_interval(one, lambda t: conductance(t, length_nm))
-        found[f"{species} conductance_nS"] = _triple(value)
+        found[f"{species} conductance_nS"] = value.at(0).triple()
     total, field = tables[_SLAB], tables[_SLAB]["field"].sum(axis=0)
     _, low, high = found["total conductance_nS"]
     if low > 0 or high < 0:  # else a share of it is noise over noise
         both = (_each(one, length_nm) for one in (tables["pore slab", cation], total))
-        found[f"{cation}_share"] = _triple(_ratio(*both))
+        found[f"{cation}_share"] = _ratio(*both).at(0).triple()
     if field.min() < 0 < field.max():
         ways = (_each(total, length_nm, sign) for sign in (+1, -1))
-        found["rectification"] = _triple(_ratio(*ways))
+        found["rectification"] = _ratio(*ways).at(0).triple()
     return found
 
 
@@ -127,7 +121,7 @@ def _ratio(above: NDArray, below: NDArray) -> Interval:
     """Ratio of two means over the same seeds; unknown where the lower one may be 0 (Fieller)."""
     n = len(above)
     if n < 2:
-        return Interval(*(np.full(1, np.nan) for _ in range(3)))
+        return Interval.unknown(1)
     covariance = np.cov(above, below) / n
     return ratio_of_means(
         (np.array([above.mean()]), np.array([below.mean()])),
@@ -137,23 +131,18 @@ def _ratio(above: NDArray, below: NDArray) -> Interval:
     )
 
 
-def _triple(interval: Interval) -> list[float]:
-    return [float(v[0]) for v in (interval.value, interval.low, interval.high)]
-
-
 def _verdict(table: pd.DataFrame, findings: dict[str, Any], cation: str) -> str:
-    value, low, high = findings["total conductance_nS"]
+    _, low, high = findings["total conductance_nS"]
     if not np.isfinite(low):
         return "one seed gives no interval"
     rows = table[(table.estimator == _SLAB[0]) & (table.species == _SLAB[1])]
     if low <= 0 <= high:
         bound = float(rows[["low_nA", "high_nA"]].abs().to_numpy().max())
         return f"no significant current at any field: below {bound:.3g} nA"
-    known = f"conducts {value:.3g} nS [{low:.3g}, {high:.3g}]"
+    known = f"conducts {shown(findings['total conductance_nS'])} nS"
     share = findings.get(f"{cation}_share", [np.nan] * 3)
     if np.isfinite(share).all():
-        known += f", {cation}+ carrying "
-        known += "{:.2g} [{:.2g}, {:.2g}] of the current".format(*share)
+        known += f", {cation}+ carrying {shown(share, '.2g')} of the current"
     return known
 
 

@@ -17,7 +17,7 @@ from ..analysis.relaxation import (
     judge_decay,
     judge_ratio,
 )
-from ..analysis.statistics import BATCHES, Interval, bootstrap
+from ..analysis.statistics import BATCHES, Interval, bootstrap, shown
 from ..analysis.steps import WAYS, log_bins, step_times
 from ..protocols import required
 from ..protocols.views import RepeatedSteps
@@ -85,7 +85,7 @@ def _find(found: Times, tables: dict[str, NDArray], steps: RepeatedSteps, name: 
         found.fits[name, way] = fit
         curve = partial(_curve, way=way, name=name)
         found.curves[name, way] = bootstrap(tables, curve, repeats=200)
-    ratio = Interval(*[np.asarray(np.nan)] * 3)
+    ratio = Interval.unknown()
     if all(verdict is Decay.RESOLVED for verdict in verdicts):
         ratio = fitted.at(len(WAYS), 0).exp()
         found.findings[f"{name}, tau_down_over_up"] = ratio.triple()
@@ -132,8 +132,7 @@ def _verdict(findings: dict[str, Any]) -> str:
     ratio = findings.get("mean cosine, tau_down_over_up")
     if ratio:
         up, down = (findings[f"mean cosine, tau_{way}_ps"][0] for way in WAYS)
-        shown = "{:.2g} [{:.2g}, {:.2g}]".format(*ratio)
-        text += f": {down:.2g} ps down, {up:.2g} ps up, ratio {shown}"
+        text += f": {down:.2g} ps down, {up:.2g} ps up, ratio {shown(ratio, '.2g')}"
     return f"{text}; but {findings['caution']}" if findings["caution"] else text
 
 

@@ -25,7 +25,7 @@ from ..analysis.orientation import (
     gaussian_std,
     mean_cosine,
 )
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.statistics import Interval, bootstrap, shown
 from ..protocols import required
 from .ensemble import Content, Ensemble
 
@@ -186,14 +186,13 @@ def _verdict(findings: dict[str, Any]) -> str:
         return "not enough data: one seed gives no interval"
     parts = []
     for side, code in findings["codes"].items():
-        value, low, high = findings[f"rise of mean cosine with field, {side}"]
+        rise = shown(findings[f"rise of mean cosine with field, {side}"], "+.2f")
         says = {
             Order.RISES: "water order rises with field beyond its interval",
             Order.FALLS: "water order falls with field beyond its interval",
             Order.OPEN: "not enough data to tell from no change",
         }[code]
-        shown = f"mean cosine to the field {value:+.2f} [{low:+.2f}, {high:+.2f}]"
-        parts.append(f"{side}: {shown} from low to high field: {says}")
+        parts.append(f"{side}: mean cosine to the field {rise} from low to high field: {says}")
     return "; ".join(parts)
 
 

@@ -75,6 +75,11 @@ class Recording(Section):
     gate_nm: Length = 0.3
     bulk_width_nm: Length = 0.4
 
+    @property
+    def slab_length_nm(self) -> float:
+        """Length along x of the slab that the pore's current is taken over."""
+        return 2 * self.slab_half_width_nm
+
 
 class Equilibration(Section):
     """Which relaxed states a driven job starts from.

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from scipy.stats import false_discovery_control
 
-from ..analysis.statistics import LEVEL, p_value, seeds_needed
+from ..analysis.statistics import LEVEL, p_value, seeds_needed, shown
 
 
 class Verdict(StrEnum):
@@ -65,13 +65,14 @@ def judge_sign(triple: Triple, unit: str, seeds: int) -> Reading:
         return Reading("no value", Verdict.OPEN, "nothing was measured")
     if low is None or high is None or seeds < 2:
         return Reading(f"{value:.3g} {unit}", Verdict.OPEN, "one seed gives no interval")
-    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
-    p = p_value((value, low, high), 0.0, seeds)
+    known = (value, low, high)
+    says = f"{shown(known)} {unit}"
+    p = p_value(known, 0.0, seeds)
     if low > 0:
-        return Reading(shown, Verdict.AGREES, p=p)
+        return Reading(says, Verdict.AGREES, p=p)
     if high < 0:
-        return Reading(shown, Verdict.DISAGREES, p=p)
-    return undecided(shown, seeds, (high - low) / 2, abs(value), p)
+        return Reading(says, Verdict.DISAGREES, p=p)
+    return undecided(says, seeds, (high - low) / 2, abs(value), p)
 
 
 def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
@@ -79,31 +80,30 @@ def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
     value, low, high = triple
     if value is None or low is None or high is None or seeds < 2:
         return Reading("no value", Verdict.OPEN, "no interval")
-    shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
     known, same = (value, low, high), abs(paper) / 2
+    says = f"{shown(known)} {unit}"
     differs = p_value(known, paper, seeds)
     # What is off by more is rejected on either side.
     alike = max(p_value(known, paper + side * same, seeds) for side in (-1, 1))
     if not low <= paper <= high:
-        return Reading(shown, Verdict.DISAGREES, p=differs)
+        return Reading(says, Verdict.DISAGREES, p=differs)
     if paper - same < low and high < paper + same:
-        return Reading(shown, Verdict.AGREES, p=alike)
+        return Reading(says, Verdict.AGREES, p=alike)
     left = same - abs(value - paper)
     wanted = left if left > 0 else abs(value - paper)
-    return undecided(shown, seeds, (high - low) / 2, wanted, min(differs, alike))
+    return undecided(says, seeds, (high - low) / 2, wanted, min(differs, alike))
 
 
 def undecided(
-    shown: str, seeds: int, half_width: float, wanted: float, p: float | None = None
+    value: str, seeds: int, half_width: float, wanted: float, p: float | None = None
 ) -> Reading:
-    """Leave a statement open, and tell how many seeds narrow its interval to `wanted`."""
-    how = seeds, half_width, wanted
-    return Reading(shown, Verdict.OPEN, more_seeds(*how), p, seeds_needed(*how))
-
-
-def more_seeds(seeds: int, half_width: float, wanted: float) -> str:
-    """Say how many more seeds narrow an interval to `wanted`, at the present spread."""
+    """Leave a statement open, and say how many seeds would narrow its interval to `wanted`."""
     needed = seeds_needed(seeds, half_width, wanted)
+    return Reading(value, Verdict.OPEN, _more(seeds, needed), p, needed)
+
+
+def _more(seeds: int, needed: int | None) -> str:
+    """Say how many more seeds are needed, at the present spread; None where that is unknown."""
     if needed is None:
         return "no estimate of how much more"
     more = needed - seeds

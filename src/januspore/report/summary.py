@@ -11,6 +11,7 @@ from itertools import groupby
 
 import signac
 
+from ..analysis.statistics import shown
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison
@@ -101,8 +102,7 @@ def _own(made: list[Made]) -> list[str]:
         for m in made:
             value, low, high = (m.findings if m.product == product else {}).get(key, _NOTHING)
             if low is not None and high is not None and (low > 0 or high < 0):
-                shown = f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}"
-                sentences.append(f"{words}: {m.name} {shown}")
+                sentences.append(f"{words}: {m.name} {shown((value, low, high))} {unit}")
     return sentences
 
 

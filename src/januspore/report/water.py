@@ -8,8 +8,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from ..analysis.statistics import Interval, difference, p_value
 from .collect import Made
 from .judging import (
@@ -86,8 +84,8 @@ def beyond_lag(made: Made) -> Reading:
     fast, slow = sorted(times, key=lambda tau: float(tau.value))
     shown += f"; steps {float(fast.value):.3g} and {float(slow.value):.3g} ps"
     omega = 2e-3 * math.pi * made.protocol["frequency_GHz"]
-    beyond = difference(_interval(triple), slow).scaled(omega)
-    most = difference(_interval(triple), fast).scaled(omega)
+    beyond = difference(Interval.of(*triple), slow).scaled(omega)
+    most = difference(Interval.of(*triple), fast).scaled(omega)
     p = p_value(beyond.triple(), 0.0, made.equilibrations)
     none = p_value(most.triple(), NEGLIGIBLE, made.equilibrations)
     if beyond.low > 0:
@@ -106,7 +104,7 @@ def held(made: Made) -> Reading:
     triple = made.findings["order_reverse_less_forward"]
     reading = judge_sign(triple, "of the mean cosine", made.equilibrations)
     own = made.findings.get("mean cosine, tau_reverse_ps")
-    times = _times(made) or ([_interval(own)] if own else None)
+    times = _times(made) or ([Interval.of(*own)] if own else None)
     if not reading.decides and (triple[2] is None or triple[2] >= NEGLIGIBLE):
         return reading
     if times is None:
@@ -127,11 +125,7 @@ def _times(made: Made) -> list[Interval] | None:
     if steps is None or steps.findings.get("caution"):
         return None
     found = [steps.findings.get(f"mean cosine, tau_{way}_ps") for way in ("up", "down")]
-    return [_interval(tau) for tau in found if tau] if all(found) else None
-
-
-def _interval(triple: list[float]) -> Interval:
-    return Interval(*(np.asarray(end, dtype=float) for end in triple))
+    return [Interval.of(*tau) for tau in found if tau] if all(found) else None
 
 
 def _shown(words: str, triple: list[float | None]) -> str:

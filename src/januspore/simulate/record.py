@@ -26,7 +26,7 @@ from ..files import (
     seal_holds,
     written_aside,
 )
-from ..materials import SPECIES
+from ..materials import charge_of
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
@@ -59,7 +59,7 @@ def columns_of(ions: Iterable[str]) -> dict[str, type]:
 def _ions(names: Iterable[str]) -> tuple[str, ...]:
     """The ions that columns are about, the cation first."""
     found = [n.removesuffix("_cell_e_nm") for n in names if n.endswith("_cell_e_nm")]
-    return tuple(sorted(found, key=lambda ion: -(SPECIES[ion].charge_e or 0.0)))
+    return tuple(sorted(found, key=charge_of, reverse=True))
 
 
 #: Also in the record of a barrier: where the held ion is and what acts on it along x at the end of
