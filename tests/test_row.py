@@ -59,7 +59,7 @@ def test_actions_take_the_jobs_that_the_operations_take():
         return {selector["condition"][2] for selector in selectors}
 
     assert included("equilibrate") == {"equilibrate"}
-    assert included("simulate") == {*names_with("starts_from")}
+    assert included("simulate") == {*names_with("starts_from"), *names_with("bulk")}
     assert included("analyse") == set()
     for product in PRODUCTS:
         assert included(product.name) == {*names_with(product.needs)}

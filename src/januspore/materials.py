@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+#: Material of a charge set that stands for no membrane: a bulk liquid.
+NO_MEMBRANE = "none"
+
 
 @dataclass(frozen=True)
 class Species:

@@ -35,22 +35,36 @@ def analyse_record(
     protocol = point.protocol
     reading = next((READINGS[name] for name in READINGS if name in protocol.capabilities()), None)
     sums = reading.sums(trunk, branches, protocol) if reading else {}
-    relax_ps = protocol.snapshots.relax_ps if protocol.snapshots else 0.0
-    late = trunk["time_ps"] > relax_ps / 2
+    late = trunk["time_ps"] > _settled_ps(protocol)
     summary: dict[str, Any] = {
         "analysis_version": VERSION,
         "rows": len(trunk) + sum(len(rows) for rows in branches),
         "simulated_ps": float(trunk["time_ps"][-1]) + sum(_length(rows) for rows in branches),
         **_named("T_trans_K", run_mean(recorded(trunk["T_trans_K"][late]))),
         **_named("T_rot_K", run_mean(recorded(trunk["T_rot_K"][late]))),
-        **_named("bulk_water_per_nm3", bulk_density(trunk, late, point, model)),
-        **_named("waters_in_pore", run_mean(trunk["water_in_pore"][late])),
-        **{f"{ion}_in_pore": float(trunk[f"{ion}_in_pore"].mean()) for ion in model.ion_charges},
-        **_crossings(trunk, model),
     }
+    if not protocol.bulk:
+        summary |= _about_membrane(trunk, late, point, model)
     if reading:
         summary |= reading.summary(sums)
     return sums, summary
+
+
+def _settled_ps(protocol: AnyProtocol) -> float:
+    """Time before which a run is not taken for settled."""
+    if protocol.bulk:
+        return protocol.bulk.relax_ps
+    return protocol.snapshots.relax_ps / 2 if protocol.snapshots else 0.0
+
+
+def _about_membrane(rows: Rows, late: Any, point: StatePoint, model: Model) -> dict[str, float]:
+    """Scalars that only a cell with a membrane has."""
+    return {
+        **_named("bulk_water_per_nm3", bulk_density(rows, late, point, model)),
+        **_named("waters_in_pore", run_mean(rows["water_in_pore"][late])),
+        **{f"{ion}_in_pore": float(rows[f"{ion}_in_pore"].mean()) for ion in model.ion_charges},
+        **_crossings(rows, model),
+    }
 
 
 def _length(rows: Rows) -> float:
@@ -127,6 +141,11 @@ def _by_window(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dic
     return barrier.by_window(trunk, required(protocol.windows, "windows"))
 
 
+def _by_run(trunk: Rows, _branches: list[Rows], protocol: AnyProtocol) -> dict[str, NDArray]:
+    required(protocol.bulk, "bulk")
+    return by_segment(trunk, protocol.programme(), protocol.recording.sample_interval_ps)
+
+
 def _nothing(_sums: dict[str, NDArray]) -> dict[str, float]:
     return {}
 
@@ -147,4 +166,5 @@ READINGS = {
     "train": Reading(_by_pulse),
     "pairs": Reading(pulse_pairs),
     "windows": Reading(_by_window, barrier.summary),
+    "bulk": Reading(_by_run),
 }

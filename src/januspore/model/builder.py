@@ -28,7 +28,9 @@ def build_state(model: Model, rng: np.random.Generator) -> State:
     positions[model.frozen] = model.membrane_positions
     ions, waters = model.ions, model.waters
     sites = _sites(model, len(ions) + len(waters), rng)
-    chosen = _spread(sites, len(ions), model.box, rng)
+    # Outside the pore; in a bulk liquid anywhere.
+    away = min(0.7, 0.3 * model.box[0]) if model.frozen.any() else -1.0
+    chosen = _spread(sites, len(ions), model.box, away, rng)
     rest = np.setdiff1d(np.arange(len(sites)), chosen)
     rest = rng.choice(rest, len(waters), replace=False)
     positions[ions] = sites[_unpolarised(sites, chosen, model, rng)]
@@ -79,9 +81,11 @@ def _inside(positions: NDArray, box: NDArray) -> NDArray:
     return positions % box % box
 
 
-def _spread(sites: NDArray, count: int, box: NDArray, rng: np.random.Generator) -> NDArray:
-    """Choose sites for ions at random, at least 0.5 nm apart and outside the pore where room is."""
-    outside = np.flatnonzero(np.abs(sites[:, 0]) > min(0.7, 0.3 * box[0]))
+def _spread(
+    sites: NDArray, count: int, box: NDArray, away: float, rng: np.random.Generator
+) -> NDArray:
+    """Choose sites for ions at random, 0.5 nm apart where room is, with |x| above `away`."""
+    outside = np.flatnonzero(np.abs(sites[:, 0]) > away)
     order = rng.permutation(outside)
     tree = cKDTree(_inside(sites, box), boxsize=box)
     for apart in (0.5, 0.4, 0.3, 0.0):

@@ -33,6 +33,10 @@ class Pore:
     edge: str
 
 
+#: What a bulk liquid has for a pore.
+NO_PORE = Pore((0.0, 0.0), 0.0, 0, "")
+
+
 def find_pore(material: str, diameter_nm: float, cut_index: int = 0) -> Pore:
     """Return the neutral cut nearest the target diameter, or a less near one.
 

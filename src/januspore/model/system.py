@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..materials import MATERIALS, SALTS
+from ..protocols.views import Solution
 from ..schema import StatePoint
 from ..units import MOL_PER_LITRE
 from . import lattice
@@ -20,7 +21,7 @@ from .forcefield import (
     Species,
     species,
 )
-from .pore import Pore, cut, find_pore
+from .pore import NO_PORE, Pore, cut, find_pore
 
 #: Water molecules per nm^3 in pure SPC/E at 300 K and 1 bar; in solutions: `materials.SALTS`.
 PURE_WATER_PER_NM3 = 33.3
@@ -47,8 +48,9 @@ class Model:
         epsilon: kJ/mol, shape (N,).
         waters: indices of O, H, H, shape (n_waters, 3).
         box: edges along x, y, z in nm, shape (3,); periodic in all three.
-        membrane_positions: where the frozen atoms stand, nm, shape (n_membrane, 3).
-        pore: the cut, its centre moved to y = z = 0.
+        membrane_positions: where the frozen atoms stand, nm, shape (n_membrane, 3); none in a bulk
+            liquid.
+        pore: the cut, its centre moved to y = z = 0; `NO_PORE` in a bulk liquid.
         cutoff_nm: cut-off of LJ and of real-space Coulomb.
         ewald_tolerance: accuracy that the engines derive their Ewald parameters from.
         salt: one of `materials.SALTS`.
@@ -124,6 +126,8 @@ def count(point: StatePoint) -> Count:
             there is no ion for a barrier to hold.
     """
     cell, material = point.protocol.cell, point.charge_set.material
+    if point.protocol.bulk:
+        return _count_bulk(point.protocol.bulk, cell.salt, cell.salt_mol_per_L)
     pore = find_pore(material, cell.pore_diameter_nm, cell.pore_cut)
     box_yz = lattice.unit_cell(material) * [cell.repeats_y, cell.repeats_z]
     reservoir_nm3 = float(np.prod(box_yz)) * 2 * cell.reservoir_nm
@@ -137,6 +141,13 @@ def count(point: StatePoint) -> Count:
     waters = round(bulk_water_density(cell.salt_mol_per_L, cell.salt) * (reservoir_nm3 + pore_nm3))
     units = 2 * cell.repeats_y * cell.repeats_z - pore.formula_units
     return Count(pore, units, pairs, waters)
+
+
+def _count_bulk(bulk: Solution, salt: str, salt_mol_per_L: float) -> Count:
+    volume = bulk.edge_nm**3
+    density = bulk.water_per_nm3 or bulk_water_density(salt_mol_per_L, salt)
+    pairs = round(salt_mol_per_L * MOL_PER_LITRE * volume)
+    return Count(NO_PORE, 0, pairs, round(density * volume))
 
 
 def build_model(point: StatePoint) -> Model:
@@ -153,8 +164,8 @@ def build_model(point: StatePoint) -> Model:
     (16432, [6.67, 5.2, 5.07])
     """
     protocol, charge_set = point.protocol, point.charge_set
-    membrane_type, membrane_positions, box_yz, pore = build_membrane(point)
     cell, inside = protocol.cell, count(point)
+    membrane_type, membrane_positions, box, pore = _shell(point)
     pairs, waters = inside.pairs, inside.waters
     ids = {name: i for i, name in enumerate(SPECIES)}
     type_id = np.concatenate(
@@ -170,13 +181,23 @@ def build_model(point: StatePoint) -> Model:
         type_id=type_id,
         **atoms(type_id, table),
         waters=np.arange(first_water, len(type_id)).reshape(-1, 3),
-        box=np.array([2 * cell.reservoir_nm + MEMBRANE_LENGTH_NM, *box_yz]),
+        box=box,
         membrane_positions=membrane_positions,
         pore=pore,
         cutoff_nm=protocol.dynamics.cutoff_nm,
         ewald_tolerance=protocol.dynamics.ewald_tolerance,
         salt=cell.salt,
     )
+
+
+def _shell(point: StatePoint) -> tuple[NDArray, NDArray, NDArray, Pore]:
+    """What the solution stands in: the membrane's type ids and positions, the box, the pore."""
+    if point.protocol.bulk:
+        nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
+        return *nothing, np.full(3, point.protocol.bulk.edge_nm), NO_PORE
+    types, positions, box_yz, pore = build_membrane(point)
+    length = 2 * point.protocol.cell.reservoir_nm + MEMBRANE_LENGTH_NM
+    return types, positions, np.array([length, *box_yz]), pore
 
 
 def atoms(type_id: NDArray[np.int64], table: Mapping[str, Species]) -> dict[str, NDArray]:

@@ -15,10 +15,12 @@ from .base import (
     Driven,
     required,
 )
+from .bulk import Bulk
 from .equilibrate import Equilibrate
 from .periodic import Sine, Triangle
 from .pulses import PairedPulse, PulseTrain
 from .sections import (
+    Box,
     Cell,
     Dynamics,
     Equilibration,
@@ -28,7 +30,9 @@ from .sections import (
 from .staircase import Staircase
 from .steps import Steps
 
-AnyProtocol = Equilibrate | Sine | Triangle | Staircase | Steps | PairedPulse | PulseTrain | Barrier
+AnyProtocol = (
+    Equilibrate | Sine | Triangle | Staircase | Steps | PairedPulse | PulseTrain | Barrier | Bulk
+)
 #: The same for validation: the key `name` says which it is.
 Protocol = Annotated[AnyProtocol, Field(discriminator="name")]
 
@@ -53,6 +57,8 @@ __all__ = [
     "AnyProtocol",
     "Barrier",
     "BaseProtocol",
+    "Box",
+    "Bulk",
     "Cell",
     "Driven",
     "Dynamics",

@@ -26,6 +26,7 @@ from .views import (
     Pairs,
     RepeatedSteps,
     Snapshots,
+    Solution,
     Train,
 )
 from .windows import Windows
@@ -33,7 +34,17 @@ from .windows import Windows
 View = TypeVar("View")
 
 #: Names of the properties that say what a protocol can be read as.
-CAPABILITIES = ("starts_from", "snapshots", "cycle", "holds", "steps", "pairs", "train", "windows")
+CAPABILITIES = (
+    "starts_from",
+    "snapshots",
+    "cycle",
+    "holds",
+    "steps",
+    "pairs",
+    "train",
+    "windows",
+    "bulk",
+)
 
 
 class BaseProtocol(Section):
@@ -152,6 +163,11 @@ class BaseProtocol(Section):
     @property
     def windows(self) -> Windows | None:
         """Windows in which an ion is held."""
+        return None
+
+    @property
+    def bulk(self) -> Solution | None:
+        """A bulk liquid: there is no membrane, and `cell` is a `Box`."""
         return None
 
 

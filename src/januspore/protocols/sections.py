@@ -35,6 +35,19 @@ class Cell(Section):
     salt_mol_per_L: Annotated[Real, Field(ge=0, le=6)] = 1.0
 
 
+class Box(Section):
+    """A cubic box of solution without a membrane.
+
+    `water_per_nm3` is the number density of the water molecules; left out, it is the one that the
+    reservoirs of a membrane's cell are filled with (`model.system.bulk_water_density`).
+    """
+
+    edge_nm: Length = 3.0
+    salt: Annotated[str, AfterValidator(_known_salt)] = "KCl"
+    salt_mol_per_L: Annotated[Real, Field(ge=0, le=6)] = 1.0
+    water_per_nm3: Annotated[Real, Field(gt=0, le=40)] | None = None
+
+
 class ForceField(Section):
     """What the paper leaves open in the force field; the rest stands in `materials.toml`.
 

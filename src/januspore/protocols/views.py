@@ -36,6 +36,23 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
+class Solution:
+    """A bulk liquid in a cubic box, in a field that is held.
+
+    Attributes:
+        edge_nm: edge of the box.
+        water_per_nm3: number density of the water; None for the model's own.
+        field_V_per_nm: the field along x.
+        relax_ps: time at the beginning that is left out of the analysis.
+    """
+
+    edge_nm: float
+    water_per_nm3: float | None
+    field_V_per_nm: float
+    relax_ps: float
+
+
+@dataclass(frozen=True)
 class Cycle:
     """A periodic field.
 

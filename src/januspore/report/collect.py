@@ -96,10 +96,13 @@ class Made:
     def conditions(self) -> str:
         """What of the simulation a reader needs to compare it with the paper's."""
         cell, dynamics = self.protocol["cell"], self.protocol["dynamics"]
-        shown = (
-            f"{cell['repeats_y']} x {cell['repeats_z']} cells, {cell['reservoir_nm']:g} nm a side, "
-            f"cut-off {dynamics['cutoff_nm']:g} nm, {dynamics['timestep_fs']:g} fs"
-        )
+        if "edge_nm" in cell:
+            box = f"{cell['edge_nm']:g} nm cube"
+        else:
+            membrane = f"{cell['repeats_y']} x {cell['repeats_z']} cells"
+            box = f"{membrane}, {cell['reservoir_nm']:g} nm a side"
+        numerics = f"cut-off {dynamics['cutoff_nm']:g} nm, {dynamics['timestep_fs']:g} fs"
+        shown = f"{box}, {numerics}"
         if "salt" in cell:  # not the paper's
             shown += f", {cell['salt']}"
         if "frequency_GHz" in self.protocol:

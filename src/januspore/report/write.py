@@ -12,6 +12,7 @@ import signac
 
 from ..errors import InputError
 from ..files import written_aside
+from ..materials import NO_MEMBRANE
 from ..model.dipole import sheet_potential
 from ..products.ensemble import DPI
 from ..products.results import results as job_table
@@ -121,7 +122,8 @@ def _membranes(made: list[Made]) -> list[tuple[str, str, str, str]]:
             verdicts.setdefault(in_words(m.charge_sets[0]), []).append(
                 f"{told}{m.findings['verdict']}"
             )
-    charges = {in_words(own): own for m in made for own in m.charge_sets}
+    sets = [own for m in made for own in m.charge_sets if own["material"] != NO_MEMBRANE]
+    charges = {in_words(own): own for own in sets}
     named = {in_words(own): name for name, own in MEMBRANES.items()}
     given = {in_words(m.charge_sets[0]): m.given for m in made if len(m.charge_sets) == 1}
     charges = {words: MEMBRANES[name] for words, name in named.items()} | charges

@@ -69,6 +69,8 @@ def same_pores(points: Iterable[StatePoint]) -> list[str]:
     targets: dict[tuple[str, float, int, str], set[tuple[float, int]]] = defaultdict(set)
     for point in recipes(points):
         material, cell = point.charge_set.material, point.protocol.cell
+        if point.protocol.bulk:
+            continue
         try:
             pore = find_pore(material, cell.pore_diameter_nm, cell.pore_cut)
         except InputError:

@@ -69,7 +69,7 @@ def workflow() -> str:
     made = ["analysis.h5", "summary.json"]
     actions = [
         _action("equilibrate", one, _makes([MARKS["equilibrate"]]), _SIMULATION, "snapshots"),
-        _action("simulate", one, _makes([MARKS["simulate"]]), _SIMULATION, "starts_from"),
+        _action("simulate", one, _makes([MARKS["simulate"]]), _SIMULATION, "starts_from", "bulk"),
         _action("analyse", many, _makes(made), _ANALYSIS),
     ]
     after = 'previous_actions = ["analyse"]\n'
@@ -81,12 +81,12 @@ def _makes(files: list[str]) -> str:
     return f"products = {json.dumps(files)}\n"
 
 
-def _action(name: str, directories: str, more: str, resources: str, needs: str = "") -> str:
-    """One action; it takes the jobs whose protocol has the capability that it needs."""
+def _action(name: str, directories: str, more: str, resources: str, *needs: str) -> str:
+    """One action; it takes the jobs whose protocol has one of the capabilities that it needs."""
     command = f"python -m januspore.run.row {name} {directories}"
     text = f'[[action]]\nname = "{name}"\ncommand = "{command}"\n{more}'
     text += f"[action.resources]\n{resources}"
-    for protocol in names_with(needs):
+    for protocol in (name for one in needs for name in names_with(one)):
         text += f'[[action.group.include]]\ncondition = ["/protocol/name", "==", "{protocol}"]\n'
     return text
 

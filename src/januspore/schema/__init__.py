@@ -10,6 +10,7 @@ from .charges import (
     CHARGE_SETS,
     BaseChargeSet,
     ChargeSet,
+    NoMembrane,
     material_of,
 )
 from .parse import parse, state_point, with_seed
@@ -24,6 +25,7 @@ __all__ = [
     "CHARGE_SETS",
     "BaseChargeSet",
     "ChargeSet",
+    "NoMembrane",
     "StatePoint",
     "equilibration_of",
     "material_of",

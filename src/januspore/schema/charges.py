@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from ..materials import MATERIALS
+from ..materials import MATERIALS, NO_MEMBRANE
 from ..values import Charge, Section
 
 
@@ -35,6 +35,21 @@ class BaseChargeSet(Section):
         return self
 
 
+class NoMembrane(BaseChargeSet):
+    """No membrane, so no charges: what a bulk liquid has in place of a charge set."""
+
+    material: Literal["none"] = "none"
+
+    @property
+    def charges(self) -> dict[str, float]:
+        """None."""
+        return {}
+
+    @model_validator(mode="after")
+    def _neutral(self) -> "NoMembrane":
+        return self
+
+
 def _class_of(material: str) -> type[BaseChargeSet]:
     keys = dict.fromkeys(MATERIALS[material].elements, (Charge, ...))
     name = (Literal[material], material)
@@ -42,7 +57,10 @@ def _class_of(material: str) -> type[BaseChargeSet]:
 
 
 #: The class of each material's charge sets, by its name.
-CHARGE_SETS = {material: _class_of(material) for material in MATERIALS}
+CHARGE_SETS: dict[str, type[BaseChargeSet]] = {
+    **{material: _class_of(material) for material in MATERIALS},
+    NO_MEMBRANE: NoMembrane,
+}
 
 if TYPE_CHECKING:
     ChargeSet = BaseChargeSet

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from ..materials import MATERIALS, SPECIES
+from ..materials import MATERIALS, NO_MEMBRANE, SPECIES
 from ..protocols import (
     AnyProtocol,
     Equilibrate,
@@ -20,6 +20,21 @@ class StatePoint(Section):
     protocol: Protocol
     seed: Whole = Field(ge=0, lt=SEED_END)
 
+    @model_validator(mode="after")
+    def _membrane_or_bulk(self) -> "StatePoint":
+        name, material = self.protocol.name, self.charge_set.material
+        if self.protocol.bulk and material != NO_MEMBRANE:
+            raise ValueError(
+                f"charge_set.material = {material!r}: protocol {name!r} has no membrane; its "
+                f"charge set is material = {NO_MEMBRANE!r} alone"
+            )
+        if not self.protocol.bulk and material == NO_MEMBRANE:
+            raise ValueError(
+                f"charge_set.material = {material!r}: protocol {name!r} needs a membrane: one of "
+                f"{', '.join(MATERIALS)}"
+            )
+        return self
+
     def _membrane_edges(self) -> tuple[float, float]:
         """Edges of the membrane along y and z, nm."""
         cell, (y, z) = self.protocol.cell, MATERIALS[self.charge_set.material].cell_nm
@@ -27,20 +42,32 @@ class StatePoint(Section):
 
     @model_validator(mode="after")
     def _cell_holds_cutoff(self) -> "StatePoint":
-        cell, cutoff = self.protocol.cell, self.protocol.dynamics.cutoff_nm
-        edge_y, edge_z = self._membrane_edges()
-        edges = {
-            "cell.repeats_y": edge_y,
-            "cell.repeats_z": edge_z,
-            "cell.reservoir_nm": 2 * cell.reservoir_nm,
-        }
-        for key, edge in edges.items():
+        cutoff = self.protocol.dynamics.cutoff_nm
+        for key, edge in self._edges().items():
             if edge <= 2 * cutoff:
                 raise ValueError(
                     f"protocol.{key} gives an edge of {edge:.3f} nm; it must be above twice "
                     f"dynamics.cutoff_nm, {2 * cutoff:.3f} nm"
                 )
-        if min(edge_y, edge_z) < cell.pore_diameter_nm + 0.6:
+        return self
+
+    def _edges(self) -> dict[str, float]:
+        """Edges of the box, nm, the membrane's part of it left out, by the key that gives each."""
+        if self.protocol.bulk:
+            return {"cell.edge_nm": self.protocol.bulk.edge_nm}
+        edge_y, edge_z = self._membrane_edges()
+        return {
+            "cell.repeats_y": edge_y,
+            "cell.repeats_z": edge_z,
+            "cell.reservoir_nm": 2 * self.protocol.cell.reservoir_nm,
+        }
+
+    @model_validator(mode="after")
+    def _pore_fits(self) -> "StatePoint":
+        if self.protocol.bulk:
+            return self
+        cell = self.protocol.cell
+        if min(self._membrane_edges()) < cell.pore_diameter_nm + 0.6:
             raise ValueError(
                 f"protocol.cell.pore_diameter_nm = {cell.pore_diameter_nm} leaves less than "
                 "0.6 nm of membrane between the pore and its periodic image"
@@ -64,11 +91,14 @@ class StatePoint(Section):
 
     @model_validator(mode="after")
     def _protocol_fits(self) -> "StatePoint":
-        self.protocol.check_fits(self._membrane_edges())
+        if not self.protocol.bulk:
+            self.protocol.check_fits(self._membrane_edges())
         return self
 
     @model_validator(mode="after")
     def _regions_fit(self) -> "StatePoint":
+        if self.protocol.bulk:
+            return self
         recording, depth = self.protocol.recording, self.protocol.cell.reservoir_nm
         for key in ("pore_half_length_nm", "slab_half_width_nm", "gate_nm", "bulk_width_nm"):
             if getattr(recording, key) >= depth:

@@ -102,8 +102,8 @@ def is_equilibrated(job: Any) -> bool:
 
 
 def is_ready(job: Any) -> bool:
-    """Whether the snapshot that a driven job starts from is there."""
-    return is_driven(job) and os.path.exists(_start_frame(job))
+    """Whether the snapshot that a driven job starts from is there; a bulk liquid needs none."""
+    return has(job, "bulk") or (is_driven(job) and os.path.exists(_start_frame(job)))
 
 
 def is_analysed(job: Any) -> bool:

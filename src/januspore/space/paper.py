@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..materials import MATERIALS
+from ..materials import MATERIALS, NO_MEMBRANE
 from ..model.pore import find_pore
 from ..protocols import AnyProtocol
 from ..schema import CHARGE_SETS
@@ -43,6 +43,8 @@ def departures(material: str, protocol: AnyProtocol) -> str:
     and how fine the integration is told beside every number instead: no run short of the paper's
     own length agrees in these.
     """
+    if protocol.bulk:
+        return "no membrane"
     cell, temperature = protocol.cell, protocol.dynamics.temperature_K
     pore, own = (
         find_pore(material, *target)
@@ -67,12 +69,16 @@ def name_of(charge_set: Mapping[str, Any]) -> str:
 
 def in_words(charge_set: Mapping[str, Any]) -> str:
     """A charge set in words, such as "MoSSe (Mo +1.06, S -0.61, Se -0.45 e)"."""
+    if charge_set["material"] == NO_MEMBRANE:
+        return "bulk, no membrane"
     charges = [f"{k} {v:+g}" if v else f"{k} 0" for k, v in charge_set.items() if k != "material"]
     return f"{charge_set['material']} ({', '.join(charges)} e)"
 
 
 def short_name(charge_set: Mapping[str, Any], given: str = "") -> str:
     """The paper's name of a charge set, else a study's, else material and chalcogens' charges."""
+    if charge_set["material"] == NO_MEMBRANE:
+        return "bulk"
     charges = "/".join(
         f"{v:+g}"
         for k, v in charge_set.items()

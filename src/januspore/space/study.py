@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..protocols import capabilities_of
 from ..schema import (
     BaseChargeSet,
     ChargeSet,
+    NoMembrane,
     StatePoint,
     material_of,
     parse,
@@ -63,11 +65,19 @@ class Study:
                 continue
             where = f"study {self.name}: {_block(number, protocol)}"
             by_set = dict(zip(self.charge_sets, own, strict=True))
-            for charge_set in charges or self.charge_sets:
+            sets: list[BaseChargeSet] = charges or list(self.charge_sets)
+            if _is_bulk(protocol):
+                # Without a membrane it is the same under every charge set, so it runs once.
+                sets, by_set = [NoMembrane()], {NoMembrane(): next(filter(None, own), ())}
+            for charge_set in sets:
                 usual = by_set.get(charge_set, own[0])
                 wanted = seeds if seeds and usual else usual
                 points += _with_seeds(charge_set, protocol, wanted, where)
         return points
+
+
+def _is_bulk(protocol: dict[str, Any]) -> bool:
+    return "bulk" in capabilities_of(str(protocol.get("name")))
 
 
 def _block(number: int, protocol: dict[str, Any]) -> str:
@@ -162,12 +172,19 @@ def _with_shared(protocol: dict[str, Any], table: dict[str, Any]) -> dict[str, A
     """A protocol without its seeds, with the sections that the study gives once for all."""
     merged = {key: value for key, value in protocol.items() if key != "seeds"}
     for key in _SHARED:
-        if key not in table or (key == "equilibration" and merged.get("name") == "equilibrate"):
+        if key not in table or key in _foreign(merged):
             continue
         own = merged.get(key, {})
         if isinstance(own, dict):  # or the schema refuses it
             merged[key] = {**table[key], **own}
     return merged
+
+
+def _foreign(protocol: dict[str, Any]) -> set[str]:
+    """Shared sections that a protocol does not have, or that mean another thing in it."""
+    if _is_bulk(protocol):
+        return {"cell", "equilibration"}
+    return {"equilibration"} if protocol.get("name") == "equilibrate" else set()
 
 
 def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from ..simulate.layout import branch, trajectory
 from ..simulate.record import RecordError, read_record
 from ..space.conditions import (
     is_analysed,
+    is_driven,
     read_summary,
     relaxes,
     start_of,
@@ -99,7 +100,7 @@ class Families:
         self.records: dict[str, str] = {}
         self.wanted: dict[str, int] = defaultdict(int)
         for job in jobs:
-            if not relaxes(job):
+            if is_driven(job):
                 parent, index = start_of(job)
                 self.wanted[parent] = max(self.wanted[parent], index + 1)
 
@@ -109,7 +110,7 @@ def faults(job: Any, families: Families) -> Iterator[Fault]:
     folder = trajectory(job)
     if (fault := document_fault(job, families.wanted.get(job.id, 1))) is not None:
         yield fault
-    if not relaxes(job) and start_of(job)[0] not in families.ids:
+    if is_driven(job) and start_of(job)[0] not in families.ids:
         parent = start_of(job)[0]
         yield Fault(Path(job.path), f"its equilibration {parent} is not here", _INIT)
     if folder.exists() and not folder.is_dir():
