@@ -17,7 +17,7 @@ from ..files import (
     seal_holds,
     written_aside,
 )
-from ..simulate.layout import trajectory
+from ..simulate.layout import RECORD, frames_in, records_in, trajectory
 from ..stamps import stamp
 
 
@@ -77,7 +77,7 @@ def write_analysis(
     for name, arrays in files.items():
         write_arrays(Path(job.fn(name)), arrays, origin)
     noted = {
-        "record": stamp(trajectory(job) / "record.h5"),
+        "record": stamp(trajectory(job) / RECORD),
         "inputs": digest_of_inputs(job),
         "files": {name: stamp(Path(job.fn(name))) for name in files},
     }
@@ -91,8 +91,7 @@ NOTED = ("record", "inputs", "files")
 def digest_of_inputs(job: Any) -> str:
     """Digest of a job's records and frames, by name and checksum."""
     folder = trajectory(job)
-    kinds = ("record.h5", "branches/*/record.h5", "frames/[0-9]*.gsd")
-    paths = [path for kind in kinds for path in folder.glob(kind)]
+    paths = [*records_in(folder), *frames_in(folder)]
     found = {path.relative_to(folder).as_posix(): checksum(path) for path in paths}
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 

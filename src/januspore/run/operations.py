@@ -30,7 +30,7 @@ from ..schema import StatePoint, snapshot_of
 from ..settings import Limits, quiet
 from ..simulate.driver import Run, drive
 from ..simulate.held import HeldIon, exchange
-from ..simulate.layout import branch, frame, trajectory
+from ..simulate.layout import RECORD, branch, frame, trajectory
 from ..simulate.record import read_record
 from ..space import provenance
 from ..space.conditions import start_frame
@@ -222,9 +222,9 @@ def analyse(job: Any) -> None:
 def _analyse(job: Any) -> None:
     clear_litter(Path(job.path))
     point = point_of(job)
-    trunk, attributes = read_record(trajectory(job) / "record.h5", job.id)
+    trunk, attributes = read_record(trajectory(job) / RECORD, job.id)
     count = len(point.protocol.branches())
-    branches = [read_record(branch(job, k) / "record.h5", job.id)[0] for k in range(count)]
+    branches = [read_record(branch(job, k) / RECORD, job.id)[0] for k in range(count)]
     model = build_model(point)
     sums, summary = analyse_record(trunk, branches, point, model)
     origin = {"record": attributes, "code": provenance.code()}

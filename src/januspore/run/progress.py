@@ -19,8 +19,8 @@ import signac
 from ..errors import InputError
 from ..products import PRODUCTS
 from ..protocols import AnyProtocol
-from ..simulate.layout import branch, trajectory
-from ..space.conditions import is_equilibrated, is_joined, is_recorded, relaxes, stage
+from ..simulate.layout import FRAMES, PARTS, branch, is_joined, trajectory
+from ..space.conditions import is_equilibrated, is_recorded, relaxes, stage
 from ..space.dataspace import ensemble_of, point_of, protocol_name, protocol_of, snapshots_of
 from .resources import atoms
 
@@ -191,7 +191,7 @@ def simulated_ps(job: Any) -> float:
 
 def _last_step(folder: Path) -> int:
     """Step that the rows on disk reach; before there are any, that of the newest frame."""
-    names = [*_steps_in(folder / "parts"), *_steps_in(folder / "frames")]
+    names = [*_steps_in(folder / PARTS), *_steps_in(folder / FRAMES)]
     return max((int(path.stem) for path in names), default=0)
 
 
@@ -202,7 +202,7 @@ def ps_per_s(job: Any) -> float | None:
     that is written now, so that a pause between two runs does not count.
     """
     folders = [trajectory(job), *(branch(job, k) for k in range(len(protocol_of(job).branches())))]
-    parts = next(filter(None, (_steps_in(folder / "parts") for folder in folders)), [])
+    parts = next(filter(None, (_steps_in(folder / PARTS) for folder in folders)), [])
     written = []
     for part in parts[-_PARTS:]:
         with suppress(OSError):  # joined to the record just now

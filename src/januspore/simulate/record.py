@@ -27,6 +27,7 @@ from ..files import (
     written_aside,
 )
 from ..materials import charge_of
+from . import layout
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
@@ -184,8 +185,8 @@ class RecordFiles:
 
     def __init__(self, folder: Path, owner: str | None = None) -> None:
         self._owner = owner
-        self.path = folder / "record.h5"
-        self._parts = folder / "parts"
+        self._folder, self.path = folder, folder / layout.RECORD
+        self._parts = folder / layout.PARTS
 
     def append(self, rows: Rows) -> None:
         """Add a part; it is on disk whole when this returns."""
@@ -196,7 +197,7 @@ class RecordFiles:
     def rewind(self, step: int) -> None:
         """Drop every row after a step: a restart takes them again."""
         check_fences()
-        for part in reversed(self._part_files()):  # the last first: a kill leaves no gap
+        for part in reversed(layout.parts_in(self._folder)):  # the last first: a kill leaves no gap
             if int(part.stem) > step:
                 part.unlink()
         if self.path.exists():
@@ -218,7 +219,7 @@ class RecordFiles:
             spacing: steps between two rows.
         """
         done = first_step
-        for path in [self.path, *self._part_files()]:
+        for path in [self.path, *layout.parts_in(self._folder)]:
             if not path.exists():
                 continue
             try:
@@ -239,13 +240,10 @@ class RecordFiles:
         """
         whole = [read_record(self.path, self._owner)[0]] if self.path.exists() else []
         done = int(whole[0]["step"][-1]) if whole else -1
-        parts = self._part_files()
+        parts = layout.parts_in(self._folder)
         fresh = [read_record(part, self._owner)[0] for part in parts if int(part.stem) > done]
         if fresh:
             write_record(self.path, join(whole + fresh), attributes)
         check_fences()
         if self._parts.exists():
             shutil.rmtree(self._parts)  # with what a killed writer may have left there
-
-    def _part_files(self) -> list[Path]:
-        return sorted(self._parts.glob("[0-9]*.h5"))

@@ -16,7 +16,7 @@ from ..model.state import (
     write_state,
 )
 from ..model.system import Model
-from .layout import frame_name, frames_in
+from .layout import CHECKPOINTS, FRAMES, frame_name, frames_in
 from .record import RecordFiles
 
 
@@ -24,8 +24,7 @@ class Checkpoints:
     """Two checkpoint files: the newer is only trusted if it reads back whole."""
 
     def __init__(self, folder: Path, model: Model, owner: str) -> None:
-        self._newest = folder / "checkpoint.gsd"
-        self._previous = folder / "checkpoint.previous.gsd"
+        self._newest, self._previous = (folder / name for name in CHECKPOINTS)
         self._model, self._owner = model, owner
 
     def write(self, state: State) -> None:
@@ -61,7 +60,7 @@ class Frames:
     """The frames kept of a run, by step."""
 
     def __init__(self, folder: Path, model: Model, owner: str) -> None:
-        self._run, self._folder = folder, folder / "frames"
+        self._run, self._folder = folder, folder / FRAMES
         self._model, self._owner = model, owner
 
     def path(self, step: int) -> Path:

@@ -14,10 +14,14 @@ from .. import stamps
 from ..analysis import VERSION
 from ..protocols import capabilities_of, required
 from ..simulate.layout import (
+    CHECKPOINTS,
+    PARTS,
     RECORD,
+    RECORD_IN_JOB,
     TRAJECTORY,
     branch_in_job,
     frame_in_job,
+    is_joined,
 )
 from .dataspace import (
     ensemble_of,
@@ -54,7 +58,7 @@ def stage(job: Any) -> str:
     folder = f"{job.path}/{TRAJECTORY}"
     if is_held(folder):
         return "simulating"
-    if any(os.path.exists(f"{folder}/{name}") for name in ("parts", "record.h5", "checkpoint.gsd")):
+    if any(os.path.exists(f"{folder}/{name}") for name in (PARTS, RECORD, CHECKPOINTS[0])):
         return "begun"
     return "ready" if relaxes(job) or is_ready(job) else "waiting"
 
@@ -87,11 +91,6 @@ def is_recorded(job: Any) -> bool:
     return all(is_joined(f"{job.path}/{branch_in_job(k)}") for k in range(count))
 
 
-def is_joined(folder: str) -> bool:
-    """Whether the record of a trajectory or a branch is whole, all of its parts joined."""
-    return os.path.exists(f"{folder}/record.h5") and not os.path.exists(f"{folder}/parts")
-
-
 def is_equilibrated(job: Any) -> bool:
     """Whether every snapshot that other jobs start from is there, and the record is whole."""
     if not relaxes(job) or not is_recorded(job):
@@ -111,7 +110,7 @@ def is_analysed(job: Any) -> bool:
     head = _head(job)
     return (
         head.version == VERSION
-        and stamps.holds(f"{job.path}/{RECORD}", head.record)
+        and stamps.holds(f"{job.path}/{RECORD_IN_JOB}", head.record)
         and all(_has_size(f"{job.path}/{name}", size) for name, size in head.files)
     )
 

@@ -11,7 +11,7 @@ from ..analysis.store import write_json
 from ..errors import InputError
 from ..files import put_aside
 from ..model.state import StateFileError, read_state
-from ..simulate.layout import trajectory
+from ..simulate.layout import CHECKPOINTS, RECORD, trajectory
 from ..space.conditions import relaxes
 from ..space.dataspace import engine_of, snapshots_of
 from .fault import Fault
@@ -70,14 +70,14 @@ def _engine_of_files(job: Any) -> dict[str, Any]:
     """The engine as the record has it, or by name as the newest checkpoint has it."""
     folder = trajectory(job)
     try:
-        with h5py.File(folder / "record.h5", "r") as file:
+        with h5py.File(folder / RECORD, "r") as file:
             engine = json.loads(file.attrs["attributes"]).get("engine", {})
         if isinstance(engine, dict) and engine.get("name"):
             return engine
     except (OSError, KeyError, ValueError, RuntimeError):
         pass
     try:
-        name = read_state(folder / "checkpoint.gsd", job.id).engine
+        name = read_state(folder / CHECKPOINTS[0], job.id).engine
     except StateFileError:
         name = ""
     return {"name": name} if name else {}

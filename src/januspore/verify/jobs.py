@@ -17,7 +17,17 @@ from ..errors import InputError
 from ..files import checksum
 from ..model.state import StateFileError, read_state
 from ..schema import StatePoint
-from ..simulate.layout import branch, trajectory
+from ..simulate.layout import (
+    CHECKPOINTS,
+    PARTS,
+    RECORD,
+    branch,
+    frame,
+    frames_in,
+    is_joined,
+    parts_in,
+    trajectory,
+)
 from ..simulate.record import RecordError, read_record
 from ..space.conditions import (
     is_analysed,
@@ -85,7 +95,7 @@ def _remade(job: Any, families: "Families") -> Callable[[], str] | None:
 def _state_point_of_record(job: Any) -> dict[str, Any] | None:
     """The state point that a job's record carries, if it is the one of the job's id."""
     try:
-        with h5py.File(trajectory(job) / "record.h5", "r") as file:
+        with h5py.File(trajectory(job) / RECORD, "r") as file:
             data = json.loads(file.attrs["attributes"])["state_point"]
         return data if calc_id(data) == job.id else None
     except (OSError, KeyError, ValueError, TypeError, RuntimeError):
@@ -133,14 +143,14 @@ def _trajectory(job: Any, families: Families) -> Iterator[Fault]:
         leaves, ends = round(own.leaves_ps / dt), round(own.programme.duration_ps / dt)
         if branch(job, k).is_dir():
             yield from _run(job, point, branch(job, k), leaves, ends)
-        elif (folder / "record.h5").exists() and is_analysed(job):
+        elif (folder / RECORD).exists() and is_analysed(job):
             yield Fault(
                 branch(job, k),
                 "a branch is lost",
                 "python project.py run, when its "
                 "job's summary.json is moved away, simulates it again",
             )
-    record = folder / "record.h5"
+    record = folder / RECORD
     if record.exists():
         twin = families.records.setdefault(checksum(record), job.id)
         if twin != job.id:
@@ -152,8 +162,8 @@ def _run(job: Any, point: StatePoint, folder: Path, begin: int, total: int) -> I
     """Faults of a trajectory, or of a branch that leaves one: rows, checkpoints, frames."""
     recording = point.protocol.recording
     every = round(recording.sample_interval_ps / point.protocol.dynamics.timestep_ps)
-    reach, parts = begin, sorted((folder / "parts").glob("[0-9]*.h5"))
-    for path in [folder / "record.h5", *parts]:
+    reach = begin
+    for path in [folder / RECORD, *parts_in(folder)]:
         if not path.exists():
             continue
         try:
@@ -170,11 +180,10 @@ def _run(job: Any, point: StatePoint, folder: Path, begin: int, total: int) -> I
             yield Fault(path, what, remedy, aside(path))
             break
         reach = int(steps[-1])
-    complete = (folder / "record.h5").exists() and not (folder / "parts").exists()
-    if complete and reach < total and not relaxes(job):
+    if is_joined(str(folder)) and reach < total and not relaxes(job):
         what = f"ends at step {reach} of {total}: rows are lost"
         yield Fault(
-            folder / "record.h5",
+            folder / RECORD,
             what,
             "python project.py run, when a folder parts is made beside it, goes on",
             _unfinished(folder),
@@ -186,7 +195,7 @@ def _run(job: Any, point: StatePoint, folder: Path, begin: int, total: int) -> I
 
 def _unfinished(folder: Path) -> Callable[[], str]:
     def repair() -> str:
-        (folder / "parts").mkdir()
+        (folder / PARTS).mkdir()
         return "marked as not finished; python project.py run goes on"
 
     return repair
@@ -194,8 +203,8 @@ def _unfinished(folder: Path) -> Callable[[], str]:
 
 def _states(job: Any, folder: Path, reach: int) -> Iterator[Fault]:
     """Faults of checkpoints and frames: each whole, and of this job."""
-    checkpoints = [folder / "checkpoint.gsd", folder / "checkpoint.previous.gsd"]
-    for path in [*checkpoints, *sorted((folder / "frames").glob("[0-9]*.gsd"))]:
+    checkpoints = [folder / name for name in CHECKPOINTS]
+    for path in [*checkpoints, *frames_in(folder)]:
         if not path.exists():
             continue
         kept = path not in checkpoints
@@ -212,11 +221,11 @@ def _states(job: Any, folder: Path, reach: int) -> Iterator[Fault]:
 
 
 def _lost_frames(job: Any, point: StatePoint, reach: int) -> Iterator[Fault]:
-    folder, snapshots = trajectory(job) / "frames", snapshots_of(job)
+    snapshots = snapshots_of(job)
     kept = point.protocol.snapshots
     needed = set(kept.steps(snapshots)) if kept else set()
     for step in sorted(point.protocol.frame_steps(snapshots)):
-        path = folder / f"{step:015d}.gsd"
+        path = frame(job, step)
         if step <= reach and not path.exists():
             other = "pictures, hydration and free ions do without it; only a simulation from the "
             other += "start, with trajectory/ moved away, makes it again"
