@@ -1,17 +1,22 @@
 """Records with a known answer, as a simulation would have left them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from januspore.analysis.frames import frame_sums
 from januspore.analysis.job import analyse_record
-from januspore.analysis.store import write_analysis
+from januspore.analysis.store import write_analysis, write_arrays
 from januspore.materials import SALTS
 from januspore.model.system import build_model
+from januspore.products import PRODUCTS
 from januspore.protocols.field import mean
+from januspore.run.initialise import init_command
 from januspore.simulate.layout import trajectory
 from januspore.simulate.record import RAGGED, Rows, columns_of, write_record
-from januspore.space.dataspace import point_of
+from januspore.space.conditions import is_driven
+from januspore.space.dataspace import open_project, point_of
 from januspore.units import E_PER_PS
 
 
@@ -99,3 +104,34 @@ def plant(job, rows, branches=()):
     write_record(trajectory(job) / "record.h5", rows, {})
     sums, summary = analyse_record(rows, list(branches), point, build_model(point))
     write_analysis(job, {"analysis.h5": sums}, summary, {})
+
+
+def planted_space(folder, study, current_nA):
+    """A data space of a study (TOML), every driven job planted, with sums of its (missing) frames.
+
+    Args:
+        folder: an empty one.
+        study: its text.
+        current_nA: see `planted_rows`.
+    """
+    file = folder / "study.toml"
+    file.write_text(study)
+    init_command(["--study", str(file)], folder)
+    project = open_project(folder)
+    for job in filter(is_driven, project):
+        point, rng = point_of(job), np.random.default_rng(job.sp.seed)
+        plant(job, planted_rows(point, current_nA, lambda e: 1.2 - 0.6 * e, rng))
+        if point.protocol.cycle:
+            sums = frame_sums(job, point, build_model(point))
+            write_arrays(Path(job.fn("hydration.h5")), sums, {})
+    return project
+
+
+def make_products(jobs):
+    """Make every product of an ensemble, see that each is made, and return their names."""
+    made = [product for product in PRODUCTS if product.concerns(jobs[0])]
+    for product in made:
+        assert product.is_ready(*jobs), product.name
+        product.run(*jobs)
+        assert product.is_made(*jobs), product.name
+    return {product.name for product in made}

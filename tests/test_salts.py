@@ -1,15 +1,11 @@
 """Another salt and another monolayer, from `init.py` to their figures, without a line of code."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from helpers import TINY, raw_point
-from planted import plant, planted_rows
+from planted import make_products, planted_space
 
 from januspore.analysis.barrier import way_of
-from januspore.analysis.frames import frame_sums
-from januspore.analysis.store import write_arrays
 from januspore.engines.stretch import Observed, Sample
 from januspore.errors import InputError
 from januspore.materials import SALTS
@@ -19,11 +15,9 @@ from januspore.model.system import build_model
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table, results
 from januspore.protocols import Recording
-from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.record import read_record, write_record
 from januspore.simulate.recorder import Recorder
-from januspore.space.dataspace import open_project, point_of
 
 STUDY = """
 [cell]
@@ -109,25 +103,11 @@ def test_a_record_counts_the_ions_that_are_there(tmp_path):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    space = tmp_path_factory.mktemp("salts")
-    (space / "study.toml").write_text(STUDY)
-    init_command(["--study", str(space / "study.toml")], space)
-    project = open_project(space)
-    for job in project.find_jobs({"protocol.name": {"$in": ["sine", "staircase"]}}):
-        point, rng = point_of(job), np.random.default_rng(job.sp.seed)
-        plant(job, planted_rows(point, lambda e, _: 400.0 * e, lambda e: 1.2 - 0.6 * e, rng))
-        if point.protocol.cycle:
-            sums = frame_sums(job, point, build_model(point))
-            write_arrays(Path(job.fn("hydration.h5")), sums, {})
-    return project
+    return planted_space(tmp_path_factory.mktemp("salts"), STUDY, lambda e, _: 400.0 * e)
 
 
 def test_figures_and_tables_speak_of_its_ions(project):
-    jobs = list(project.find_jobs({"protocol.name": "sine"}))
-    for product in PRODUCTS:
-        if product.concerns(jobs[0]):
-            product.run(*jobs)
-            assert product.is_made(*jobs), product.name
+    make_products(list(project.find_jobs({"protocol.name": "sine"})))
     for name in ("ie_curve", "ndr"):
         assert set(product_table(project, name).species) == {"total", "Na", "Cl"}
     assert set(product_table(project, "hydration").species) == {"Na", "Cl", "water"}

@@ -1,19 +1,12 @@
 """A triangle wave gets every product of a periodic field without a line for it anywhere else."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from planted import plant, planted_rows
+from planted import make_products, planted_space
 
-from januspore.analysis.frames import frame_sums
-from januspore.analysis.store import write_arrays
-from januspore.model.system import build_model
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table
-from januspore.run.initialise import init_command
 from januspore.space.conditions import is_driven
-from januspore.space.dataspace import open_project, point_of
 
 STUDY = """
 [cell]
@@ -46,34 +39,14 @@ def loop(field, way):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    space = tmp_path_factory.mktemp("triangle")
-    (space / "triangle.toml").write_text(STUDY)
-    init_command(["--study", str(space / "triangle.toml")], space)
-    project = open_project(space)
-    for job in project.find_jobs({"protocol.name": "triangle"}):
-        point, rng = point_of(job), np.random.default_rng(job.sp.seed)
-        rows = planted_rows(
-            point,
-            lambda e, way: e * (FORWARD if way > 0 else REVERSE),
-            lambda e: 1.2 - 0.6 * e,
-            rng,
-        )
-        plant(job, rows)
-        sums = frame_sums(job, point, build_model(point))
-        write_arrays(Path(job.fn("hydration.h5")), sums, {})
-    return project
+    return planted_space(tmp_path_factory.mktemp("triangle"), STUDY, loop)
 
 
 def test_it_is_simulated_and_every_product_of_a_cycle_is_made(project):
     jobs = list(project.find_jobs({"protocol.name": "triangle"}))
     assert all(is_driven(job) for job in jobs)
-    made = {product.name for product in PRODUCTS if product.concerns(jobs[0])}
-    assert made == {*("ie_curve", "ndr", "membranes", "dipole_picture", "water_order", "hydration")}
-    for product in PRODUCTS:
-        if product.concerns(jobs[0]):
-            assert product.is_ready(*jobs)
-            product.run(*jobs)
-            assert product.is_made(*jobs), product.name
+    of_cycle = {"ie_curve", "ndr", "membranes", "dipole_picture", "water_order", "hydration"}
+    assert make_products(jobs) == of_cycle
 
 
 def test_its_current_and_area_are_those_planted(project):
