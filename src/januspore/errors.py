@@ -1,9 +1,9 @@
-"""The one kind of error a user is meant to read."""
+"""Errors that a command prints as one line, without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Characters of a message; a value that fills a screen helps nobody.
+#: Most characters of a message: a quoted value may be arbitrarily long, and is cut here.
 _LONGEST = 600
 
 
@@ -19,16 +19,16 @@ class InputError(ValueError):
 
 
 class SettingError(InputError):
-    """A setting of the environment that cannot be used, by whatever job."""
+    """A setting of the environment that no job can use, so that a whole run ends."""
 
 
 class StoppedError(InputError):
-    """A run that cannot go on here and now; what its last checkpoint has is kept."""
+    """A run that had to stop, such as on a full disk; its last checkpoint is kept."""
 
 
 @contextmanager
 def told_in_one_line(what: str) -> Iterator[None]:
-    """Say in one line what a full disk, or a system that blew up, has stopped.
+    """Turn the error of a full disk, or of a system that blew up, into one line about `what`.
 
     Raises:
         StoppedError: instead of an OSError or a FloatingPointError.

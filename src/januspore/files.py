@@ -1,4 +1,7 @@
-"""Files that are whole or not there: written aside, put on disk, then renamed; and their seals."""
+"""Files that are written whole or not at all (beside their place, then renamed), and checksums.
+
+A seal is a checksum at the end of a file.
+"""
 
 import hashlib
 import os
@@ -12,12 +15,13 @@ from pathlib import Path
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it becomes `path` when the block ends well.
 
-    A reader sees the old file or the new one, whole; after an error, such as a full disk, the old
-    one stands and nothing is left aside. What a killed process leaves aside ends in ``.tmp``.
+    A reader sees the whole old file or the whole new one. After an error, such as a full disk, the
+    old file stays and the new one is removed. A killed process may leave a file that ends in
+    ``.tmp``.
 
     Raises:
-        OSError: the disk is full, or otherwise will not have it.
-        Exception: what a fence raises, see `fenced`; the old file stands.
+        OSError: the file cannot be written, for instance because the disk is full.
+        Exception: what a fence raises, see `fenced`; the old file stays.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -27,10 +31,10 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.replace(path)
         sync(path.parent)
     except (OSError, RuntimeError) as error:
-        check_fences()  # who took a lock over clears away what its old owner was writing
+        check_fences()  # a process that takes a lock over removes the old owner's unfinished file
         if isinstance(error, OSError):
             raise
-        # What HDF5 makes of a full disk when it closes a file.
+        # HDF5 raises a RuntimeError when it cannot close a file because the disk is full.
         raise OSError(f"{path}: {error}") from error
     finally:
         aside.unlink(missing_ok=True)
@@ -41,7 +45,7 @@ _fences: list[Callable[[], None]] = []
 
 @contextmanager
 def fenced(check: Callable[[], None]) -> Iterator[None]:
-    """Ask `check` before a file takes its place, while the block runs; it raises if none may."""
+    """Call `check` before any file is put in place in the block; it raises to forbid that."""
     _fences.append(check)
     try:
         yield
@@ -50,13 +54,13 @@ def fenced(check: Callable[[], None]) -> Iterator[None]:
 
 
 def check_fences() -> None:
-    """Raise what forbids to change files here and now, if anything does; see `fenced`."""
+    """Call every check of `fenced`: one raises if this process may no longer change files."""
     for check in _fences:
         check()
 
 
 def put_aside(path: Path) -> Path:
-    """Rename what is damaged, so that what reads it finds nothing; return its new path."""
+    """Rename a damaged file, so that it is no longer read; return its new path."""
     check_fences()
     aside = path.with_name(f"{path.name}.damaged")
     number = 1
@@ -68,7 +72,7 @@ def put_aside(path: Path) -> Path:
 
 
 def clear_litter(folder: Path) -> None:
-    """Remove files and folders that the killed left aside; only the lock's holder may."""
+    """Remove files and folders that killed processes left; call it only while holding the lock."""
     for aside in list(folder.rglob(".*.tmp")):
         if aside.is_dir():
             shutil.rmtree(aside, ignore_errors=True)
@@ -81,20 +85,22 @@ _DIGITS = 64
 
 
 def seal(path: Path) -> None:
-    """Append a checksum of all that is in a file; GSD and HDF5 do not look beyond their own end."""
+    """Append a checksum of a file's content; GSD and HDF5 ignore bytes after their own end."""
     mark = _SEAL + _digest(path.read_bytes())
     with path.open("ab") as file:
         file.write(mark)
 
 
 def seal_holds(content: bytes) -> bool | None:
-    """Whether a sealed file's content is as it was sealed; None if it has no seal."""
+    """Whether the content of a file matches its checksum; None if it has none."""
     body, mark, digest = content.rpartition(_SEAL)
     return digest == _digest(body) if mark else None
 
 
 def checksum(path: Path) -> str:
-    """Return a file's SHA-256: that of its seal, which is read alone, or of all of its content.
+    """Return a file's SHA-256: the one in its seal where it has one, else that of its content.
+
+    Reading the seal alone is fast, and a file of gigabytes needs no more.
 
     Raises:
         OSError: it cannot be read.
@@ -114,7 +120,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def sync(path: Path) -> None:
-    """Put a file, or a directory's entries, on disk for good: a power cut keeps their order."""
+    """Flush a file, or a directory's entries, to the disk, so that a power cut cannot lose it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,7 +1,7 @@
 """Species, monolayers and salts: the tables of `materials.toml`, read once.
 
-A new one is an entry there and no code: its charge set, its cell, its record and every product
-follow from what stands in it.
+A new one needs an entry there and no code: its charge set, its cell, its record and every product
+follow from that entry.
 """
 
 import math
@@ -23,13 +23,13 @@ class Species:
         mass: amu.
         sigma_nm: Lennard-Jones sigma.
         epsilon_kJ_per_mol: Lennard-Jones epsilon.
-        source: of the two.
-        radius_nm: in pictures.
-        color: in pictures.
+        source: of sigma and epsilon.
+        radius_nm: of its sphere in pictures.
+        color: of its sphere in pictures.
         charge_e: fixed charge; None where a charge set gives it.
-        generic: whether the Lennard-Jones parameters were made for any molecule.
-        first_shell_nm: of an ion, where its first shell of water oxygens ends: near the first
-            minimum of the ion-O g(r) in SPC/E.
+        generic: whether the Lennard-Jones parameters are of a general force field for all elements.
+        first_shell_nm: of an ion, the radius at which its first shell of water oxygens ends: near
+            the first minimum of the ion-oxygen g(r) in SPC/E.
     """
 
     mass: float
@@ -93,7 +93,7 @@ class Salt:
         cation: its species.
         anion: its species.
         water_per_nm3: water molecules in bulk solution of 1 mol/L.
-        source: of that.
+        source: of the number of waters.
     """
 
     cation: str
@@ -125,7 +125,7 @@ def _read() -> Mapping[str, Mapping[str, Any]]:
 
 
 _TABLES = _read()
-#: By name, in the order of the types in every frame.
+#: Species by name, in the order of the types in every frame.
 SPECIES = {name: Species(**own) for name, own in _TABLES["species"].items()}
 MATERIALS = {
     name: Material(**own | {side: Plane(**own[side]) for side in ("top", "bottom")})

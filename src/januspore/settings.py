@@ -1,7 +1,8 @@
-"""Settings: what a user says in the environment, and what a data space prefers. No state point's.
+"""Settings: environment variables, and the engine that a data space prefers.
 
-Each variable is read here and nowhere else: `Resources` is what an engine may use, `Limits` when a
-run saves itself and stops, `Scheduling` what a request to a scheduler needs.
+None of them is part of a state point. Each variable is read here and nowhere else. `Resources`
+says what an engine may use, `Limits` when a run writes checkpoints and stops, `Scheduling` what a
+request to a scheduler needs.
 """
 
 import math
@@ -18,11 +19,11 @@ from .errors import SettingError
 
 #: Names of the engines.
 ENGINES = ("openmm", "hoomd", "gromacs")
-#: Exit status of a process that stopped for want of time (EX_TEMPFAIL: run it again).
+#: Exit status of a process whose walltime was nearly up (EX_TEMPFAIL: run it again).
 OUT_OF_TIME = 75
 _STARTED = time.time()
 _PREFIX = "JANUSPORE_"
-#: Every variable that is looked at.
+#: Every variable that is read.
 VARIABLES = tuple(
     _PREFIX + name
     for name in (
@@ -43,7 +44,7 @@ VARIABLES = tuple(
 
 
 def warn_of_misspelt() -> None:
-    """Name each variable that looks like one of this package's and is none, and the nearest one."""
+    """Warn of each unknown variable with this package's prefix, and name the most similar one."""
     for key in sorted(os.environ):
         if key.startswith(_PREFIX) and key not in VARIABLES:
             near = get_close_matches(key, VARIABLES, n=1, cutoff=0.0)[0]
@@ -100,9 +101,9 @@ class Resources:
     """What a run may use, apart from the physics.
 
     Attributes:
-        engine: name; None: as `engines.choose` chooses.
-        platform: in the engine's own words; None: the fastest.
-        precision: single, mixed or double; None: the engine's usual one.
+        engine: its name; None: `engines.choose` decides.
+        platform: by the engine's own name; None: the fastest.
+        precision: single, mixed or double; None: the engine's default.
         threads: CPU threads.
         scratch: folder for an engine's temporary files; None: the system's.
     """
@@ -138,9 +139,9 @@ class Limits:
 
     Attributes:
         checkpoint_s: between two checkpoints.
-        end: when the process will be killed, as `time.time` counts.
-        margin_s: how long before its end a run writes its last checkpoint. It must hold one sample
-            interval and the writing.
+        end: when the process will be killed, in seconds of `time.time`.
+        margin_s: how long before `end` a run writes its last checkpoint: long enough for one sample
+            interval and for writing the files.
     """
 
     checkpoint_s: float = 30.0
@@ -176,11 +177,11 @@ class Limits:
 
 # --- what a data space prefers -----------------------------------------------------------------
 
-# `check` measures which engine is fastest on a kind of machine and writes it down. It is a
-# preference, no order: JANUSPORE_ENGINE goes before it, it is passed over where that engine is not
-# installed, and a job goes on with the engine that it was begun with.
+# `check` measures which engine is fastest on a kind of machine and writes its name down. That is a
+# preference: JANUSPORE_ENGINE overrides it, it is ignored where that engine is not installed, and a
+# job that has begun keeps its own engine.
 
-#: Key of the project document; its value has an engine's name for each of `KINDS` that was tried.
+#: Key of the project document. Its value gives an engine's name for each measured one of `KINDS`.
 KEY = "preferred_engine"
 KINDS = ("gpu", "cpu")
 
@@ -188,9 +189,9 @@ _preferred: dict[str, str] = {}
 
 
 def prefer(engines: Any) -> None:
-    """Take a data space's preference: what its document has under `KEY`, None for nothing.
+    """Set the preference of a data space: the value of its document's `KEY`, or None.
 
-    Anything that is not an engine's name by kind is passed over.
+    Entries that are not an engine's name for one of `KINDS` are ignored.
     """
     _preferred.clear()
     if isinstance(engines, Mapping):
@@ -198,7 +199,7 @@ def prefer(engines: Any) -> None:
 
 
 def preferred() -> dict[str, str]:
-    """Return the engine's name for each kind of machine that one is preferred for."""
+    """Return the preferred engine's name for each kind of machine that has one."""
     return dict(_preferred)
 
 

@@ -1,8 +1,8 @@
-"""What a file was when something was made of it: its size and time, cheap to look at, and checksum.
+"""Stamps: size, time and checksum of a file at the time when something was made from it.
 
-A file of the size and time that were noted down is taken for the same. Where the time differs, as
-after a copy, the checksum tells; records, states and arrays carry theirs at their end (see
-`januspore.files.seal`), so that none is read for it from end to end.
+A file whose size and time equal those of its stamp counts as unchanged. Where only the time
+differs, as after a copy, the checksums are compared. Records, states and arrays carry their
+checksum at their end (`januspore.files.seal`), so the file need not be read as a whole for it.
 """
 
 import os
@@ -31,7 +31,7 @@ def stamp(path: Path) -> Stamp:
 
 
 def holds(path: str, noted: Any) -> bool:
-    """Whether a file is there and is the one that was noted down."""
+    """Whether a file exists and is the one of a stamp."""
     try:
         found = os.stat(path)
         if not isinstance(noted, Mapping) or found.st_size != noted.get("bytes"):

@@ -13,11 +13,11 @@ from pydantic import (
     model_serializer,
 )
 
-#: Fields beyond this are absurd: water breaks down and ions outrun the thermostat.
+#: Largest field. Beyond it real water breaks down and ions heat faster than the thermostat cools.
 MAX_FIELD_V_PER_NM = 5.0
-#: HOOMD-blue keeps 16 bits of a seed; two seeds equal modulo this are one seed to it.
+#: HOOMD-blue uses 16 bits of a seed: two seeds that are equal modulo this number are the same.
 SEED_WIDTH = 1 << 16
-#: Seeds are below this.
+#: Every seed is below this number.
 SEED_END = 1 << 31
 #: Decimals kept of every float in a state point.
 DECIMALS = 9
@@ -26,16 +26,16 @@ DECIMALS = 9
 def _rounded(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError("must be a finite number")
-    return round(value, DECIMALS) + 0.0  # -0.0 and 0.0 are one state point
+    return round(value, DECIMALS) + 0.0  # turns -0.0 into 0.0: both are one state point
 
 
 def _no_truth_value(value: Any) -> Any:
-    if isinstance(value, bool):  # Python takes true for 1
+    if isinstance(value, bool):  # a bool is an int in Python, so pydantic would accept it
         raise ValueError("must be a number")
     return value
 
 
-# Rounded first and bounded then: a positive number must not round to zero behind its bound.
+# Rounding comes before the bounds: otherwise 1e-12 would pass "above 0" and then become 0.
 Real = Annotated[float, BeforeValidator(_no_truth_value), AfterValidator(_rounded)]
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Positive = Annotated[Real, Field(gt=0, le=1e7)]
@@ -50,8 +50,8 @@ class Section(BaseModel):
     """A part of the state point: unknown keys are refused, values never change.
 
     Attributes:
-        LATER: optional keys that came after jobs had been made. At its default such a key is left
-            out of the state point as signac keeps it, so that ids of older jobs stay.
+        LATER: optional keys that were added after jobs had been made. Such a key is left out of the
+            stored state point while it has its default, so that the ids of older jobs stay.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)

@@ -21,8 +21,9 @@ class Barrier(Driven):
     """Mean force on an ion tethered along the pore axis, at held fields (paper, Table 1).
 
     The ion approaches the first window, then visits every window of every field, one after the
-    other, to and fro: `settle_ps` to move there and settle, `window_ps` to sample. Each field's
-    first window waits `charging_ps`, in which the reservoirs charge while the ion is held there.
+    other, up and back down the axis: `settle_ps` to move there and settle, `window_ps` to sample.
+    Before its first window each field waits `charging_ps`, in which the reservoirs charge while the
+    ion is held.
     """
 
     LATER: ClassVar[frozenset[str]] = frozenset({"charging_ps"})
@@ -100,7 +101,7 @@ class Barrier(Driven):
         )
 
     def programme(self, snapshots: int = 1) -> Programme:
-        """One field after the other; where the ion is held meanwhile, `windows` tells."""
+        """One field after the other; `windows` says where the ion is held at each time."""
         fields = self.fields_V_per_nm
         length = len(self.positions_nm) * (self.settle_ps + self.window_ps)
         parts = [Constant(self.approach_ps, fields[0], "approach")]
@@ -111,10 +112,10 @@ class Barrier(Driven):
         return Sequence(tuple(parts))
 
     def separate_ps(self) -> float:
-        """Simulated time, ps, if every window were begun from the snapshot, not its neighbour.
+        """Simulated time, ps, if every window were a run of its own that starts from the snapshot.
 
-        Each would need an approach and charging of its own; the half of `settle_ps` in which the
-        tether moves from the neighbour would fall away.
+        Each would need its own approach and charging, but not the half of `settle_ps` in which the
+        tether moves from the neighbouring window.
         """
         before = self.approach_ps + self.charging_ps
         one = before + 0.5 * self.settle_ps + self.window_ps

@@ -48,14 +48,14 @@ CAPABILITIES = (
 
 
 class BaseProtocol(Section):
-    """Keys of every protocol, and what a protocol without any capability answers."""
+    """Keys of every protocol, and the answers of a protocol that has no capability."""
 
     cell: Cell = Cell()
     force_field: ForceField = ForceField()
     dynamics: Dynamics = Dynamics()
     recording: Recording = Recording()
 
-    #: How the simulated time of separate runs is saved, in words; empty if it is not.
+    #: What saves simulated time against separate runs, in words; empty if nothing does.
     saved_by: ClassVar[str] = ""
 
     @model_validator(mode="after")
@@ -191,7 +191,7 @@ class Driven(BaseProtocol):
 
 
 def required(view: View | None, capability: str) -> View:
-    """Return a view that the caller cannot do without.
+    """Return a view of a protocol that must have it.
 
     Raises:
         TypeError: the protocol does not have it.

@@ -53,7 +53,7 @@ class Ramp:
     last_V_per_nm: float
     label: str = ""
 
-    #: Nowhere does the field stand still.
+    #: The field is never held.
     held_V_per_nm: ClassVar[float | None] = None
 
     def value(self, t: float) -> float:
@@ -80,7 +80,7 @@ class SineWave:
     phase: float = 0.0
     label: str = ""
 
-    #: Nowhere does the field stand still.
+    #: The field is never held.
     held_V_per_nm: ClassVar[float | None] = None
 
     @property
@@ -139,16 +139,16 @@ class Sequence:
             yield from part.leaves(start + offset)
 
     def _part(self, t: float) -> int:
-        """Index of the part at a time; before the first it is the first, after the last the last.
+        """Index of the part at a time; times outside belong to the first or to the last part.
 
-        A train has thousands of parts and is asked at every sample.
+        A train has thousands of parts and is asked at every sample, hence the bisection.
         """
         return min(max(bisect_right(self.starts, t) - 1, 0), len(self.parts) - 1)
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """One programme, again and again."""
+    """One programme, repeated."""
 
     part: "Programme"
     times: int
@@ -187,10 +187,11 @@ Programme = Leaf | Sequence | Repeat
 
 
 def _within(t0: float, t1: float, start: float, end: float) -> tuple[float, float]:
-    """The times of an interval that lie in a part, from the part's start.
+    """Return the part of an interval that lies within a segment, counted from the segment's start.
 
-    They are cut in absolute time: an interval then has the same mean, to the last bit, in two
-    programmes of which only one has a boundary at its end. Branches equal separate runs by that.
+    It is cut in absolute time, so that an interval has the same mean to the last bit in two
+    programmes of which only one has a boundary at the interval's end. A branch then equals a
+    separate run exactly.
     """
     return min(max(t0, start), end) - start, min(max(t1, start), end) - start
 

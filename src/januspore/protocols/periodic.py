@@ -1,4 +1,4 @@
-"""Periodic fields: what is read from one is read from all (see :class:`views.Cycle`)."""
+"""Periodic fields; all are analysed alike (see :class:`views.Cycle`)."""
 
 from typing import Literal
 
@@ -52,8 +52,8 @@ class Sine(Periodic):
 class Triangle(Periodic):
     """E rises and falls at a constant rate between A and -A, starting from 0 upwards.
 
-    Unlike in a sine, every field is held equally long, and dE/dt, which drives the reservoirs'
-    charging current, has one magnitude throughout: the shape of cyclic voltammetry.
+    Unlike a sine it spends equal times at all fields, and |dE/dt|, which drives the charging
+    current of the reservoirs, is constant: the waveform of cyclic voltammetry.
     """
 
     name: Literal["triangle"] = "triangle"
@@ -63,7 +63,7 @@ class Triangle(Periodic):
         return super().durations() | {"250 / frequency_GHz": self.period_ps / 4}
 
     def programme(self, snapshots: int = 1) -> Programme:
-        """A rise, a fall and a rise, repeated."""
+        """A rise, a fall and a second rise, repeated."""
         top, quarter_ps = self.amplitude_V_per_nm, self.period_ps / 4
         up = Ramp(quarter_ps, 0.0, top)
         down = Ramp(2 * quarter_ps, top, -top)

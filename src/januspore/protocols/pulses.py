@@ -40,7 +40,7 @@ class Pulsed(Driven):
         return Constant(duration_ps, self.rest_V_per_nm, "rest")
 
     def first_pulse(self) -> list[Constant]:
-        """The preparation, if it takes any time, and the first pulse."""
+        """The preparation, unless its duration is 0, and the first pulse."""
         before = Constant(self.preparation_ps, self.preparation_V_per_nm, "preparation")
         return [before, self.pulse] if self.preparation_ps else [self.pulse]
 

@@ -49,9 +49,10 @@ class Box(Section):
 
 
 class ForceField(Section):
-    """What the paper leaves open in the force field; the rest stands in `materials.toml`.
+    """What the paper leaves open in the force field; all else is in `materials.toml`.
 
-    `generic_lennard_jones` allows elements whose parameters there were made for any molecule.
+    `generic_lennard_jones` allows elements whose parameters there are those of a general force
+    field, not fitted to a dichalcogenide.
     """
 
     LATER: ClassVar[frozenset[str]] = frozenset({"generic_lennard_jones"})
@@ -97,8 +98,8 @@ class Recording(Section):
 class Equilibration(Section):
     """Which relaxed states a driven job starts from.
 
-    Seed ``s`` starts from equilibration ``s % count``, at its snapshot ``s // count``; snapshots
-    after the first give other seeds with fresh velocities.
+    Seed ``s`` starts from snapshot ``s // count`` of equilibration ``s % count``. Seeds that start
+    from a later snapshot than the first draw fresh velocities.
     """
 
     count: Whole = Field(10, ge=1, le=1000)

@@ -11,11 +11,11 @@ from .views import RepeatedSteps
 
 
 class Steps(Driven):
-    """Steps between two fields, up and down, again and again (paper, Figs 2D, 3).
+    """Repeated steps up and down between two fields (paper, Figs 2D, 3).
 
     After `down_ps` at the lower field, `repeats` times `up_ps` at the higher field and `down_ps` at
-    the lower one. Repeats tell the time of an exponential, which the paper's staircase of small
-    steps, each made once, does not.
+    the lower one. Repeated large steps determine the time constant of an exponential; the paper's
+    staircase of small steps, each made once, does not.
     """
 
     name: Literal["steps"] = "steps"

@@ -1,4 +1,4 @@
-"""Views of a protocol: what an analysis or a product needs to know of it, and no more."""
+"""Views of a protocol: what an analysis or a product needs to know about it."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ class Branch:
     """A run that goes on from a job's trajectory.
 
     Attributes:
-        leaves_ps: when it leaves the trajectory; until then it is the trajectory.
-        programme: its whole programme, in the trajectory's time.
+        leaves_ps: when it leaves the trajectory; before that it is the trajectory itself.
+        programme: its whole programme from the trajectory's time 0 on.
     """
 
     leaves_ps: float
@@ -75,7 +75,7 @@ class Cycle:
         return f"f = {self.frequency_GHz:g} GHz"
 
     def phase(self, t_ps: NDArray) -> NDArray[np.float64]:
-        """Part of the cycle that is over at each time, from 0 to 1."""
+        """Fraction of the cycle that has passed at each time, from 0 to 1."""
         return np.mod(t_ps * self.frequency_GHz * 1e-3, 1.0)
 
     def quarter_edges(self, parts: int) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
 """Windows of a barrier: where the tether of the held ion stands at any time of the programme.
 
 After an approach the ion visits every window of the first field from the lowest position to the
-highest, then those of the second field back again, and so on: each window starts from the end of
-its neighbour, and no field starts with a long way. Before its first window each field waits for
-`charging_ps`, the ion held where it is. A window begins with `settle_ps`: the tether
-moves during the first half and rests in the second; then it is sampled for `window_ps`.
+highest, then those of the second field in the opposite order, and so on: each window starts where
+its neighbour ended, and no field begins with a move along the whole axis. Before its first window
+each field waits for `charging_ps` with the ion held where it is. A window begins with `settle_ps`:
+the tether moves during the first half and rests in the second; then it is sampled for `window_ps`.
 """
 
 from bisect import bisect_right
@@ -51,7 +51,7 @@ class Windows:
 
     @property
     def charged_ps(self) -> float:
-        """Least time, ps, between a field's coming on and the first sample under it."""
+        """Least time, ps, between the change to a field and the first sample under it."""
         wait = self.charging_ps + self.settle_ps
         return wait if len(self.fields_V_per_nm) > 1 else self.approach_ps + wait
 
@@ -97,7 +97,7 @@ class Path:
         if k < 0:
             part = t_ps / self.windows.approach_ps
             x, r = self.start_nm
-            # The cylinder closes from where the ion is, never on an ion outside it.
+            # The cylinder shrinks from the ion's own distance, so that it never pulls suddenly.
             return _between(x, positions[0], part), _between(max(r, radius), radius, part)
         here = self.windows.visits[k]
         there = positions[self.windows.visits[max(k - 1, 0)].position]
@@ -105,7 +105,7 @@ class Path:
         return _between(there, positions[here.position], part), radius
 
     def corners_ps(self) -> list[float]:
-        """Times at which the tether may change its speed; in between it keeps it."""
+        """Times at which the tether may change its speed, which is constant between them."""
         moving = 0.5 * self.windows.settle_ps
         moves = [t for w in self.windows.visits for t in (w.begins_ps, w.begins_ps + moving)]
         return [self.windows.approach_ps, *moves]
@@ -125,7 +125,7 @@ class Path:
         return here.field * len(self.windows.positions_nm) + here.position
 
     def _visit(self, t_ps: float) -> int:
-        # Times are whole steps in floating point: a window begins a hair before its sum says.
+        # Sums of floating-point times may exceed the exact start of a window by rounding.
         return bisect_right(self._begins, t_ps + 1e-6) - 1
 
 

@@ -1,9 +1,9 @@
-"""The state point: ``charge_set``, ``protocol``, ``seed`` and nothing else.
+"""The state point: ``charge_set``, ``protocol`` and ``seed``.
 
 Everything that changes a trajectory's physics is a key here, with its unit in its name; the
 engine, platform and precision are not (they are provenance, see :mod:`januspore.space.provenance`).
 Protocols are in :mod:`januspore.protocols`, and imported from there.
-Floats are rounded on entry, so float noise never makes a second job.
+Floats are rounded on entry, so that rounding noise never makes a second job.
 """
 
 from .charges import (

@@ -1,4 +1,4 @@
-"""Charge sets: a material and its charges, neutral by formula unit.
+"""Charge sets: a material and the charges of its elements, neutral in each formula unit.
 
 There is one class for each material of `materials.toml`, with a key for each of its elements.
 """
@@ -70,5 +70,5 @@ else:
 
 
 def material_of(elements: set[str]) -> str:
-    """Return the material that has these elements, or as nearly these as any has."""
+    """Return the material whose elements are these, or differ least from these."""
     return min(MATERIALS, key=lambda name: len(elements ^ set(MATERIALS[name].elements)))

@@ -1,4 +1,4 @@
-"""Validation with one clear line for a user."""
+"""Validation whose errors are one line for the user."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -31,7 +31,7 @@ def parse(kind: Any, data: Any, where: str = "state point") -> Any:
 
 def _one_line(error: ValidationError, kind: Any, where: str) -> str:
     first = error.errors()[0]
-    # A discriminated union puts its tag in the path; it is no key of the user's.
+    # pydantic puts the tag of a discriminated union into the path; the user typed no such key.
     path = [str(p) for p in first["loc"] if p not in _TAGS]
     key = ".".join(path)
     message = first["msg"].removeprefix("Value error, ")
@@ -53,7 +53,7 @@ def _one_line(error: ValidationError, kind: Any, where: str) -> str:
 def _shown(value: Any) -> str:
     try:
         return repr(value)[:77]
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
+    except ValueError:  # Python refuses to print whole numbers of more than 4,300 digits
         return "a number of thousands of digits"
 
 
@@ -91,8 +91,8 @@ def state_point(data: Any, where: str = "state point") -> StatePoint:
 
 
 def with_seed(point: StatePoint, seed: Any, where: str = "state point") -> StatePoint:
-    """Return a state point with another seed, checked; the rest is shared, not checked again."""
+    """Return a state point with another, checked seed; the other keys are not validated again."""
     if type(seed) is int and 0 <= seed < SEED_END:
         return point.model_copy(update={"seed": seed})
     parts = {"charge_set": point.charge_set, "protocol": point.protocol, "seed": seed}
-    return state_point(parts, where)  # says what is wrong with it
+    return state_point(parts, where)  # raises the error that describes the seed

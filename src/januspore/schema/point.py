@@ -1,4 +1,4 @@
-"""The state point itself, and the equilibration that a driven job starts from."""
+"""The state point, and the equilibration that a driven job starts from."""
 
 from pydantic import Field, model_validator
 
@@ -121,8 +121,8 @@ def parent_of(point: StatePoint) -> StatePoint | None:
             cell=protocol.cell,
             force_field=protocol.force_field,
             dynamics=protocol.dynamics,
-            # Only the sample interval matters to a start state; other recording keys may differ
-            # between studies without asking for equilibrations of their own.
+            # Only the sample interval affects a start state. The other recording keys are left out,
+            # so that studies that differ in them share their equilibrations.
             recording=Recording(
                 sample_interval_ps=sample, energy_interval_ps=10 * sample, frame_interval_ps=sample
             ),
@@ -134,7 +134,7 @@ def parent_of(point: StatePoint) -> StatePoint | None:
 
 
 def equilibration_of(protocol: AnyProtocol, seed: int) -> int:
-    """Return the seed of the equilibration that a job starts from; its own for one itself."""
+    """Return the seed of the equilibration that a job starts from; an equilibration's own seed."""
     eq = protocol.starts_from
     return seed if eq is None else seed % eq.count
 
