@@ -1,18 +1,17 @@
 """Kill every command of a data space, fill its disk, run it from two hosts; then read it all.
 
-    python benchmarks/space_campaign.py --kills 200 --fills 20 --output space.json
+    python benchmarks/space_campaign.py --kills 200 --fills 24 --pairs 4 --output space.json
 
-`init.py`, `run`, `run --parallel`, analyses, products and the report are each typed, killed at a
-random moment (SIGKILL, SIGTERM or SIGINT to the whole process group), and typed again, as often as
-their share of the kills; then once more to the end. A disk that fills is a small tmpfs with a
-ballast in it, taken away before the command is typed again (root; skipped elsewhere). Two hosts are
-two UTS namespaces with names of their own. At the end of each data space `verify` reads it from end
-to end, and every record is counted. Prints what was lost, doubled, bricked, stale, and every
-traceback.
+A data space is made to its end once, and copied for each stage: `init.py`, `run`, `run --parallel`,
+analyses, products and the report are each typed, killed at a random moment (SIGKILL, SIGTERM or
+SIGINT to the whole process group), and typed again, as often as their share of the kills; then to
+the end. A disk that fills is a small tmpfs with a ballast in it, taken away before the command is
+typed again (root; skipped elsewhere). Two hosts are two UTS namespaces with names of their own. At
+the end of each stage `verify` reads the data space from end to end, and every row is counted.
+Prints what was lost, doubled, bricked, stale, and every traceback.
 """
 
 import argparse
-import json
 import os
 import random
 import re
@@ -22,138 +21,154 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import signac
-from januspore.dataspace import open_project
-from kill_campaign import Tally as Rows
-from kill_campaign import _not_made, _verify_job
-from space import ROOT, copy_project, environment
+from campaign import Command, Counts, examine, not_made
+from space import ROOT, copy_project
 
-from januspore.check.machine import machine
+from januspore.space.dataspace import open_project
 
-#: So that there is work again: two trajectories' ends and all that was made of them.
-AGAIN = ("workspace/*/trajectory/branches/001/*.h5", "workspace/*/summary.json")
-#: Stages in order: name, the command, what is removed before each typing so that there is work.
-STAGES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("init.py", ("init.py", "--study", "STUDY"), ()),
-    ("run", ("project.py", "run", "-o", "equilibrate", "simulate"), ()),
-    ("run --parallel", ("project.py", "run", "--parallel", "2"), AGAIN),
-    ("analyse", ("project.py", "run", "-o", "analyse"), ("workspace/*/summary.json",)),
-    ("products", ("project.py", "run"), ("results/*/*/*.png",)),
-    ("report", ("-m", "januspore", "report"), ("results/report.*",)),
+
+@dataclass(frozen=True)
+class Stage:
+    """A command that is killed.
+
+    Attributes:
+        name: of the stage.
+        words: the command.
+        share: of 200 kills.
+        begins: what it is typed in: a data space that is "begun", its jobs made and no more, or
+            one that is "done".
+        again: what is removed before each typing, so that there is work.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    share: int
+    begins: str
+    again: tuple[str, ...] = ()
+
+
+RUN = ("project.py", "run")
+INIT = Stage("init.py", ("init.py", "--study", "paper"), 30, "")
+STAGES = (
+    Stage("run", (*RUN, "-o", "equilibrate", "simulate"), 45, "begun"),
+    Stage(
+        "run --parallel",
+        (*RUN, "--parallel", "2"),
+        40,
+        "done",
+        ("workspace/*/trajectory/branches/001/*.h5", "workspace/*/summary.json"),
+    ),
+    Stage("analyse", (*RUN, "-o", "analyse"), 30, "done", ("workspace/*/summary.json",)),
+    Stage("products", RUN, 30, "done", ("results/*/*/*.png",)),
+    Stage("report", ("-m", "januspore", "report"), 25, "done", ("results/report.*",)),
 )
-#: How the kills are shared out among the stages, and how long a command of each is let live, s.
-SHARE = {"init.py": 20, "run": 16, "run --parallel": 12, "analyse": 16, "products": 16,
-         "report": 16}  # fmt: skip
-ALIVE_S = {"init.py": 4.0, "run": 6.0, "run --parallel": 6.0, "analyse": 3.0, "products": 8.0,
-           "report": 3.0}  # fmt: skip
+#: How long a command is let live at most, s, where its work is not the same each time.
+ALIVE_S = 8.0
 
 
 @dataclass
-class Found:
-    """What the campaign counts; `problems` says where."""
+class Found(Counts):
+    """What the campaign counts.
 
-    kills: int = 0
+    `fills_told`: full disks that stopped a command, which said so; the others had room enough.
+    """
+
     fills: int = 0
-    spaces: int = 0
+    fills_told: int = 0
     two_hosts: int = 0
-    lost: int = 0
-    doubled: int = 0
+    jobs_lost: int = 0
     bricked: int = 0
     stale: int = 0
     tracebacks: int = 0
-    rows: int = 0
-    records: int = 0
-    signals: Counter[str] = field(default_factory=Counter)
-    stages: Counter[str] = field(default_factory=Counter)
     skipped: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 class Space:
     """A data space under the campaign, and how commands are typed in it."""
 
-    def __init__(self, folder: Path, study: str, found: Found) -> None:
-        self.folder, self.study, self.found = folder, study, found
-        copy_project(folder)
+    def __init__(self, folder: Path, found: Found, template: Path | None = None) -> None:
+        self.folder, self.found = folder, found
+        if template is None:
+            copy_project(folder)
+        else:
+            shutil.copytree(template, folder, symlinks=True)
 
-    def start(self, command: tuple[str, ...], host: str = "") -> "subprocess.Popen[str]":
-        """Start a command in a process group of its own, on another host if one is named."""
-        words = [sys.executable, *(self.study if word == "STUDY" else word for word in command)]
-        if host:
-            inner = " ".join(f"'{word}'" for word in words)
-            words = ["unshare", "--uts", "sh", "-c", f"hostname {host}; exec {inner}"]
-        settings = environment(
-            JANUSPORE_CHECKPOINT_SECONDS="0.3",
-            JANUSPORE_QUIET="1",
-            JANUSPORE_THREADS="1",
-            OMP_NUM_THREADS="1",
-            JANUSPORE_PLATFORM="CPU",
-        )
-        settings["PATH"] += os.pathsep + os.environ["PATH"] if host else ""
-        return subprocess.Popen(
-            words,
-            cwd=self.folder,
-            env=settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+    def start(self, words: Sequence[str], host: str = "") -> Command:
+        """Start a command, on another host if one is named."""
+        own = {"JANUSPORE_CHECKPOINT_SECONDS": "0.3", "JANUSPORE_THREADS": "1"}
+        return Command(self.folder, words, host, JANUSPORE_PLATFORM="CPU", **own)
 
-    def ended(self, process: "subprocess.Popen[str]", stage: str) -> str:
-        """Wait for a command's end; count a traceback, whoever ended it."""
-        said, _ = process.communicate()
-        if "Traceback (most recent call last)" in said:
+    def ended(self, command: Command, stage: str) -> int:
+        """Wait for a command's end; count a traceback, whoever ended it; return its status."""
+        status = command.wait()
+        if "Traceback (most recent call last)" in command.said():
             self.found.tracebacks += 1
-            self.found.problems.append(f"{stage}: traceback: {said.strip().splitlines()[-1]}")
-        return said
+            self.problem(f"{stage}: traceback: {command.last_lines()}")
+        return status
 
-    def to_the_end(self, stage: str, command: tuple[str, ...]) -> None:
+    def to_the_end(self, stage: str, words: Sequence[str]) -> None:
         """Type a command that must come to a good end; it is bricked if it does not."""
-        process = self.start(command)
-        said = self.ended(process, stage)
-        if process.returncode:
+        command = self.start(words)
+        status = self.ended(command, stage)
+        if status:
             self.found.bricked += 1
-            last = " | ".join(said.strip().splitlines()[-2:])
-            self.found.problems.append(f"{stage}: bricked, status {process.returncode}: {last}")
+            self.problem(f"{stage}: bricked, status {status}: {command.last_lines()}")
 
-    def clear(self, patterns: tuple[str, ...]) -> None:
+    def problem(self, what: str) -> None:
+        """Note down what went wrong, and where."""
+        self.found.problems.append(f"{self.folder.name}: {what}")
+
+    def clear(self, patterns: Sequence[str]) -> None:
         """Remove what a stage makes, so that it has work again."""
         for pattern in patterns:
             for path in self.folder.glob(pattern):
                 path.unlink()
 
+    def finish(self, stage: Stage) -> None:
+        """Type a stage's command and all that is left to its end; then read it all and count."""
+        self.to_the_end(stage.name, stage.words)
+        self.to_the_end("run", RUN)
+        self.to_the_end("verify", ("-m", "januspore", "verify"))
+        examine(self.folder, self.found)
+        stale = not_made(signac.get_project(str(self.folder), search=False))
+        self.found.stale += len(stale)
+        for path in stale:
+            self.problem(f"stale: {path}")
+        self.found.spaces += 1
+
 
 def main() -> int:
     options = _options()
-    found, dice, begun = Found(), random.Random(options.seed), time.monotonic()
-    study = str(Path(options.study).resolve())
+    found, dice, began = Found(), random.Random(options.seed), time.monotonic()
+    more = {"study": Path(options.study).stem}
     kept = Path(tempfile.mkdtemp(prefix="space_campaign."))
+    templates = _templates(kept, str(Path(options.study).resolve()), found)
     while found.kills < options.kills and not found.problems:
-        _kill_init(Space(kept / f"paper{found.spaces}", "paper", found), options.kills, dice)
-        space = Space(kept / f"kills{found.spaces}", study, found)
-        for name, command, removed in STAGES:
-            for _ in range(min(SHARE[name], options.kills - found.kills)):
-                space.clear(removed)
-                _kill(space, name, command, dice)
-            space.to_the_end(name, command)
-        _examine(space)
-        print(_line(found), flush=True)
-        _write(options, study, found, begun)  # what is stopped has told what it found so far
+        for stage in (INIT, *STAGES):
+            share = max(1, round(stage.share * options.kills / 200))
+            most = found.kills + min(share, options.kills - found.kills)
+            folder = kept / f"{stage.name.replace(' ', '')}{found.kills}"
+            if stage is INIT:
+                _kill_init(Space(folder, found), most, dice)
+            else:
+                _kill_stage(folder, stage, templates, found, most, dice)
+            print(_line(found), flush=True)
+            found.write(options.output, began, **more)  # what is stopped has told what it found
+            if found.problems:
+                break
     if options.fills and not found.problems:
-        _fill(kept / "filled", study, options.fills, found, dice)
-    if options.hosts and not found.problems:
-        _two_hosts(Space(kept / "hosts", study, found))
+        _fill(kept / "full", templates, options.fills, found, dice)
+    for number in range(0 if found.problems else options.pairs):
+        _two_hosts(kept / f"hosts{number}", templates, STAGES[number % 2], found)
     print(_line(found))
     for problem in [*found.problems, *(f"skipped: {what}" for what in found.skipped)]:
         print(problem)
-    _write(options, study, found, begun)
+    found.write(options.output, began, **more)
     if found.problems:
         print(f"kept for a look: {kept}")
         return 1
@@ -164,77 +179,91 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--fills", type=int, default=20, help="times that the disk fills")
-    parser.add_argument("--hosts", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--fills", type=int, default=24, help="times that the disk fills")
+    parser.add_argument("--pairs", type=int, default=4, help="times that two hosts run one space")
     parser.add_argument("--study", default=str(ROOT / "tests" / "studies" / "smallest.toml"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="JSON file to write")
     return parser.parse_args()
 
 
-def _write(options: argparse.Namespace, study: str, found: Found, begun: float) -> None:
-    if options.output:
-        hours = (time.monotonic() - begun) / 3600
-        report = {"machine": machine(), "study": Path(study).stem, "hours": hours, **vars(found)}
-        Path(options.output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+def _templates(kept: Path, study: str, found: Found) -> dict[str, Path]:
+    """A data space whose jobs are made, and one where all is done."""
+    begun = Space(kept / "begun", found)
+    begun.to_the_end("init.py", ("init.py", "--study", study))
+    done = Space(kept / "done", found, begun.folder)
+    done.to_the_end("run", RUN)
+    done.to_the_end("report", ("-m", "januspore", "report"))
+    return {"begun": begun.folder, "done": done.folder}
 
 
-def _kill_init(space: Space, most: int, dice: Any) -> None:
+def _kill_init(space: Space, most: int, dice: random.Random) -> None:
     """Kill `init.py` while it makes the thousands of jobs of the paper's study."""
-    name, command, _ = STAGES[0]
-    for _ in range(SHARE[name]):
-        if space.found.kills >= most:
-            break
-        if not _kill(space, name, command, dice):
+    found = space.found
+    while found.kills < most and not found.problems:
+        if not _kill(space, INIT, ALIVE_S / 2, dice):
             shutil.rmtree(space.folder / "workspace")  # it was done: all is to be made again
-    space.to_the_end(name, command)
+    space.to_the_end(INIT.name, INIT.words)
     space.to_the_end("verify", ("-m", "januspore", "verify"))
     jobs = len(open_project(space.folder))
-    said = space.ended(space.start((*command, "--dry-run")), name)
-    if f" 0 new, {jobs} existing jobs" not in said:
-        space.found.lost += 1
-        space.found.problems.append(f"init.py: {jobs} jobs are not all: {said.splitlines()[:1]}")
-    shutil.rmtree(space.folder)
-
-
-def _kill(space: Space, stage: str, command: tuple[str, ...], dice: Any) -> bool:
-    """Start a command and kill it at a random moment, unless it ends before; whether it was."""
-    process = space.start(command)
-    number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-    try:
-        process.wait(dice.uniform(0.0, ALIVE_S[stage]))
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, number)
-        space.found.kills += 1
-        space.found.signals[number.name] += 1
-        space.found.stages[stage] += 1
-    space.ended(process, stage)
-    if process.returncode in (1, 2):
-        space.found.problems.append(f"{stage}: failed by itself, status {process.returncode}")
-    return process.returncode != 0
-
-
-def _examine(space: Space) -> None:
-    """Read the data space from end to end and count every row."""
-    found, rows = space.found, Rows()
-    project = open_project(space.folder)
-    for job in project:
-        _verify_job(job, rows)
-    found.lost += rows.rows_lost
-    found.doubled += rows.rows_doubled
-    found.rows += rows.rows
-    found.records += rows.records
-    found.problems += rows.problems
-    stale = _not_made(signac.get_project(str(space.folder), search=False))
-    found.stale += len(stale)
-    found.problems += [f"stale: {path}" for path in stale]
-    space.to_the_end("verify", ("-m", "januspore", "verify"))
-    litter = [str(p) for p in space.folder.rglob("*.tmp")]
-    found.problems += [f"left aside: {path}" for path in litter]
+    again = space.start((*INIT.words, "--dry-run"))
+    space.ended(again, INIT.name)
+    if f" 0 new, {jobs} existing jobs" not in again.said():
+        found.jobs_lost += 1
+        space.problem(f"{jobs} jobs are not all: {again.said().splitlines()[:1]}")
     found.spaces += 1
+    if not found.problems:
+        shutil.rmtree(space.folder)
 
 
-def _fill(mount: Path, study: str, fills: int, found: Found, dice: Any) -> None:
+def _kill_stage(
+    folder: Path,
+    stage: Stage,
+    templates: dict[str, Path],
+    found: Found,
+    most: int,
+    dice: random.Random,
+) -> None:
+    """Kill a stage's command until so many kills are counted, in as many copies as that takes."""
+    while found.kills < most and not found.problems:
+        space = Space(folder, found, templates[stage.begins])
+        alive = _time(space, stage) if stage.again else ALIVE_S
+        while found.kills < most and not found.problems:
+            space.clear(stage.again)
+            if not _kill(space, stage, alive, dice) and not stage.again:
+                break  # all of its work is done
+        space.finish(stage)
+        if not found.problems:
+            shutil.rmtree(folder)
+
+
+def _time(space: Space, stage: Stage) -> float:
+    """How long a stage's command takes here and now, s."""
+    space.clear(stage.again)
+    began = time.monotonic()
+    space.to_the_end(stage.name, stage.words)
+    return time.monotonic() - began
+
+
+def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bool:
+    """Start a command and kill it at a random moment; whether it was still at work."""
+    command = space.start(stage.words)
+    number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
+    end = time.monotonic() + dice.uniform(0.0, alive_s)
+    while command.lives() and time.monotonic() < end:
+        time.sleep(0.02)
+    killed = command.kill(number)
+    if killed:
+        space.found.killed(number, stage.name)
+    status = space.ended(command, stage.name)
+    if status in (1, 2):
+        space.problem(f"{stage.name}: failed by itself, status {status}: {command.last_lines()}")
+    return killed
+
+
+def _fill(
+    mount: Path, templates: dict[str, Path], fills: int, found: Found, dice: random.Random
+) -> None:
     """Let the disk fill at random moments, free it, and type the command again."""
     mount.mkdir()
     size = ["-o", "size=400m", "tmpfs", str(mount)]
@@ -242,58 +271,66 @@ def _fill(mount: Path, study: str, fills: int, found: Found, dice: Any) -> None:
         found.skipped.append("the disk that fills: no tmpfs can be mounted here")
         return
     try:
-        space = Space(mount / "space", study, found)
-        for name, command, removed in STAGES:
-            for _ in range(max(1, fills // len(STAGES))):
-                space.clear(removed)
-                _filled(space, mount, name, command, dice)
-            space.to_the_end(name, command)
-        _examine(space)
+        stages = (INIT, *STAGES)
+        for number, stage in enumerate(stages):
+            template = templates.get(stage.begins)
+            space = Space(mount / f"full{number}", found, template)
+            for _ in range(max(1, fills // len(stages))):
+                space.clear(stage.again)
+                _filled(space, mount, stage, dice)
+            if stage is INIT:
+                space.to_the_end(stage.name, stage.words)
+                space.to_the_end("verify", ("-m", "januspore", "verify"))
+            else:
+                space.finish(stage)
+            if found.problems:
+                shutil.copytree(space.folder, mount.parent / "looked_at", symlinks=True)
+                return
+            shutil.rmtree(space.folder)
     finally:
         subprocess.run(["umount", str(mount)], check=True)
 
 
-def _filled(space: Space, mount: Path, stage: str, command: tuple[str, ...], dice: Any) -> None:
+def _filled(space: Space, mount: Path, stage: Stage, dice: random.Random) -> None:
     ballast = mount / "ballast"
     left = dice.choice((0, 8, 24, 64, 200, 600)) * 1024
     free = shutil.disk_usage(mount).free
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(1, free - left))
-    process = space.start(command)
-    said = space.ended(process, f"{stage}, disk full")
-    if process.returncode not in (0, 1, 2):
-        space.found.problems.append(f"{stage}, disk full: status {process.returncode}")
-    elif process.returncode and not re.search("No space left|disk is full", said):
-        last = " | ".join(said.strip().splitlines()[-2:])
-        space.found.problems.append(f"{stage}, disk full: does not say so: {last}")
+    command = space.start(stage.words)
+    status = space.ended(command, f"{stage.name}, disk full")
+    told = bool(re.search("No space left|disk is full", command.said()))
+    if status not in (0, 1, 2):
+        space.problem(f"{stage.name}, disk full: status {status}")
+    elif status and not told:
+        space.problem(f"{stage.name}, disk full: does not say so: {command.last_lines()}")
     space.found.fills += 1
+    space.found.fills_told += bool(status)
     ballast.unlink()
 
 
-def _two_hosts(space: Space) -> None:
-    """Run one data space from two hosts at once, to its end."""
-    space.to_the_end("init.py", STAGES[0][1])
-    command = ("project.py", "run")
-    try:
-        pair = [space.start(command, host) for host in ("one", "two")]
-    except FileNotFoundError:
-        space.found.skipped.append("two hosts: no unshare here")
+def _two_hosts(folder: Path, templates: dict[str, Path], stage: Stage, found: Found) -> None:
+    """Run what a stage leaves to be done from two hosts at once, to its end."""
+    if shutil.which("unshare") is None:
+        found.skipped.append("two hosts: no unshare here")
         return
-    for process in pair:
-        said = space.ended(process, "two hosts")
-        if process.returncode:
-            last = " | ".join(said.strip().splitlines()[-2:])
-            space.found.problems.append(f"two hosts: status {process.returncode}: {last}")
-    space.to_the_end("run", command)
-    space.found.two_hosts += 1
-    _examine(space)
+    space = Space(folder, found, templates[stage.begins])
+    space.clear(stage.again)
+    for command in [space.start(RUN, host) for host in ("one", "two")]:
+        if status := space.ended(command, "two hosts"):
+            space.problem(f"two hosts: status {status}: {command.last_lines()}")
+    space.finish(stage)
+    found.two_hosts += 1
+    if not found.problems:
+        shutil.rmtree(folder)
 
 
 def _line(found: Found) -> str:
+    lost = f"{found.rows_lost} rows and {found.jobs_lost} jobs lost, {found.rows_doubled} doubled"
     return (
-        f"{found.kills} kills {dict(found.stages)}, {found.fills} full disks, {found.two_hosts} "
-        f"times two hosts, {found.spaces} data spaces, {found.rows} rows: {found.lost} lost, "
-        f"{found.doubled} doubled, {found.bricked} bricked, {found.stale} stale, "
+        f"{found.kills} kills {dict(found.stages)}, {found.fills} full disks of which "
+        f"{found.fills_told} stopped a command, {found.two_hosts} times two hosts, {found.spaces} "
+        f"data spaces, {found.rows} rows: {lost}, {found.bricked} bricked, {found.stale} stale, "
         f"{found.tracebacks} tracebacks"
     )
 
