@@ -158,6 +158,8 @@ def _write_otherwise(path: Path, data: bytes) -> None:
     import h5py
     import numpy as np
 
+    from januspore.files import seal
+
     path.write_bytes(_record().rpartition(b"\njanuspore sha256 ")[0])
     instead: list[Callable[[h5py.File, str], object]] = [
         lambda file, name: None,
@@ -184,6 +186,7 @@ def _write_otherwise(path: Path, data: bytes) -> None:
             if names[place] in file:
                 del file[names[place]]
             instead[what % len(instead)](file, names[place])
+    seal(path)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -1,5 +1,6 @@
 """Paired pulses on real dynamics: a branch is what a separate run would have been."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from januspore.simulate.layout import branch, frame, trajectory
 from januspore.simulate.record import read_record
 from januspore.space.conditions import is_equilibrated, is_recorded
 from januspore.space.dataspace import dump, open_project, parent_job, point_of
+from januspore.verify import jobs as verify
 
 STUDY = """
 seeds = "0:1"
@@ -109,6 +111,33 @@ def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
     assert is_recorded(job) and len(again) == 4
     untouched = [p for p in first if "001" not in p.parts]
     assert all(p.read_bytes() == first[p] for p in untouched)
+
+
+def test_a_lost_frame_that_a_branch_leaves_from_is_made_again_by_its_trunk(jobs):
+    _, job = jobs
+    lost = branch(job, 0) / "record.h5"
+    first, _ = read_record(lost)
+    shutil.rmtree(lost.parent)
+    frame(job, 110).unlink()
+    operations.simulate(job)
+    again, _ = read_record(lost)
+    assert frame(job, 110).exists() and is_recorded(job)
+    for name in ("step", "K_cell_e_nm", "T_rot_K"):
+        assert np.array_equal(first[name], again[name], equal_nan=True), name
+
+
+def test_a_branch_that_is_lost_after_its_analysis_is_told_and_repaired(jobs):
+    project, job = jobs
+    operations.analyse(job)
+    shutil.rmtree(branch(job, 1))
+    assert is_recorded(job)  # what is analysed is not looked at again, branch by branch
+    fault = next(verify.faults(job, verify.Families(list(project))))
+    assert fault.path == branch(job, 1) and "a branch is lost" in fault.what
+    fault.repair()
+    assert not is_recorded(job)
+    operations.simulate(job)
+    operations.analyse(job)
+    assert not list(verify.faults(job, verify.Families(list(project))))
 
 
 def test_frames_where_branches_leave_are_kept(jobs):

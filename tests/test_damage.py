@@ -153,6 +153,28 @@ def test_verify_repairs_a_configuration_and_a_document_that_are_damaged(space, c
     assert main(["--project", str(space), "verify"]) == 0
 
 
+@pytest.mark.parametrize("content", [b'{"stu', b"[]", b"null", b""])
+def test_a_project_document_that_is_damaged_stops_no_run(
+    space, project_class, monkeypatch, capsys, content
+):
+    path = space / "signac_project_document.json"
+    path.write_bytes(content)
+    (sines(space)[0] / "summary.json").unlink()  # so that there is work
+    assert asked(space, project_class, monkeypatch, "init") == 2  # it cannot know which study
+    assert "python init.py --study NAME" in capsys.readouterr().err
+    assert asked(space, project_class, monkeypatch, "run") == 2
+    (told,) = faults_told(capsys.readouterr())
+    assert path.name in told and f"{path.name}.damaged" in told and "--study NAME" in told
+    assert (sines(space)[0] / "summary.json").exists()
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == content
+    assert asked(space, project_class, monkeypatch, "run") == 0
+    assert asked(space, project_class, monkeypatch, "init") == 2  # nor guess it
+    (told,) = faults_told(capsys.readouterr())
+    assert "--study" in told
+    initialise.init_command(["--study", "quick"], space)
+    assert asked(space, project_class, monkeypatch, "init") == 0
+
+
 def test_run_tells_of_an_equilibration_that_is_not_here_and_of_a_snapshot_that_none_keeps(
     space, project_class, monkeypatch, capsys
 ):

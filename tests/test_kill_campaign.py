@@ -25,11 +25,12 @@ def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_pat
 
 @pytest.mark.slow
 def test_every_command_killed_a_full_disk_and_two_hosts_leave_nothing_wrong(tmp_path):
-    command = [sys.executable, "benchmarks/space_campaign.py", "--kills", "12", "--fills", "6", "--pairs", "1"]
-    command += ["--output", str(tmp_path / "space.json")]
+    output = tmp_path / "space.json"
+    command = [sys.executable, "benchmarks/space_campaign.py", "--output", str(output)]
+    command += ["--kills", "12", "--fills", "6", "--pairs", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((tmp_path / "space.json").read_text())
+    told = json.loads(output.read_text())
     assert told["kills"] == 12 and told["rows"] > 0 and told["problems"] == []
     counts = ("rows_lost", "jobs_lost", "rows_doubled", "bricked", "stale", "tracebacks")
     assert [told[name] for name in counts] == [0] * 6

@@ -74,7 +74,8 @@ def test_a_kill_or_a_full_disk_at_any_moment_leaves_whole_jobs_only(
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"null", b"[]", b"\xff{", b'{"seed": NaN}', b"{}", "cut", "another"]
+    "content",
+    [None, b"", b"null", b"[]", b"\xff{", b'{"seed": NaN}', b"{}", "cut", "another", "edited"],
 )
 @pytest.mark.parametrize("with_data", [True, False])
 def test_init_mends_a_state_point_file_and_touches_nothing_else(
@@ -86,7 +87,9 @@ def test_init_mends_a_state_point_file_and_touches_nothing_else(
     if content == "cut":
         content = path.read_bytes()[:50]
     elif content == "another":
-        content = (jobs[4] / STATE_POINT).read_bytes() + b" "
+        content = (jobs[4] / STATE_POINT).read_bytes()
+    elif content == "edited":  # to the same length
+        content = path.read_bytes().replace(b"1.06", b"1.07")
     if with_data:
         (jobs[3] / "trajectory").mkdir()
         (jobs[3] / "trajectory" / "record.h5").write_bytes(b"rows")

@@ -3,12 +3,15 @@
 import shutil
 from contextlib import suppress
 
+import h5py
 import numpy as np
 import pytest
 from helpers import Guillotine, Killed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from januspore.analysis.store import read_arrays, write_arrays
+from januspore.errors import InputError
 from januspore.simulate.record import (
     RAGGED,
     RecordError,
@@ -102,6 +105,29 @@ def test_an_unreadable_record_is_a_record_error(tmp_path, damage):
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(RecordError, match=r"r\.h5"):
         read_record(path)
+
+
+@pytest.mark.parametrize("damage", ["changed", "unsealed"])
+@pytest.mark.parametrize("kind", ["record", "arrays"])
+def test_libhdf5_never_sees_a_file_that_is_not_known_to_be_whole(
+    tmp_path, monkeypatch, kind, damage
+):
+    """It can loop for ever over a few changed bytes."""
+    path = tmp_path / "r.h5"
+    if kind == "record":
+        write_record(path, rows(1, 20), {})
+    else:
+        write_arrays(path, {"charge": np.arange(20.0)}, {})
+    content = path.read_bytes()
+    body = content.rpartition(b"\njanuspore sha256 ")[0]
+    path.write_bytes(body if damage == "unsealed" else b"\x00" + content[1:])
+
+    def looked_at(*arguments):
+        pytest.fail("libhdf5 was given the file")
+
+    monkeypatch.setattr(h5py, "File", looked_at)
+    with pytest.raises(InputError, match="checksum"):
+        read_record(path) if kind == "record" else read_arrays(path)
 
 
 def test_consolidating_twice_or_with_nothing_new_changes_nothing(tmp_path):

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "januspore"
 LAYERS = [
     ["errors", "units", "values", "materials", ""],
     ["files", "settings"],
-    ["stamps"],
+    ["hdf5", "stamps"],
     ["protocols"],
     ["schema"],
     ["model"],

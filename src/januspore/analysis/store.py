@@ -6,31 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import (
-    checksum,
-    seal,
-    seal_holds,
-    written_aside,
-)
+from ..files import checksum, written_aside
+from ..hdf5 import TornError, open_hdf5, write_hdf5
 from ..simulate.layout import RECORD, frames_in, records_in, trajectory
 from ..stamps import stamp
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
     """Write named arrays and attributes (JSON values)."""
-    with written_aside(path) as aside:
-        with h5py.File(aside, "w") as file:
-            for name, values in arrays.items():
-                # Histograms are mostly zeros.
-                packed = {"compression": "gzip"} if np.size(values) > 1000 else {}
-                file.create_dataset(name, data=values, **packed)
-            file.attrs["attributes"] = json.dumps(plain(attributes), sort_keys=True)
-        seal(aside)
+    write_hdf5(path, arrays, plain(attributes))
 
 
 def read_arrays(path: Path, owner: str | None = None) -> dict[str, NDArray]:
@@ -41,20 +29,16 @@ def read_arrays(path: Path, owner: str | None = None) -> dict[str, NDArray]:
             `owner` (where given).
     """
     try:
-        # A file of before there were seals has none.
-        if seal_holds(path.read_bytes()) is not False:
-            with h5py.File(path, "r") as file:
-                about = json.loads(file.attrs["attributes"]).get("record", {})
-                if owner is None or about.get("job_id", owner) == owner:
-                    return {name: file[name][()] for name in file}
-            reason = f"made of the record of job {about['job_id']}"
-        else:
-            reason = "its checksum does not match"
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        with open_hdf5(path) as (file, attributes):
+            about = attributes.get("record", {})
+            if owner is None or about.get("job_id", owner) == owner:
+                return {name: file[name][()] for name in file}
+        reason = f"made of the record of job {about['job_id']}"
+    except TornError as error:
         reason = str(error)
-    raise InputError(
-        f"{path}: damaged: {reason}; remove summary.json beside it, and it is made again"
-    )
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = f"damaged: {error}"
+    raise InputError(f"{path}: {reason}; remove summary.json beside it, and it is made again")
 
 
 def write_analysis(

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from ..space import faults
-from ..space.dataspace import SoundProject, open_project, project_document
+from ..space.dataspace import SoundProject, mend_document, open_project
 from .command import carry_out
 from .failures import Ledger
 from .obstacles import obstacles
@@ -152,7 +152,7 @@ def main(project: type[PatientProject], root: Path) -> int:
 
 def _run(kind: type[PatientProject], root: Path) -> int:
     project = open_project(root, kind)
-    project_document(project)  # flow keeps notes in it
+    mend_document(project)
     try:
         project.main(_command_line())
     except EndedError as error:

@@ -76,9 +76,7 @@ class _Asked:
 
 
 def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> _Asked:
-    name = options.study
-    if name is None:
-        name = str(project_document(project).get("study") or "quick")
+    name = options.study if options.study is not None else _last_study(project)
     # A path that is typed is the typist's folder's; the one written down, the data space's.
     where = name if options.study is not None else _of_the_space(name, root)
     study = load_study(where, root / "studies")
@@ -92,6 +90,21 @@ def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> 
         if name and not name_of(own.model_dump())
     }
     return _Asked(f"study {study.name}", points, kept, names)
+
+
+def _last_study(project: signac.Project) -> str:
+    """The study noted down in the project document, "quick" in a data space without jobs.
+
+    Raises:
+        InputError: there are jobs, and the document does not say of which study.
+    """
+    name = project_document(project).get("study")
+    if not name and len(project):
+        raise InputError(
+            f"--study: {project.FN_DOCUMENT} does not say which study made the jobs that are here; "
+            "name it"
+        )
+    return str(name or "quick")
 
 
 def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:

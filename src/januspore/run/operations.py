@@ -83,7 +83,7 @@ def _simulate(job: Any, threads: int) -> None:
         protocol=point.protocol,
         programme=point.protocol.programme(snapshots),
         frame_steps=point.protocol.frame_steps(snapshots),
-        needed=_needed(point, snapshots),
+        needed=_needed(job, point, snapshots),
         held=_held_ion(point, model, resources),
         attributes=lambda: provenance.of_job(job, point),
     )
@@ -204,10 +204,15 @@ def _random(point: StatePoint, purpose: str) -> np.random.Generator:
     return np.random.default_rng([point.seed, *purpose.encode()])
 
 
-def _needed(point: StatePoint, snapshots: int) -> frozenset[int]:
-    """Steps of the frames that driven jobs start from."""
-    kept = point.protocol.snapshots
-    return frozenset() if kept is None else frozenset(kept.steps(snapshots))
+def _needed(job: Any, point: StatePoint, snapshots: int) -> frozenset[int]:
+    """Steps of the frames that driven jobs, or branches that are not simulated yet, start from."""
+    kept, dt = point.protocol.snapshots, point.protocol.dynamics.timestep_ps
+    leaving = {
+        round(own.leaves_ps / dt)
+        for k, own in enumerate(point.protocol.branches())
+        if not (branch(job, k) / "record.h5").exists()
+    }
+    return frozenset(leaving if kept is None else kept.steps(snapshots))
 
 
 def analyse(job: Any) -> None:

@@ -5,7 +5,6 @@ every chunk of a run becomes a small file of its own, written aside and renamed,
 run's parts are joined into `record.h5` the same way. A reader never sees half a row.
 """
 
-import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,19 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engines.base import PARTS
 from ..errors import InputError
-from ..files import (
-    check_fences,
-    put_aside,
-    seal,
-    seal_holds,
-    written_aside,
-)
+from ..files import check_fences, put_aside
+from ..hdf5 import TornError, open_hdf5, write_hdf5
 from ..materials import charge_of
 from . import layout
 
@@ -125,13 +118,7 @@ def join(pieces: list[Rows]) -> Rows:
 
 def write_record(path: Path, rows: Rows, attributes: Mapping[str, Any]) -> None:
     """Write rows and attributes (JSON values) to an HDF5 file, aside and then renamed."""
-    with written_aside(path) as aside:
-        with h5py.File(aside, "w") as file:
-            for name, values in rows.columns.items():
-                packed = {"compression": "gzip", "shuffle": True} if len(values) > 1000 else {}
-                file.create_dataset(name, data=values, **packed)
-            file.attrs["attributes"] = json.dumps(dict(attributes), sort_keys=True)
-        seal(aside)
+    write_hdf5(path, rows.columns, attributes)
 
 
 def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, Any]]:
@@ -142,13 +129,9 @@ def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, A
             given).
     """
     try:
-        # A record of before there were seals has none.
-        if seal_holds(path.read_bytes()) is False:
-            raise RecordError(f"{path}: damaged, its checksum does not match; {REMEDY}")
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as (file, attributes):
             held = HELD if "window" in file else ()
             columns = {name: file[name][()] for name in (*columns_of(_ions(file)), *held, *RAGGED)}
-            attributes = json.loads(file.attrs["attributes"])
         # A record of before its owner was kept with it, or of no job, has none.
         written_by = attributes.get("job_id", owner)
         if owner is not None and written_by != owner:
@@ -159,6 +142,8 @@ def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, A
         return _whole(columns), attributes
     except RecordError:
         raise
+    except TornError as error:
+        raise RecordError(f"{path}: {error}; {REMEDY}") from None
     except Exception as error:  # another program's file: OSError, KeyError, TypeError, ...
         raise RecordError(f"{path}: not a readable record ({error}); {REMEDY}") from None
 

@@ -18,7 +18,8 @@ import signac
 from signac.errors import ConfigError, IncompatibleSchemaVersion, JobsCorruptedError
 from signac.job import Job, calc_id
 
-from ..errors import InputError
+from ..errors import InputError, told_in_one_line
+from ..files import put_aside
 from ..protocols import AnyProtocol, capabilities_of, required
 from ..schema import StatePoint, parent_of, state_point, with_seed
 from ..settings import KEY, prefer
@@ -153,10 +154,28 @@ def project_document(project: signac.Project) -> dict[str, Any]:
         if isinstance(document, dict):
             return document
         raise InputError(
-            f"{path}: damaged: not a table; remove it, and type python init.py --study NAME, "
-            "which writes it again"
+            f"{path}: damaged: not a table; python init.py --study NAME puts it aside and writes "
+            "it again"
         )
     return {}
+
+
+def mend_document(project: signac.Project) -> None:
+    """Put a project document that cannot be read aside and tell of it, as flow keeps notes in it.
+
+    Raises:
+        InputError: it cannot be put aside.
+    """
+    try:
+        project_document(project)
+    except InputError:
+        path = Path(project.fn(project.FN_DOCUMENT))
+        with told_in_one_line(str(path)):
+            aside = put_aside(path)
+        faults.tell(
+            f"{path}: damaged: not a table; put aside as {aside.name}: python init.py --study NAME "
+            "notes down the study again, python -m januspore check the engine"
+        )
 
 
 def names_of(project: signac.Project) -> dict[str, str]:

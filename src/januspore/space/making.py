@@ -71,25 +71,29 @@ def make_job(project: signac.Project, job_id: str, data: Data, document: Data) -
         shutil.rmtree(aside)
         if not has_state_point(folder, job_id):
             with written_aside(Path(folder, Job.FN_STATE_POINT)) as whole:
-                whole.write_text(json.dumps(data))
+                whole.write_bytes(as_written(data))
             print(f"job {job_id}: its {Job.FN_STATE_POINT} is mended", file=sys.stderr)
 
 
 def _write(folder: str, name: str, data: Data) -> None:
     with open(os.path.join(folder, name), "wb") as file:
-        file.write(json.dumps(data).encode())
+        file.write(as_written(data))
 
 
-def has_state_point(folder: str, job_id: str, length: int | None = None) -> bool:
+def as_written(data: Data) -> bytes:
+    """Content of a file of JSON that is made here."""
+    return json.dumps(data).encode()
+
+
+def has_state_point(folder: str, job_id: str, text: bytes | None = None) -> bool:
     """Whether a job's folder holds its state point.
 
-    `init.py` asks this of every job that is there, so a file of the right length, bytes, is not
-    read: every other command reads it, and names a job whose state point is not its own.
+    `init.py` asks this of every job that is there, so a file that is `text`, as this module writes
+    it, is not parsed.
     """
     path = os.path.join(folder, Job.FN_STATE_POINT)
     with suppress(OSError, ValueError, RecursionError):
-        if os.stat(path).st_size == length:
-            return True
-        with open(path, "rb") as file:
-            return bool(calc_id(json.loads(file.read())) == job_id)
+        with open(path, "rb", buffering=0) as file:
+            found = file.read()
+        return found == text or bool(calc_id(json.loads(found)) == job_id)
     return False

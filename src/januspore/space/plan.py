@@ -1,6 +1,5 @@
 """What `init.py` would make of a study's state points, and the making of it."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from .dataspace import (
     seed_of,
     snapshots_of,
 )
-from .making import alone, has_state_point, make_job
+from .making import alone, as_written, has_state_point, make_job
 from .study import check_seeds
 
 
@@ -58,8 +57,8 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
     kept: dict[str, dict[str, Any]] = {}
     seeds: dict[str, dict[str, int]] = {}
     snapshots: Counter[str] = Counter()
-    lengths: dict[str, int] = {}
-    for point, data, ensemble, length in _dumped(points):
+    texts: dict[str, bytes] = {}
+    for point, data, ensemble, text in _dumped(points):
         if (eq := point.protocol.starts_from) is not None:
             seed = point.seed % eq.count
             start, parent = parent_in(ensemble, seed)
@@ -68,32 +67,32 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
                 seeds.setdefault(as_text(kept[start], *ENSEMBLE), {})[start] = parent.seed
             snapshots[start] = max(snapshots[start], snapshot_of(point) + 1)
         own = str(calc_id(data))
-        by_id[own], kept[own], lengths[own] = point, data, length
+        by_id[own], kept[own], texts[own] = point, data, text
         seeds.setdefault(ensemble, {})[own] = point.seed
     there = by_id.keys() & set(os.listdir(project.workspace))
-    lengths |= {i: len(json.dumps(kept[i])) for i in kept.keys() - lengths.keys()}
-    torn = {i for i in there if not has_state_point(f"{project.workspace}/{i}", i, lengths[i])}
+    texts |= {i: as_written(kept[i]) for i in kept.keys() - texts.keys()}
+    torn = {i for i in there if not has_state_point(f"{project.workspace}/{i}", i, texts[i])}
     new = by_id.keys() - there
     if new:
         _check_seed_width(project, seeds)
     return Plan(by_id, kept, dict(snapshots), frozenset(new), frozenset(torn))
 
 
-def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str, int]]:
-    """State points, the same as signac keeps them, what they share but for the seed, file lengths.
+def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str, bytes]]:
+    """State points, the same as signac keeps them, what they share but for the seed, their files.
 
     Thousands of seeds share a few charge sets and protocols, which are written out once.
     """
-    shared: dict[tuple[int, int], tuple[dict[str, Any], str, int]] = {}
+    shared: dict[tuple[int, int], tuple[dict[str, Any], str, bytes]] = {}
     for point in points:
         # By identity, as the points keep both alive; equal ones that are not shared only cost time.
         parts = (id(point.charge_set), id(point.protocol))
         if parts not in shared:
             data = dump(point)
-            length = len(json.dumps(data)) - len(str(point.seed))
-            shared[parts] = data, as_text(data, *ENSEMBLE), length
-        data, ensemble, length = shared[parts]
-        yield point, {**data, "seed": point.seed}, ensemble, length + len(str(point.seed))
+            before = as_written(data).removesuffix(b"%d}" % point.seed)  # the last key is the seed
+            shared[parts] = data, as_text(data, *ENSEMBLE), before
+        data, ensemble, before = shared[parts]
+        yield point, {**data, "seed": point.seed}, ensemble, before + b"%d}" % point.seed
 
 
 def carry_out(project: signac.Project, todo: Plan) -> None:

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from ..analysis.store import write_json
 from ..errors import InputError
 from ..files import put_aside
+from ..hdf5 import open_hdf5
 from ..model.state import StateFileError, read_state
 from ..simulate.layout import CHECKPOINTS, RECORD, trajectory
 from ..space.conditions import relaxes
@@ -70,8 +69,8 @@ def _engine_of_files(job: Any) -> dict[str, Any]:
     """The engine as the record has it, or by name as the newest checkpoint has it."""
     folder = trajectory(job)
     try:
-        with h5py.File(folder / RECORD, "r") as file:
-            engine = json.loads(file.attrs["attributes"]).get("engine", {})
+        with open_hdf5(folder / RECORD) as (_, attributes):
+            engine = attributes.get("engine", {})
         if isinstance(engine, dict) and engine.get("name"):
             return engine
     except (OSError, KeyError, ValueError, RuntimeError):

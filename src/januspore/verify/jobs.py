@@ -1,13 +1,11 @@
 """Jobs, each from its id to its analysis: state point, document, record, checkpoints, frames."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import signac
 from signac.job import calc_id
@@ -15,6 +13,7 @@ from signac.job import calc_id
 from ..analysis.store import digest_of_inputs, read_arrays
 from ..errors import InputError
 from ..files import checksum
+from ..hdf5 import open_hdf5
 from ..model.state import StateFileError, read_state
 from ..schema import StatePoint
 from ..simulate.layout import (
@@ -95,8 +94,8 @@ def _remade(job: Any, families: "Families") -> Callable[[], str] | None:
 def _state_point_of_record(job: Any) -> dict[str, Any] | None:
     """The state point that a job's record carries, if it is the one of the job's id."""
     try:
-        with h5py.File(trajectory(job) / RECORD, "r") as file:
-            data = json.loads(file.attrs["attributes"])["state_point"]
+        with open_hdf5(trajectory(job) / RECORD) as (_, attributes):
+            data = attributes["state_point"]
         return data if calc_id(data) == job.id else None
     except (OSError, KeyError, ValueError, TypeError, RuntimeError):
         return None
@@ -144,12 +143,10 @@ def _trajectory(job: Any, families: Families) -> Iterator[Fault]:
         if branch(job, k).is_dir():
             yield from _run(job, point, branch(job, k), leaves, ends)
         elif (folder / RECORD).exists() and is_analysed(job):
-            yield Fault(
-                branch(job, k),
-                "a branch is lost",
-                "python project.py run, when its "
-                "job's summary.json is moved away, simulates it again",
-            )
+            summary = Path(job.fn("summary.json"))
+            remedy = f"python project.py run, when its job's {summary.name} is moved away, "
+            remedy += "simulates it again"
+            yield Fault(branch(job, k), "a branch is lost", remedy, aside(summary))
     record = folder / RECORD
     if record.exists():
         twin = families.records.setdefault(checksum(record), job.id)

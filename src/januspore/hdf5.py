@@ -1,0 +1,55 @@
+"""HDF5 files that end in a checksum, which is looked at before libhdf5 sees any of it.
+
+libhdf5 can loop for ever over a file of which a few bytes have changed, so no file is opened that
+is not known to be as it was written. One without a checksum at its end was cut, or is of another
+program.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .files import seal, seal_holds, written_aside
+
+
+class TornError(ValueError):
+    """A file is not as it was written."""
+
+
+def write_hdf5(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
+    """Write named arrays and attributes (JSON values), aside and then renamed."""
+    with written_aside(path) as aside:
+        with h5py.File(aside, "w") as file:
+            for name, values in arrays.items():
+                # Histograms and counts are mostly zeros.
+                packed = {"compression": "gzip", "shuffle": True} if np.size(values) > 1000 else {}
+                file.create_dataset(name, data=values, **packed)
+            file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
+        seal(aside)
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[tuple[h5py.File, dict[str, Any]]]:
+    """Open a file that `write_hdf5` wrote; yields it and its attributes.
+
+    Raises:
+        TornError: it is not as it was written.
+        OSError: it cannot be read.
+        KeyError, ValueError, RuntimeError: it has a checksum, and is another program's.
+    """
+    whole = seal_holds(path.read_bytes())
+    if whole is None:
+        raise TornError("cut, or not of this program: no checksum at its end")
+    if not whole:
+        raise TornError("damaged: its checksum does not match")
+    with h5py.File(path, "r") as file:
+        attributes = json.loads(file.attrs["attributes"])
+        if not isinstance(attributes, dict):
+            raise ValueError("its attributes are no table")
+        yield file, attributes
