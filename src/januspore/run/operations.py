@@ -210,7 +210,7 @@ def _needed(job: Any, point: StatePoint, snapshots: int) -> frozenset[int]:
     leaving = {
         round(own.leaves_ps / dt)
         for k, own in enumerate(point.protocol.branches())
-        if not (branch(job, k) / "record.h5").exists()
+        if not (branch(job, k) / RECORD).exists()
     }
     return frozenset(leaving if kept is None else kept.steps(snapshots))
 
