@@ -1,1 +1,1 @@
-"""The atoms: membrane lattice, pore, force field, reservoirs, and the frames they are kept in."""
+"""The atoms: lattice, pore, force field, reservoirs, and the files that keep their state."""

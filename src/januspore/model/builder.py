@@ -10,12 +10,12 @@ from .system import Model, water_geometry
 
 #: Nearest that a water's oxygen or an ion may start to a membrane atom, nm.
 _CLEARANCE_NM = 0.29
-#: Ways tried of giving the ions' sites to K and Cl.
+#: How many random assignments of the ions' sites to cations and anions are tried.
 _DEALS = 1000
 
 
 def build_state(model: Model, rng: np.random.Generator) -> State:
-    """Place ions and waters; exactly as many as the model counts, overlaps left to a minimiser.
+    """Place exactly the model's ions and waters; a minimiser must remove overlaps.
 
     Args:
         model: what to place.
@@ -42,10 +42,10 @@ def build_state(model: Model, rng: np.random.Generator) -> State:
 
 
 def polarisation(model: Model, positions: NDArray) -> float:
-    """Charge that the ions hold apart across the membrane, sum of q x / Lx, e.
+    """Polarisation of the ions along x, sum of q x / Lx, e.
 
-    Ions at random hold about sqrt(number of ions / 12) e, and the reservoirs take tens of ps to
-    forget it: longer than a short equilibration lasts, and seeds that share one share it.
+    Randomly placed ions have about sqrt(number of ions / 12) e, and it takes the reservoirs tens of
+    ps to lose it: longer than a short equilibration, and seeds of one equilibration share it.
     """
     ions, edge = model.ions, model.box[0]
     x = positions[ions, 0]
@@ -55,7 +55,7 @@ def polarisation(model: Model, positions: NDArray) -> float:
 def _unpolarised(
     sites: NDArray, chosen: NDArray, model: Model, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Deal the ions' sites at random, many times; the deal that holds least charge apart."""
+    """Of many random assignments of the ions to their sites, return the least polarised one."""
     deals = rng.permuted(np.tile(chosen, (_DEALS, 1)), axis=1)
     apart = np.abs((sites[deals, 0] / model.box[0]) @ model.charge[model.ions])
     return np.asarray(deals[np.argmin(apart)])
@@ -77,7 +77,7 @@ def _sites(model: Model, needed: int, rng: np.random.Generator) -> NDArray:
 
 
 def _inside(positions: NDArray, box: NDArray) -> NDArray:
-    """Positions in [0, box); -1e-17 % box is box itself, which a periodic k-d tree refuses."""
+    """Positions in [0, box). One modulo may give the box itself, which a periodic tree refuses."""
     return positions % box % box
 
 

@@ -1,8 +1,8 @@
 """The membrane's own electrostatic potential along its normal, averaged over its plane, in V.
 
 Faces of different charge or height make a dipole, and a dipole layer makes a step of potential
-across the sheet: sum q x / (eps0 A). Poisson's equation in one dimension, in vacuum, the field zero
-outside: what water and ions make of it is theirs.
+across the sheet: sum q x / (eps0 A). The potential follows from Poisson's equation in one
+dimension, for the sheet in vacuum with no field outside; water and ions are not included.
 """
 
 from collections.abc import Mapping

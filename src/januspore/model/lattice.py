@@ -20,7 +20,7 @@ def columns(material: str, repeats_y: int, repeats_z: int) -> tuple[NDArray, NDA
     """
     edge = unit_cell(material)
     metal = np.array([[0.0, 0.0], [0.5, 0.5]]) * edge
-    # In 2H the chalcogens sit above and below the same hollow of the metal's triangular lattice.
+    # In 2H both chalcogens are at the same hollow site of the metal's triangular lattice.
     hollow = metal + np.array([0.0, edge[0] / np.sqrt(3.0)])
     shifts = np.stack(np.meshgrid(np.arange(repeats_y), np.arange(repeats_z), indexing="ij"), -1)
     cell = np.concatenate([metal, hollow])

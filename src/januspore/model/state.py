@@ -1,9 +1,9 @@
-"""A state: where the atoms are and how they move, and what else an engine needs to go on.
+"""A state: positions, velocities, box and step, and what else an engine needs to continue.
 
 One state is one GSD frame (readable by any GSD viewer, single precision, wrapped with images)
 whose log chunks carry float64 copies, so that nothing is lost between stages or at a restart. Its
-last bytes are a checksum of all the others: the GSD library itself dies of some damaged files, so
-no file is opened before it is known to be whole.
+last bytes are a checksum of all the others. The GSD library can crash on a damaged file, so no file
+is opened before its checksum has been compared.
 Charges are never read back from a frame: they come from the model.
 """
 
@@ -31,8 +31,8 @@ class State:
     """Positions (nm, unwrapped, shape (N, 3)), velocities (nm/ps, (N, 3)), box (nm, (3,)), step.
 
     `native` holds an engine's own variables (thermostat, rigid bodies) by name, as float64 arrays
-    or, for a file's bytes, as uint8; only the engine named `engine` reads them, another one starts
-    them afresh. `carry` holds what a recorder must carry over a restart.
+    or, for a file's bytes, as uint8. Only the engine named `engine` reads them; another engine
+    initialises its own. `carry` holds what a recorder needs after a restart.
     """
 
     positions: NDArray[np.float64]
@@ -44,12 +44,12 @@ class State:
     carry: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def restarted(self, velocities: NDArray[np.float64]) -> "State":
-        """Return this configuration at step 0 with other velocities and nothing carried over."""
+        """Return this configuration at step 0 with other velocities, `native` and `carry` empty."""
         return replace(self, velocities=velocities, step=0, engine="", native={}, carry={})
 
 
 def write_state(path: Path, model: Model, state: State, owner: str = "") -> None:
-    """Write a state as one GSD frame, aside and then renamed: a reader sees all of it or none.
+    """Write a state as one GSD frame, whole or not at all.
 
     Args:
         path: file to make or replace.
@@ -109,7 +109,7 @@ def read_state(path: Path, owner: str | None = None) -> State:
         )
     except StateFileError:
         raise
-    except Exception as error:  # another program's file: OSError, RuntimeError, KeyError, ...
+    except Exception as error:  # a file of another program raises any of OSError, KeyError, ...
         raise StateFileError(f"{path}: not a readable state ({error})") from None
     if owner is not None and written_by != owner:
         raise StateFileError(f"{path}: belongs to job {written_by or '?'}, not to {owner}")

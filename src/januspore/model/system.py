@@ -1,4 +1,4 @@
-"""The model: everything about the atoms but where they are. Free of any engine."""
+"""The model: everything about the atoms except their positions, independent of any engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ PURE_WATER_PER_NM3 = 33.3
 #: Length of the box that the membrane takes from the water, nm. Measured, see docs/model.md; the
 #: water count and the box length follow from it.
 MEMBRANE_LENGTH_NM = 0.67
-#: What the sites at a pore's edge take from its centre-to-centre radius, nm. Measured likewise: a
-#: pore of 0.866 nm holds 10 waters, which in the tiny cell is more than 2 % of all.
+#: What the atoms at a pore's edge take from its centre-to-centre radius, nm. Measured in the same
+#: way: a pore of 0.866 nm holds 10 waters, more than 2 % of all waters in the tiny cell.
 _PORE_EDGE_NM = 0.05
 
 
@@ -99,7 +99,7 @@ class Model:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Translations of ions, translations and rotations of rigid waters; nothing is removed."""
+        """Translations of ions, translations and rotations of waters; no momentum is conserved."""
         return 3 * len(self.ions) + 6 * len(self.waters)
 
 
@@ -119,7 +119,7 @@ class Count:
 
 
 def count(point: StatePoint) -> Count:
-    """Count what a model would hold without making it: a cell of any size costs the same.
+    """Count the atoms of a model without building it, in the same time for a cell of any size.
 
     Raises:
         InputError: no model can be built: no neutral cut is near the pore's target diameter, or

@@ -66,12 +66,12 @@ def _rotation(model: Model, positions: NDArray, along: NDArray, across: NDArray)
     """Sum of L^2 / I over the waters' principal axes, amu (nm/ps)^2: twice their energy.
 
     The axes follow from three positions and the moments from the rigid geometry, so that no tensor
-    is inverted: this is the dearest part of a sample.
+    is inverted, as this takes the largest share of the time of a sample.
 
     Args:
         model: masses and molecules.
         positions: nm, shape (N, 3).
-        along: velocities H1 + H2 - 2 O, shape (n, 3); the centre's motion is not in them.
+        along: velocities H1 + H2 - 2 O, shape (n, 3), from which the centre's motion cancels.
         across: velocities H1 - H2, shape (n, 3).
     """
     mass_O, mass_H = model.mass[model.waters[0, :2]]

@@ -1,9 +1,9 @@
-"""The driver: takes an engine along a field programme, in chunks that survive a kill.
+"""The driver: runs an engine along a field programme, in chunks that survive a kill.
 
 The programme is cut into stretches, at the ends of its segments and at the steps of frames; the
-engine follows one after the other, and the recorder makes a row of every sample on the way. A chunk
-ends with its rows on disk as a part of the record, then a checkpoint: the rows are always at least
-as far as the checkpoint, so a restart drops what lies beyond it and goes on.
+engine follows one after the other, and the recorder makes a row of every sample. At the end of a
+chunk its rows are written as a part of the record, then a checkpoint. The rows therefore always
+reach at least as far as the checkpoint; a restart drops the rows beyond it.
 """
 
 import multiprocessing
@@ -45,13 +45,13 @@ class Run:
     protocol: AnyProtocol
     programme: Programme
     frame_steps: frozenset[int]
-    #: The ion that a barrier holds.
+    #: The ion that a barrier holds, if any.
     held: HeldIon | None = None
-    #: Steps whose frames other jobs start from: a lost one is made again.
+    #: Steps whose frames other jobs start from: a lost one is simulated again.
     needed: frozenset[int] = frozenset()
-    #: Where a branch leaves its trunk.
+    #: Step at which a branch leaves its trunk.
     first_step: int = 0
-    #: Gives what is stored with the finished record.
+    #: Returns the attributes that are stored with the finished record.
     attributes: Callable[[], dict[str, Any]] = dict
 
     @property
@@ -84,7 +84,7 @@ def drive(
     """Simulate to the end of the programme, from the last checkpoint if there is one.
 
     Args:
-        run: what and where.
+        run: what to simulate and where to write.
         initial: gives the state to start from, at step 0 or, for a branch, at the step where it
             leaves its trunk; called only when there is no checkpoint.
         make_engine: creates the engine from a state.
@@ -172,22 +172,23 @@ def stretch_ends(run: Run) -> list[int]:
     dt, sample = run.timestep_ps, run.steps_per_sample
     ends.update(round(begins / dt) for begins, _ in run.programme.leaves())
     for corner in run.held.corners_ps() if run.held else ():
-        # On both sides of a corner within a sample interval, which then is a stretch of its own.
+        # A corner inside a sample interval makes that interval a stretch of its own.
         samples = round(corner / dt / sample, 6)
         ends.update((floor(samples) * sample, ceil(samples) * sample))
     return sorted(ends)
 
 
 def _keep_frame(run: Run, state: State, recorder: Recorder) -> None:
-    # With what the recorder carries, so that a branch counts on as its trunk would have.
+    # The recorder's counters go with it: a branch then counts crossings as its trunk would have.
     run.frames.keep(replace(state, carry=recorder.carry()))
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT instead of dying of them; what is ignored stays ignored.
+    """Collect SIGTERM and SIGINT, so that a checkpoint can be written before the process ends.
 
-    A worker thread cannot, and need not.
+    Signals that the process ignores stay ignored. Python lets only the main thread set handlers;
+    in another thread none is set, and the main thread receives the signals.
     """
     caught: list[int] = []
 
@@ -208,7 +209,7 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _leave(caught: list[int]) -> None:
-    """End the process, with all that is done on disk."""
+    """End the process after everything has been written to disk."""
     if not caught:
         print("the time is nearly up; run again to go on from here", file=sys.stderr)
         raise SystemExit(OUT_OF_TIME)
@@ -219,7 +220,7 @@ def _leave(caught: list[int]) -> None:
 
 
 def _line_of_progress() -> int | None:
-    """Line of a worker's progress bar below the cursor, so that no two are drawn in one place."""
+    """Line of this worker's progress bar below the cursor: one line for each worker."""
     process: Any = multiprocessing.current_process()
     number = process.name.removeprefix("worker-")
     return int(number) - 1 if number.isdigit() else None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def exchange(model: Model, windows: Windows, state: State) -> State:
     """Give the held ion's number to the ion nearest to the first window.
 
-    Ions of one species are the same, so exchanging two changes nothing but names. The held ion is
-    also moved by whole boxes to the image nearest to the window.
+    Ions of one species are identical, so exchanging two numbers does not change the physics. The
+    held ion is also moved by whole boxes to the image nearest to the window.
     """
     ions = model.indices(windows.ion)
     held = ions[0]
@@ -56,7 +56,7 @@ class HeldIon:
         self._path = Path(self._windows, (float(start[0]), float(start[1])))
 
     def carry(self) -> dict[str, NDArray]:
-        """What a checkpoint must keep for `begin`."""
+        """Values that a checkpoint must keep for `begin`."""
         return {"held_start_nm": np.array(self._path.start_nm)}
 
     def target(self, t_ps: float) -> tuple[float, float]:

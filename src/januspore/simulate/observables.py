@@ -1,4 +1,4 @@
-"""What is read off one configuration or one displacement; pure array functions.
+"""Array functions of one configuration or of one displacement.
 
 All positions are in nm with the membrane's Mo plane at x = 0 and the pore's axis at y = z = 0.
 """
@@ -26,7 +26,7 @@ def slab_displacement(x: NDArray, dx: NDArray, edge: float, half_width: float) -
     """
     start = wrap(x, edge)
     ends = np.stack([start, start + dx])
-    # A displacement that leaves through the box's face meets the slab's next image.
+    # A displacement across the box's face may reach the slab's next image.
     images = np.array([-edge, 0.0, edge])[:, None, None]
     inside = np.minimum(np.maximum(ends - images, -half_width), half_width)  # shape (3, 2, n)
     passed: NDArray[np.float64] = (inside[:, 1] - inside[:, 0]).sum(axis=0)
@@ -36,10 +36,10 @@ def slab_displacement(x: NDArray, dx: NDArray, edge: float, half_width: float) -
 def reservoir_index(x: NDArray, edge: float, gate: float, previous: NDArray) -> NDArray:
     """Which periodic image of the reservoir each ion was last in, shape (n,), float.
 
-    Reservoir k spans k L + gate < x < (k + 1) L - gate in unwrapped x. Within a gate of a membrane
-    an ion keeps its previous index (NaN where it has been in no reservoir yet), so an ion that
-    enters the pore and turns back, or recrosses the gate, counts nothing; a change of index is a
-    completed crossing, towards +x if it grows, however often the ion wraps around the box.
+    Reservoir k spans k L + gate < x < (k + 1) L - gate in unwrapped x. An ion within the gate of a
+    membrane keeps its previous index (NaN if it has been in no reservoir yet), so an ion that
+    enters the pore and returns, or recrosses the gate, is not counted. A change of index is a
+    completed crossing, towards +x if the index grows, however often the ion wraps around the box.
     """
     inside = np.abs(wrap(x, edge)) <= gate
     return np.where(inside, previous, np.floor(x / edge))
@@ -47,7 +47,7 @@ def reservoir_index(x: NDArray, edge: float, gate: float, previous: NDArray) -> 
 
 def crossings(previous: NDArray, current: NDArray) -> tuple[int, int]:
     """Completed crossings towards +x and towards -x between two sets of reservoir indices."""
-    change = current - previous  # NaN, from or to no reservoir yet, is neither below
+    change = current - previous  # NaN (no reservoir yet) compares false below, so is not counted
     return int(change[change > 0].sum()), int(-change[change < 0].sum())
 
 

@@ -1,8 +1,8 @@
-"""The record's files: whole parts while a run goes on, one HDF5 file when it is done.
+"""The record's files: one part for each chunk of a run, joined to one HDF5 file at its end.
 
-HDF5 keeps no journal: a process killed while it appends can leave the whole file unreadable. So
-every chunk of a run becomes a small file of its own, written aside and renamed, and the finished
-run's parts are joined into `record.h5` the same way. A reader never sees half a row.
+HDF5 keeps no journal: a process that is killed while it appends can leave the whole file
+unreadable. So every chunk of a run becomes a small file of its own, written whole or not at all.
+The parts of a finished run are joined to `record.h5` in the same way.
 """
 
 import shutil
@@ -24,9 +24,9 @@ from . import layout
 
 #: One value a sample interval. `*_cell_e_nm` and `*_slab_e_nm` are sum q dx over the interval, for
 #: the whole cell and for |x| < slab half width; `*_forward` and `*_backward` completed crossings.
-#: A barrier's held ion counts in none of the ions' columns.
-#: Temperatures and the potential energy are taken every `recording.energy_interval_ps`, and NaN in
-#: the rows between. Older records have temperatures in every row.
+#: A barrier's held ion is in none of the ions' columns.
+#: Temperatures and the potential energy are taken every `recording.energy_interval_ps` and are NaN
+#: in the rows between. Records of older versions have temperatures in every row.
 _BEFORE: dict[str, type] = {"step": np.int64, "time_ps": np.float64, "field_V_per_nm": np.float64}
 _OF_AN_ION: dict[str, type] = {
     "cell_e_nm": np.float64,
@@ -56,8 +56,8 @@ def _ions(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found, key=charge_of, reverse=True))
 
 
-#: Also in the record of a barrier: where the held ion is and what acts on it along x at the end of
-#: the interval, and the window that the interval samples (-1 for none).
+#: Also in the record of a barrier: where the held ion is, which forces act on it along x at the end
+#: of the interval, and the window that the interval samples (-1 for none).
 HELD: dict[str, type] = {
     "held_x_nm": np.float64,
     "held_r_nm": np.float64,
@@ -66,7 +66,7 @@ HELD: dict[str, type] = {
     **{f"force_{part}_kJ_per_mol_nm": np.float64 for part in PARTS},
     "window": np.int32,
 }
-#: `water_in_pore` values a sample interval, one after the other.
+#: Of each sample interval `water_in_pore` values, all intervals one after the other.
 RAGGED = ("theta_rad", "cos_dipole")
 
 
@@ -103,10 +103,10 @@ class Rows:
 
 
 def join(pieces: list[Rows]) -> Rows:
-    """Put rows one after the other.
+    """Concatenate rows.
 
     Raises:
-        RecordError: the time axis is not complete, each step once.
+        RecordError: a step is missing from the time axis, or is there twice.
     """
     names = pieces[0].columns
     rows = Rows({name: np.concatenate([p[name] for p in pieces]) for name in names})
@@ -132,7 +132,7 @@ def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, A
         with open_hdf5(path) as (file, attributes):
             held = HELD if "window" in file else ()
             columns = {name: file[name][()] for name in (*columns_of(_ions(file)), *held, *RAGGED)}
-        # A record of before its owner was kept with it, or of no job, has none.
+        # Records of older versions, and those of no job, do not name their owner.
         written_by = attributes.get("job_id", owner)
         if owner is not None and written_by != owner:
             raise RecordError(
@@ -144,15 +144,15 @@ def read_record(path: Path, owner: str | None = None) -> tuple[Rows, dict[str, A
         raise
     except TornError as error:
         raise RecordError(f"{path}: {error}; {REMEDY}") from None
-    except Exception as error:  # another program's file: OSError, KeyError, TypeError, ...
+    except Exception as error:  # a file of another program raises any of OSError, KeyError, ...
         raise RecordError(f"{path}: not a readable record ({error}); {REMEDY}") from None
 
 
 def _whole(columns: dict[str, NDArray]) -> Rows:
-    """Rows of what a file holds, if it is a row for each step and an angle for each water.
+    """Make rows of a file's columns: one row for each step, one angle for each water.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the columns' lengths or types do not fit together.
     """
     lengths = {len(values) for name, values in columns.items() if name not in RAGGED}
     waters = int(columns["water_in_pore"].sum())
@@ -174,15 +174,15 @@ class RecordFiles:
         self._parts = folder / layout.PARTS
 
     def append(self, rows: Rows) -> None:
-        """Add a part; it is on disk whole when this returns."""
+        """Write a part; it is completely on disk when this returns."""
         self._parts.mkdir(parents=True, exist_ok=True)
         about = {} if self._owner is None else {"job_id": self._owner}
         write_record(self._parts / f"{int(rows['step'][-1]):015d}.h5", rows, about)
 
     def rewind(self, step: int) -> None:
-        """Drop every row after a step: a restart takes them again."""
+        """Drop every row after a step, as a restart will sample it again."""
         check_fences()
-        for part in reversed(layout.parts_in(self._folder)):  # the last first: a kill leaves no gap
+        for part in reversed(layout.parts_in(self._folder)):  # last first: a kill leaves no gap
             if int(part.stem) > step:
                 part.unlink()
         if self.path.exists():
@@ -197,7 +197,7 @@ class RecordFiles:
     def reach(self, first_step: int, spacing: int) -> int:
         """Return the last step up to which every row is on disk, whole and this job's own.
 
-        A file that is damaged or another job's is put aside, and told of.
+        A file that is damaged or belongs to another job is renamed, with a message.
 
         Args:
             first_step: step at which the rows begin.
@@ -218,7 +218,7 @@ class RecordFiles:
         return done
 
     def consolidate(self, attributes: Mapping[str, Any]) -> None:
-        """Join the parts to `record.h5`, then remove them; safe to be killed in between.
+        """Join the parts to `record.h5`, then remove them; a kill at any point loses no row.
 
         Raises:
             RecordError: a row would be missing or doubled; nothing is changed.
@@ -231,4 +231,4 @@ class RecordFiles:
             write_record(self.path, join(whole + fresh), attributes)
         check_fences()
         if self._parts.exists():
-            shutil.rmtree(self._parts)  # with what a killed writer may have left there
+            shutil.rmtree(self._parts)  # may also hold the unfinished file of a killed process

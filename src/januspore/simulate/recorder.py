@@ -29,7 +29,7 @@ from .record import (
 
 @dataclass
 class Recorder:
-    """Takes a sample at the end of every sample interval; rows pile up until they are drained."""
+    """Takes a sample at the end of every sample interval; keeps the rows until they are drained."""
 
     model: Model
     recording: Recording
@@ -54,20 +54,20 @@ class Recorder:
             self.held.begin(state)
 
     def carry(self) -> dict[str, NDArray]:
-        """What a checkpoint must keep for `begin`."""
+        """Values that a checkpoint must keep for `begin`."""
         held = self.held.carry() if self.held else {}
         return {f"reservoir_{name}": value for name, value in self._reservoir.items()} | held
 
     @property
     def energy_steps(self) -> int:
-        """Steps between samples of which velocities and the potential energy are wanted, too."""
+        """Steps between the samples that also need velocities and the potential energy."""
         return round(self.recording.energy_interval_ps / self.timestep_ps)
 
     def sample(self, sample: Sample) -> None:
         """Add the row of the interval that a sample ends.
 
         Raises:
-            FloatingPointError: a position is no number (an engine may notice only much later).
+            FloatingPointError: a position is not finite (an engine may notice only much later).
         """
         step, field_V_per_nm, now = sample.step, sample.field_V_per_nm, sample.observed
         positions = now.positions
@@ -113,7 +113,7 @@ class Recorder:
     def _ion_columns(self, name: str, positions: NDArray) -> dict[str, float]:
         indices, recording, box = self.model.indices(name), self.recording, self.model.box
         where = positions[indices]
-        # The held ion goes where its tether pulls it: it carries no current and fills no pore.
+        # A barrier's held ion moves with its tether: it is no current, and not counted in the pore.
         free = indices != self.held.atom if self.held else np.ones(len(indices), dtype=bool)
         x, before = where[:, 0], self._x[name]
         sign = self.model.ion_charges[name]
@@ -133,7 +133,7 @@ class Recorder:
     def _water_columns(self, positions: NDArray) -> dict[str, float]:
         recording, waters, box = self.recording, self.model.waters, self.model.box
         x = np.abs(wrap(positions[waters[:, 0], 0], box[0]))
-        # Few waters are near: only they are looked at further.
+        # Dipoles are computed only for the few waters near the membrane.
         near = positions[waters[x < recording.pore_half_length_nm]]
         inside = near[
             in_pore(near[:, 0], box, recording.pore_half_length_nm, recording.pore_radius_nm)

@@ -1,7 +1,7 @@
-"""Where a run goes on: at its newest checkpoint, or as far back as lost or damaged files send it.
+"""Where a run continues: at its newest checkpoint, or earlier where files are lost or damaged.
 
-Every kept frame is a whole state, so what was lost is simulated again from the newest frame that
-the rows on disk reach, and not from the start.
+Every kept frame is a complete state. Where rows, checkpoints or frames are lost, the run continues
+from the newest frame that the rows on disk reach, not from the start.
 """
 
 import sys
@@ -21,14 +21,14 @@ from .record import RecordFiles
 
 
 class Checkpoints:
-    """Two checkpoint files: the newer is only trusted if it reads back whole."""
+    """Two checkpoint files, so that one is left when the other is damaged."""
 
     def __init__(self, folder: Path, model: Model, owner: str) -> None:
         self._newest, self._previous = (folder / name for name in CHECKPOINTS)
         self._model, self._owner = model, owner
 
     def write(self, state: State) -> None:
-        """Keep a state as the newest checkpoint and the newest so far as the previous one."""
+        """Write a state as the newest checkpoint; the one before becomes the previous one."""
         aside = self._newest.with_name(".checkpoint.new.gsd")
         write_state(aside, self._model, state, self._owner)
         check_fences()
@@ -45,12 +45,12 @@ class Checkpoints:
                 return read_state(path, self._owner)
             except StateFileError as error:
                 print(f"checkpoint passed over: {error}", file=sys.stderr)
-                # Aside, or the next write would put it in the place of the previous, whole one.
+                # Otherwise the next write would replace the undamaged previous one by this one.
                 put_aside(path)
         return None
 
     def put_aside(self) -> None:
-        """Rename both, as what they would go on from is lost."""
+        """Rename both, where the run has to continue from an earlier frame."""
         for path in (self._newest, self._previous):
             if path.exists():
                 put_aside(path)
@@ -68,7 +68,7 @@ class Frames:
         return self._folder / frame_name(step)
 
     def keep(self, state: State) -> None:
-        """Keep a state, with what its recorder carries, as the frame of its step."""
+        """Write a state, which holds the recorder's counters too, as the frame of its step."""
         self._folder.mkdir(exist_ok=True)
         write_state(self.path(state.step), self._model, state, self._owner)
 
@@ -90,14 +90,14 @@ def resume(
     reach: int,
     needed: Collection[int],
 ) -> State | None:
-    """Return the state to go on from, None to begin with the initial one.
+    """Return the state to continue from; None: the initial one.
 
     Args:
         files: the record's.
         checkpoints: of the run.
         frames: of the run.
         reach: the step up to which every row is on disk, see `RecordFiles.reach`.
-        needed: steps whose frames other jobs start from: a lost one is made again.
+        needed: steps whose frames other jobs start from: a lost one is simulated again.
     """
     state = checkpoints.read()
     lost = [step for step in sorted(needed) if step <= reach and not frames.path(step).exists()]
