@@ -38,6 +38,15 @@ class SwitchedCharges:
         """Set the positions, nm, shape (N, 3)."""
         self._context.setPositions(positions)
 
+    def coulomb(self, positions: NDArray) -> tuple[float, NDArray[np.float64]]:
+        """Coulomb energy, kJ/mol, and forces, kJ/mol/nm, shape (N, 3), of all charges."""
+        self.place(positions)
+        for name in SWITCHED:
+            self._context.setParameter(name, 1.0)
+        state = self._context.getState(energy=True, forces=True)
+        energy = float(state.getPotentialEnergy()._value)
+        return energy, np.array(state.getForces(asNumpy=True)._value)
+
     def forces(self, *on: str) -> NDArray[np.float64]:
         """Coulomb forces, kJ/mol/nm, shape (N, 3), with the ions' charges and those of `on`."""
         for name in SWITCHED:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import engines
+from ..analysis.bulk import bulk_sums
 from ..analysis.frames import frame_sums
 from ..analysis.free_ions import job_sums
 from ..analysis.job import analyse_record
@@ -218,7 +219,8 @@ def _needed(job: Any, point: StatePoint, snapshots: int) -> frozenset[int]:
 def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
-    The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`. A job that
+    The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`, those of a
+    bulk liquid `bulk.h5`. A job that
     another process is at is passed over.
     """
     _alone(job, partial(_analyse, job))
@@ -236,6 +238,12 @@ def _analyse(job: Any) -> None:
     files = {"analysis.h5": sums}
     if point.protocol.cycle is not None:
         files["hydration.h5"] = frame_sums(job, point, model)
+    if point.protocol.bulk is not None:
+        from ..engines import openmm_resources
+        from ..engines.openmm_charges import SwitchedCharges
+
+        charges = SwitchedCharges(model, openmm_resources(Resources.from_environment()))
+        files["bulk.h5"] = bulk_sums(job, point, model, charges)
     if point.protocol.holds is not None:
         from ..engines.force_parts import ForceParts
 
