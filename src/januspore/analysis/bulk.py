@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..model.system import Model
-from ..protocols import required
 from ..schema import StatePoint
 from ..simulate.observables import wrap
 from ..units import BOLTZMANN, PER_VACUUM_PERMITTIVITY, VOLT_PER_NM
@@ -52,17 +52,32 @@ def bulk_sums(
 ) -> dict[str, NDArray]:
     """Read a job's frames; see `sums_of`."""
     states = [state for _, state in kept_frames(job, point)]
-    steps = np.array([state.step for state in states])
-    required(point.protocol.bulk, "bulk")
-    times = steps * point.protocol.dynamics.timestep_ps
-    whole = _longest_run(steps)
-    sums = sums_of(np.stack([states[k].positions for k in whole]), model)
-    chosen = whole[:: max(1, -(-len(whole) // _PRESSURES))]
+    if not states:
+        raise InputError(f"job {job.id}: no frame can be read, and a bulk liquid is read from them")
+    whole = _longest_run(np.array([state.step for state in states]))
+    positions = np.stack([states[k].positions for k in whole])
     temperature = point.protocol.dynamics.temperature_K
-    bars = [pressure(model, states[k].positions, temperature, charges) for k in chosen]
-    interval = float(np.diff(times[whole[:2]])[0]) if len(whole) > 1 else 0.0
-    lags = interval * np.arange(len(sums["charge"]))
-    return sums | {"pressure_bar": np.asarray(np.mean(bars)), "lag_ps": lags}
+    chosen = positions[:: max(1, -(-len(whole) // _PRESSURES))]
+    bars = [pressure(model, one, temperature, charges) for one in chosen]
+    lags = len(point.protocol.frame_steps()) // 2 + 1
+    return {
+        **{k: _padded(k, v, lags) for k, v in sums_of(positions, model).items()},
+        "pressure_bar": np.asarray(np.mean(bars)),
+        "lag_ps": point.protocol.recording.frame_interval_ps * np.arange(lags),
+    }
+
+
+#: Arrays whose second last axis is the lag.
+_BY_LAG = ("squares", "charge")
+
+
+def _padded(name: str, values: NDArray, lags: int) -> NDArray[np.float64]:
+    """Values with as many lags as the protocol keeps frames for; NaN where frames are torn."""
+    if name not in _BY_LAG:
+        return values
+    missing = [(0, 0)] * values.ndim
+    missing[-2] = (0, lags - values.shape[-2])
+    return np.pad(values, missing, constant_values=np.nan)
 
 
 def _longest_run(steps: NDArray) -> NDArray[np.int64]:

@@ -22,6 +22,8 @@ PRODUCTS: tuple[Product, ...] = (
     Product("pulse_train", needs="train"),
     Product("barrier", needs="windows"),
     Product("free_ion_force", needs="holds"),
+    Product("bulk_structure", needs="bulk"),
+    Product("bulk_transport", needs="bulk"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

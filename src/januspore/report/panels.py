@@ -88,6 +88,11 @@ PANELS = (
         ("steady_current",),
     ),
     Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
+    Panel(
+        "not in the paper",
+        "the bulk liquid by itself, to be held against published numbers (docs/validation.md)",
+        ("bulk_structure", "bulk_transport"),
+    ),
 )
 
 

@@ -1,0 +1,128 @@
+"""Structure and pressure of a bulk liquid: g(r), hydration, contact pairs, the density at 1 bar."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.bulk import CONTACT_NM, pairs_of, r_edges
+from ..analysis.hydration import first_shell_nm
+from ..analysis.pressure import tail
+from ..analysis.statistics import Interval, bootstrap, shown
+from ..model.system import Model
+from .ensemble import Content, Ensemble
+
+#: kg/m^3 of one amu/nm^3.
+_KG_PER_M3 = 1.66053907
+#: Isothermal compressibility of water at 298 K, 1/bar, by which a pressure becomes a density. A
+#: tenth more or less of it changes the density at 1 bar by 0.01 % for each 20 bar.
+COMPRESSIBILITY_PER_BAR = 4.5e-5
+#: Nearest that g(r) is looked at for its first peak, nm.
+_FIRST_NM = 0.2
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Average g(r), coordination, contact pairs and pressure over seeds."""
+    sums, model = ensemble.sums("bulk.h5"), ensemble.model
+    edges = r_edges(model.box)
+    r = (edges[1:] + edges[:-1]) / 2
+    g, around = mean_over_seeds(sums["g"]), mean_over_seeds(sums["around"])
+    frames = [
+        pd.DataFrame(
+            {
+                "pair": "-".join(pair),
+                "r_nm": r,
+                "g": g.value[k],
+                "low": g.low[k],
+                "high": g.high[k],
+                "around": around.value[k],
+                "seeds": len(ensemble.jobs),
+            }
+        )
+        for k, pair in enumerate(pairs_of(model))
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    findings = _findings(model, sums, r, g.value)
+    return Content(table, _figure(ensemble, table), findings)
+
+
+def mean_over_seeds(values: NDArray) -> Interval:
+    """Mean of what each seed gives, shape (...) of (seeds, ...), with its interval."""
+    flat = values.reshape(len(values), -1)
+    tables = {"value": flat, "seeds": np.ones((len(flat), 1))}
+    found = bootstrap(tables, lambda t: t["value"] / t["seeds"])
+    return found.changed(lambda end: end.reshape(values.shape[1:]))
+
+
+def density_kg_per_m3(model: Model) -> float:
+    """Mass density of a box."""
+    return float(model.mass.sum() / np.prod(model.box) * _KG_PER_M3)
+
+
+def _findings(model: Model, sums: dict[str, NDArray], r: NDArray, g: NDArray) -> dict[str, Any]:
+    pressure, beyond = mean_over_seeds(sums["pressure_bar"]), tail(model)
+    density = density_kg_per_m3(model)
+    found: dict[str, Any] = {
+        "density_kg_per_m3": density,
+        "pressure_bar": pressure.triple(),
+        "tail_pressure_bar": beyond,
+        "density_at_1_bar_kg_per_m3": _at_1_bar(density, pressure).triple(),
+        "density_at_1_bar_with_tail_kg_per_m3": _at_1_bar(
+            density, pressure.changed(lambda p: p + beyond)
+        ).triple(),
+    }
+    for pair, own in zip(pairs_of(model), g, strict=True):
+        name, peak = "-".join(pair), _first_peak(r, own)
+        found[f"{name}_peak_nm"], found[f"{name}_peak"] = float(r[peak]), float(own[peak])
+    for k, ion in enumerate(model.ion_charges if len(model.ions) else ()):
+        found[f"{ion}_coordination"] = mean_over_seeds(sums["shell"][:, k]).triple()
+    if len(model.ions):
+        found["contact_share"] = mean_over_seeds(sums["contact"]).triple()
+    found["verdict"] = _verdict(found)
+    return found
+
+
+def _at_1_bar(density: float, pressure: Interval) -> Interval:
+    """Density that the liquid would have at 1 bar; a higher pressure means a lower one."""
+    at = [density * (1 - COMPRESSIBILITY_PER_BAR * (p - 1.0)) for p in pressure.triple()]
+    return Interval.of(at[0], at[2], at[1])
+
+
+def _first_peak(r: NDArray, g: NDArray) -> int:
+    """Index of the highest g(r) of the first shell."""
+    return int(np.argmax(np.where((r > _FIRST_NM) & (r < 0.5), g, -1.0)))
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    if not np.isfinite(found["pressure_bar"][1]):
+        return "one seed gives no interval"
+    text = f"{shown(found['pressure_bar'])} bar at {found['density_kg_per_m3']:.1f} kg/m3"
+    text += f"; at 1 bar {shown(found['density_at_1_bar_kg_per_m3'], '.1f')} kg/m3"
+    with_tail = shown(found["density_at_1_bar_with_tail_kg_per_m3"], ".1f")
+    return text + f", with the attraction beyond the cut-off {with_tail}"
+
+
+def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
+    model = ensemble.model
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    for pair, own in table.groupby("pair", sort=False):
+        (line,) = left.plot(own.r_nm, own.g, lw=1.2, label=pair)
+        if own.low.notna().any():
+            left.fill_between(own.r_nm, own.low, own.high, color=line.get_color(), alpha=0.3, lw=0)
+        right.plot(own.r_nm, own.around, lw=1.2, color=line.get_color(), label=pair)
+    if len(model.ions):
+        for ion in model.ion_charges:
+            right.axvline(first_shell_nm(ion), color="0.8", lw=0.7)
+        right.axvline(CONTACT_NM, color="0.8", lw=0.7, ls=":")
+    left.axhline(1, color="0.7", lw=0.5)
+    left.set(xlabel="r (nm)", ylabel="g(r)")
+    # Of ions about an ion there are few; the shells of water set the scale.
+    right.set(xlabel="r (nm)", ylabel="particles within r", yscale="log", ylim=(0.05, 100))
+    left.legend(frameon=False, fontsize=8)
+    title = f"{ensemble.title}; {ensemble.seeds}, shades 95 %"
+    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
+    return figure

@@ -1,0 +1,213 @@
+"""Diffusion, conductivity and dielectric constant of a bulk liquid.
+
+Diffusion from mean square displacements across the field, with what the periodic box takes from it
+added (Yeh and Hummer 2004). Conductivity without a field from the squared displacement of all
+charge (Einstein), beside the Nernst-Einstein estimate, which leaves out the correlations of ions;
+in a field from the charge that it moves. The dielectric constant of a liquid without ions and field
+from the fluctuations of its dipole.
+"""
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..analysis.bulk import dielectric_constant, species_of
+from ..analysis.diffusion import (
+    M2_PER_S,
+    VISCOSITY_MPA_S,
+    box_correction,
+    einstein_conductivity,
+    field_conductivity,
+    slope,
+)
+from ..analysis.statistics import Interval, bootstrap, shown
+from ..model.system import Model
+from ..protocols import required
+from .ensemble import Content, Ensemble
+
+Tables = dict[str, NDArray]
+
+#: Lags between which slopes are read, ps: of molecules beyond the cages that they leave in a few
+#: ps; of the charge, which forgets sooner and whose long lags are noise.
+MOLECULES_PS = (20.0, 100.0)
+CHARGE_PS = (5.0, 30.0)
+#: Diffusion coefficients are told in 1e-9 m^2/s.
+_NANO = 1e9 * M2_PER_S
+
+
+def make(ensemble: Ensemble) -> Content:
+    """Read the slopes of mean square displacements, the current and the dipole's fluctuations."""
+    sums = ensemble.sums("bulk.h5")
+    tables = _across(sums, field=_field(ensemble))
+    lag = sums["lag_ps"][0]
+    table = _table(ensemble, lag, tables)
+    findings = _diffusion(ensemble, lag, tables) | _dielectric(ensemble, sums)
+    if len(ensemble.model.ions):
+        findings |= _conductivity(ensemble, lag, tables)
+    findings["verdict"] = _verdict(findings)
+    return Content(table, _figure(ensemble, table), findings)
+
+
+def _field(ensemble: Ensemble) -> float:
+    return required(ensemble.point.protocol.bulk, "bulk").field_V_per_nm
+
+
+def _across(sums: Tables, field: float) -> Tables:
+    """Squares averaged over directions without drift: all without a field, else y and z.
+
+    Returns:
+        `molecules`, nm^2, (seeds, species, lags), and `charge`, e^2 nm^2, (seeds, lags).
+    """
+    first = 1 if field else 0
+    return {
+        "molecules": sums["squares"][..., first:].mean(axis=-1),
+        "charge": sums["charge"][..., first:].mean(axis=-1),
+    }
+
+
+def _over_seeds(values: NDArray, estimator: Callable[[NDArray], NDArray]) -> Interval:
+    """An estimate of the mean of what each seed gives, (seeds, ...), shape (k,), with interval."""
+    weight = np.ones((len(values), *[1] * (values.ndim - 1)))
+    return bootstrap(
+        {"value": values, "seeds": weight}, lambda t: estimator(t["value"] / t["seeds"])
+    )
+
+
+def _table(ensemble: Ensemble, lag: NDArray, tables: Tables) -> pd.DataFrame:
+    curves = {name: tables["molecules"][:, k] for k, name in enumerate(species_of(ensemble.model))}
+    if len(ensemble.model.ions):
+        curves["charge"] = tables["charge"]
+    frames = []
+    for name, values in curves.items():
+        found = _over_seeds(values, lambda mean: mean)
+        own = {"of": name, "lag_ps": lag, "squares": found.value}
+        frames.append(pd.DataFrame(own | {"low": found.low, "high": found.high}))
+    table = pd.concat(frames, ignore_index=True)
+    table["unit"] = np.where(table["of"] == "charge", "e2 nm2", "nm2")
+    table["seeds"] = len(ensemble.jobs)
+    return table
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def _diffusion(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str, Any]:
+    temperature = ensemble.point.protocol.dynamics.temperature_K
+    box = box_correction(temperature, float(ensemble.model.box[0]), VISCOSITY_MPA_S) * _NANO
+    found: dict[str, Any] = {"box_correction_1e-9_m2_per_s": box}
+    for k, name in enumerate(species_of(ensemble.model)):
+        own = _over_seeds(
+            tables["molecules"][:, k], lambda mean: slope(lag, mean, MOLECULES_PS)[:, None] / 2
+        )
+        in_box = own.at(0).scaled(_NANO)
+        found[f"D_{name}_in_box_1e-9_m2_per_s"] = in_box.triple()
+        found[f"D_{name}_1e-9_m2_per_s"] = in_box.changed(lambda end: end + box).triple()
+    return found
+
+
+def _dielectric(ensemble: Ensemble, sums: Tables) -> dict[str, Any]:
+    if len(ensemble.model.ions) or _field(ensemble):
+        return {}
+    volume = float(np.prod(ensemble.model.box))
+    temperature = ensemble.point.protocol.dynamics.temperature_K
+    found = _over_seeds(
+        sums["dipole_square"],
+        lambda mean: dielectric_constant(mean.sum(axis=-1, keepdims=True), volume, temperature),
+    )
+    return {"dielectric_constant": found.at(0).triple()}
+
+
+def _conductivity(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str, Any]:
+    model, volume = ensemble.model, float(np.prod(ensemble.model.box))
+    temperature = ensemble.point.protocol.dynamics.temperature_K
+    weights = _charge_squares(model)
+
+    def together(mean: NDArray) -> NDArray:
+        return einstein_conductivity(slope(lag, mean, CHARGE_PS)[:, None], volume, temperature)
+
+    def apart(mean: NDArray) -> NDArray:
+        own = slope(lag, mean, MOLECULES_PS) @ weights
+        return einstein_conductivity(own[:, None], volume, temperature)
+
+    found = {
+        "conductivity_einstein_S_per_m": _over_seeds(tables["charge"], together).at(0).triple(),
+        "conductivity_nernst_einstein_S_per_m": _over_seeds(tables["molecules"], apart)
+        .at(0)
+        .triple(),
+    }
+    if _field(ensemble):
+        found |= _in_field(ensemble, volume)
+        found["conductivity_S_per_m"] = found["conductivity_field_S_per_m"]
+    else:
+        found["conductivity_S_per_m"] = found["conductivity_einstein_S_per_m"]
+    return found
+
+
+def _charge_squares(model: Model) -> NDArray[np.float64]:
+    """Sum of q^2 of each of `species_of`, e^2, shape (species,); that of water is 0."""
+    ions = [q**2 * len(model.indices(name)) for name, q in model.ion_charges.items()]
+    return np.array([0.0, *ions])
+
+
+def _in_field(ensemble: Ensemble, volume: float) -> dict[str, Any]:
+    """Conductivity of each ion and of all, from the charge that the record counted."""
+    sums, field = ensemble.sums(), _field(ensemble)
+    # The record is summed by segment of the programme: the relaxation, then the run.
+    time = sums["time_ps"][:, 1, 0]
+    carried = {ion: sums[f"{ion}_cell_e_nm"][:, 1, 0] for ion in ensemble.model.ion_charges}
+    carried["total"] = np.add.reduce(list(carried.values()))
+    found = {}
+    for name, charge in carried.items():
+        both = np.stack([charge, time], axis=1)
+        interval = _over_seeds(
+            both, lambda mean: field_conductivity(mean[:, :1], mean[:, 1:], volume, field)
+        )
+        label = "" if name == "total" else f"_{name}"
+        found[f"conductivity_field{label}_S_per_m"] = interval.at(0).triple()
+    return found
+
+
+def _verdict(findings: dict[str, Any]) -> str:
+    if not np.isfinite(findings["D_water_1e-9_m2_per_s"][1]):
+        return "one seed gives no interval"
+    parts = [f"D of water {shown(findings['D_water_1e-9_m2_per_s'])} 1e-9 m2/s"]
+    if "dielectric_constant" in findings:
+        parts.append(f"dielectric constant {shown(findings['dielectric_constant'])}")
+    if "conductivity_S_per_m" in findings:
+        parts.append(f"conductivity {shown(findings['conductivity_S_per_m'])} S/m")
+    return "; ".join(parts)
+
+
+# --- figure --------------------------------------------------------------------------------------
+
+
+def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
+    names = list(dict.fromkeys(table["of"]))
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots(1, 2 if "charge" in names else 1, squeeze=False)[0]
+    for name in names:
+        own = table[table["of"] == name]
+        _curve(axes[-1] if name == "charge" else axes[0], own, name)
+    axes[0].set(xlabel="lag (ps)", ylabel="mean square displacement along one direction (nm$^2$)")
+    axes[0].axvspan(*MOLECULES_PS, color="0.95", lw=0)
+    if "charge" in names:
+        axes[1].set(xlabel="lag (ps)", ylabel="of all charge (e$^2$ nm$^2$)")
+        axes[1].axvspan(*CHARGE_PS, color="0.95", lw=0)
+    for axis in axes:
+        axis.set_ylim(bottom=0)
+        axis.legend(frameon=False, fontsize=8)
+    title = f"{ensemble.title}; {ensemble.seeds}, shades 95 %"
+    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
+    return figure
+
+
+def _curve(axis: Axes, own: pd.DataFrame, label: str) -> None:
+    (line,) = axis.plot(own.lag_ps, own.squares, lw=1.2, label=label)
+    if own.low.notna().any():
+        axis.fill_between(own.lag_ps, own.low, own.high, color=line.get_color(), alpha=0.3, lw=0)
