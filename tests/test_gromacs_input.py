@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import free_model, thermal_state
+from helpers import TINY, free_model, raw_point, thermal_state
 
 from januspore.engines import Tether
 from januspore.engines.base import ewald_parameters, tether_force
@@ -18,8 +18,12 @@ from januspore.engines.gromacs_input import (
     topology,
     wave,
 )
+from januspore.materials import MATERIALS, SALTS
+from januspore.model.forcefield import SPECIES
+from januspore.model.system import build_model
 from januspore.protocols import Dynamics
 from januspore.protocols.field import Constant, Ramp, Repeat, Sequence, SineWave
+from januspore.schema import state_point
 
 MODEL = free_model(2, 5, (1.5, 1.4, 1.3), membrane=(("Mo", 0.0, 0.3, 0.3), ("S", 0.15, -0.3, 0.3)))
 DT = 0.002
@@ -66,6 +70,22 @@ def test_the_topology_has_the_model_s_atoms_in_its_order():
             line.split() for line in lines if line.split()[1:2] == [name] and len(line.split()) == 8
         )
         assert [float(atom[k]) for k in (6, 7)] == [MODEL.charge[i], MODEL.mass[i]]
+
+
+@pytest.mark.parametrize("material", MATERIALS)
+@pytest.mark.parametrize("salt", SALTS)
+def test_every_salt_and_monolayer_has_its_molecules_in_the_order_of_its_atoms(salt, material):
+    """GROMACS takes parameters by position: in another order Na would be given those of Cl."""
+    raw = raw_point() | {"charge_set": {"material": material}}
+    raw["charge_set"] |= dict.fromkeys(MATERIALS[material].elements, 0.0)
+    raw["protocol"] |= TINY | {"force_field": {"generic_lennard_jones": True}}
+    raw["protocol"]["cell"] = TINY["cell"] | {"salt": salt}
+    model = build_model(state_point(raw))
+    lines = topology(model).splitlines()
+    molecules = [line.split() for line in lines[lines.index("[ molecules ]") + 1 :]]
+    atoms = {"SOL": ["O", "H", "H"]}
+    named = [n for name, count in molecules for n in atoms.get(name, [name]) * int(count)]
+    assert named == [SPECIES[i] for i in model.type_id]
 
 
 def test_a_configuration_keeps_twelve_decimals_and_whole_molecules_in_the_box():

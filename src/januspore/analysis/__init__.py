@@ -1,7 +1,7 @@
-"""From records to numbers: small array functions, and what is kept for each job.
+"""From records to numbers: array functions, and the sums that are kept for each job.
 
-`VERSION` is part of every product's digest: raise it when a change here changes a number, and
-every analysis and aggregate is made again.
+`VERSION` is part of every product's digest. Raise it when a change here changes a number: every
+analysis and every product is then made again.
 """
 
 VERSION = 5

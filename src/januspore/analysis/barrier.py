@@ -1,19 +1,20 @@
 """The barrier protocol: mean forces on the held ion by window, their errors over runs and seeds.
 
-Two estimators of one mean force: the tether's, minus its mean pull, for what holds the ion at rest
-is what pushes it; and the sum of the parts that act on it (`engines.base.PARTS`), which can be
-taken apart. Forces are those on the ion along +x, kJ/mol/nm, at its mean position in each window.
+The mean force has two estimators. One is minus the mean force of the tether, since on average the
+tether balances all other forces. The other is the sum of these forces (`engines.base.PARTS`), which
+can be decomposed. Forces are those on the ion along +x, kJ/mol/nm, at its mean position in each
+window.
 
-*Errors.* Within a run, from batches of each window (`statistics.mean_of_batches`), which see slow
-correlations under the tether's fast vibration. They see neither what neighbouring windows share,
-one being begun from the other's end, nor what all windows of a seed share, such as the charge that
-its reservoirs hold apart. So from two seeds on every interval is Student's, of the spread of what
-the seeds give for the same number, a rise of the PMF for instance: that has in it whatever the
-windows share. Seeds of one equilibration count as one. Two seeds know little (Student's factor is
-12.7), and say so. (For a mean, the package's bootstrap over seeds is Student's interval; it is
-written as such.) One seed has the intervals of its run, and gets no verdict. Both standard errors
-stand in the table. Seeds are weighted equally: their windows are equally long, and weights by
-estimated variances would add these variances' noise.
+*Errors.* Within a run, errors come from batches of each window (`statistics.mean_of_batches`),
+which include slow correlations under the tether's fast vibration. They do not include what
+neighbouring windows share, as each starts from the end of the other, nor what all windows of a seed
+share, such as the polarisation of its reservoirs. From two seeds on, every interval is therefore
+Student's interval of the same quantity (for instance a rise of the PMF) over the seeds; it includes
+whatever the windows share. (For a mean, the package's bootstrap over seeds equals Student's
+interval.) Seeds of one equilibration count as one. With two seeds Student's factor is 12.7 and
+intervals are wide. One seed has the intervals of its run and gets no verdict. The table has both
+standard errors. Seeds have equal weights: their windows are equally long, and weights from
+estimated variances would add the noise of these variances.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,17 +44,18 @@ from .statistics import (
     mean_of_batches,
 )
 
-#: Time under a field, ps per nm of reservoir, after which the reservoirs count as charged. In the
-#: small cell, 2 nm a side, they held 0.5 e apart after 3 to 10 ps and 0.97 e after 40 to 60 ps. The
-#: time goes with the depth alone: the area cancels between resistance and capacitance.
+#: Time under a field, ps per nm of reservoir depth, after which the reservoirs count as charged. In
+#: the small cell, 2 nm a side, their polarisation was 0.5 e after 3 to 10 ps and 0.97 e after 40 to
+#: 60 ps. The time is proportional to the depth: the area cancels between resistance and
+#: capacitance.
 CHARGED_PS_PER_NM = 30.0
-#: Sums of parts, with errors of their own: parts of one force are strongly anticorrelated.
+#: Sums of parts. Each has errors of its own, as the parts of a force are strongly anticorrelated.
 TOGETHER = {
     "water": ("water_vdw", "water_electrostatic"),
     "membrane": ("membrane_vdw", "membrane_electrostatic"),
     "sum": PARTS,
 }
-#: What is averaged in each window: forces, the waters' mean cos to +x, and where the ion is.
+#: What is averaged in each window: forces, the waters' mean cosine to +x, and the ion's position.
 SERIES = ("tether", *PARTS, *TOGETHER, "cosine", "x_nm", "r_nm")
 
 
@@ -62,8 +64,8 @@ def by_window(rows: Rows, held: Windows) -> dict[str, NDArray]:
 
     Returns:
         Arrays of shape (fields, positions): `samples`; for each of `SERIES` its mean, its
-        `_variance` and the `_freedom` of that; `theta`, histograms of the pore's waters, shape
-        (fields, positions, BINS). A window without samples has NaN.
+        `_variance` and that variance's degrees of freedom, `_freedom`; `theta`, histograms of the
+        pore's waters, shape (fields, positions, BINS). A window without samples has NaN.
     """
     shape = len(held.fields_V_per_nm), len(held.positions_nm)
     windows = shape[0] * shape[1]
@@ -100,7 +102,7 @@ def _series(rows: Rows) -> dict[str, NDArray]:
 
 
 def summary(sums: Mapping[str, NDArray]) -> dict[str, float]:
-    """Scalars of one job: how much was sampled, how well, and whether the estimators agree."""
+    """Scalars of one job: windows sampled, errors, and the difference of the two estimators."""
     gap = sums["tether"] - sums["sum"]
     error = np.sqrt(sums["tether_variance"])
     known = np.isfinite(error)
@@ -113,7 +115,7 @@ def summary(sums: Mapping[str, NDArray]) -> dict[str, float]:
 
 
 def way_of(ion: str, field_V_per_nm: float) -> int:
-    """Direction along x in which a field drives an ion; at no field, that of a positive one."""
+    """Direction along x in which a field drives an ion; at zero field as at a positive one."""
     sign = 1 if charge_of(ion) > 0 else -1
     return sign if field_V_per_nm >= 0 else -sign
 
@@ -140,8 +142,9 @@ class Means:
 
     Attributes:
         each: of every equilibration, over its seeds, shape (equilibrations, fields, positions).
-        variance: of their mean, from within the runs, windows independent.
-        freedom: degrees of freedom of that, shape (fields, positions) both.
+        variance: of their mean, from within the runs, taking windows as independent; shape (fields,
+            positions).
+        freedom: degrees of freedom of the variance, same shape.
         seeds: number of seeds.
     """
 
@@ -152,7 +155,7 @@ class Means:
 
     @property
     def value(self) -> NDArray:
-        """Mean over equilibrations, shape (fields, positions); NaN where one has none."""
+        """Mean over equilibrations, shape (fields, positions); NaN where one was not sampled."""
         return np.asarray(self.each.mean(axis=0))
 
     @property
@@ -164,20 +167,21 @@ class Means:
 
     @property
     def excess(self) -> float:
-        """Spread over equilibrations in standard errors of the runs: 1 if windows share nothing.
+        """Spread over equilibrations, in standard errors from within the runs.
 
-        The root of the reduced chi-square of all windows about their means; NaN for one.
+        It is 1 if windows share nothing: the root of the reduced chi-square of all windows about
+        their means. NaN for one equilibration.
         """
         n = len(self.each)
         spread = self.each.var(axis=0, ddof=1) / n if n > 1 else np.full_like(self.variance, np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
-            # A variance known with few degrees of freedom is often too small: F's mean is not 1.
+            # The ratio follows an F distribution, whose mean is freedom / (freedom - 2), not 1.
             ratio = spread / self.variance * (self.freedom - 2) / self.freedom
         usable = np.isfinite(ratio) & (self.variance > 0) & (self.freedom > 2)
         return float(np.sqrt(ratio[usable].mean())) if usable.any() else float("nan")
 
     def less(self, other: "Means") -> "Means":
-        """Means less a constant's: the applied field's share of a window has no error."""
+        """Subtract the means of a constant, such as the force of the applied field: errors stay."""
         return replace(self, each=self.each - other.each)
 
     def estimate(self, weights: NDArray, other_rule: NDArray | None = None) -> Estimate:
@@ -185,8 +189,9 @@ class Means:
 
         Args:
             weights: shape (..., fields, positions); a NaN makes the estimate NaN.
-            other_rule: the same integral's weights by another quadrature. The interval, not the
-                standard errors, is widened by the difference: what windows too far apart hide.
+            other_rule: weights of the same integral by another quadrature. The difference of the
+                two, the error of windows that are too far apart, widens the interval but not the
+                standard errors.
         """
         per_seed = _weighted(weights[..., None, :, :], self.each)
         value = per_seed.mean(axis=-1)
@@ -208,7 +213,7 @@ class Means:
         Args:
             x: positions of the windows in `part`, nm.
             f: index of the field.
-            part: windows without a gap.
+            part: a range of windows without a gap.
             way: see `pmf.find_barrier`.
         """
         each, variance, freedom = (
@@ -225,7 +230,7 @@ class Means:
         return find_barrier(x, each.mean(axis=0), error, noise, way, first=part.start)
 
     def _noise(self, x: NDArray, f: int, part: slice) -> NDArray:
-        """Draws of the windows' errors; those of two series of the same seeds belong together."""
+        """Random draws of the windows' errors, correlated between series of the same seeds."""
         each, variance, freedom = (
             v[..., f, part] for v in (self.each, self.variance, self.freedom)
         )
@@ -238,16 +243,16 @@ class Means:
     ) -> Estimate:
         """Estimate the integral between a barrier's minimum and maximum.
 
-        Where these lie is not known well: a part that is far larger than the barrier changes much
-        between windows that hardly differ for the whole. So the draws of the noise, in which the
-        windows were found again, give an interval as well, and the one that reaches farther is
-        taken on either side.
+        The windows of minimum and maximum are themselves uncertain, and a part of the force that is
+        much larger than the barrier may differ much between windows where the total hardly differs.
+        The draws of the noise, in each of which the two windows are found anew, therefore give a
+        second interval; on either side the end that lies farther out is used.
 
         Args:
             barrier: found with the series of the whole force of the same seeds.
             x: positions of the windows in `part`, nm.
             f: index of the field.
-            part: windows without a gap, those that the barrier was looked for in.
+            part: the range of windows in which the barrier was looked for.
             rules: weights of the integral by both quadratures, see `estimate`.
         """
         found = self.estimate(*rules)
@@ -266,7 +271,7 @@ class Means:
 
 
 def _weighted(weights: NDArray, values: NDArray) -> NDArray:
-    """Sum over windows; what has no weight is not looked at, NaN or not."""
+    """Weighted sum over windows; a window of weight 0 is ignored, even where its value is NaN."""
     terms = np.where(weights == 0, 0.0, weights * values)
     return np.asarray(terms.sum(axis=(-2, -1)))
 
@@ -279,7 +284,7 @@ def over_seeds(
     Args:
         sums: what `by_window` keeps, stacked over seeds, shape (seeds, fields, positions).
         name: one of `SERIES`.
-        equilibrations: number of each seed's equilibration; each its own if not given.
+        equilibrations: number of each seed's equilibration; if not given, all are different.
     """
     seeds = len(sums[name])
     clusters = range(seeds) if equilibrations is None else equilibrations

@@ -28,7 +28,7 @@ Tables = dict[str, NDArray]
 
 #: The column of the record that each estimator sums.
 ESTIMATORS = {"pore slab": "slab", "whole cell": "cell"}
-#: With fewer crossings than this, seeds alone do not tell how uncertain a current is.
+#: With fewer crossings than this, the spread over seeds underestimates the error of a current.
 FEW_CROSSINGS = 20
 
 
@@ -51,7 +51,7 @@ def rate(tables: Tables) -> NDArray:
 
 
 def species_of(model: Model) -> dict[str, dict[str, float]]:
-    """Charges of the ions that each current is of, by the current's name: all, then each."""
+    """Charges of the ions that carry each current: "total" of all ions, then each ion by itself."""
     charges = model.ion_charges
     return {"total": charges, **{ion: {ion: charge} for ion, charge in charges.items()}}
 
@@ -92,14 +92,14 @@ def current_tables(
 def current_interval(
     tables: Tables, estimator: Callable[[Tables], NDArray], level: float = LEVEL
 ) -> Interval:
-    """Interval of anything linear in the charge: over seeds, and never surer than the crossings.
+    """Interval of an estimate that is linear in the charge, over seeds and from the crossings.
 
-    Where fewer than `FEW_CROSSINGS` ions crossed in what an estimate is made of, the spread between
-    seeds says little of how many might have: with none, it shows only how ions at the pore's mouths
-    moved to and fro. The interval then reaches at least as far, on either side, as that of the
-    weighted Poisson counts of the crossings (3.7 charges where there was none). This needs no more
-    than that crossings are independent. It covers 0.93 to 0.97 from 20 expected crossings on, and
-    0.98 to 1 below, as counts are whole numbers (docs/statistics.md).
+    Where an estimate rests on fewer than `FEW_CROSSINGS` crossings, the spread between seeds does
+    not include how many ions might have crossed; without any crossing it shows only the motion of
+    ions at the pore's mouths. The interval is then at least as wide, on either side, as that of the
+    weighted Poisson counts of the crossings (3.7 charges where there was none). This assumes only
+    that crossings are independent. Coverage is 0.93 to 0.97 from 20 expected crossings on and 0.98
+    to 1 below, as counts are whole numbers (docs/statistics.md).
 
     Args:
         tables: see the module.
@@ -107,7 +107,8 @@ def current_interval(
         level: nominal coverage.
 
     Returns:
-        Estimates with intervals, shape (k,). One seed has a bound where no ion crossed, else none.
+        Estimates with intervals, shape (k,). For one seed the ends are known only where no ion
+        crossed.
     """
     found = bootstrap(tables, estimator, level=level)
     half = found.high - found.value

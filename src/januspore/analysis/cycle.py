@@ -1,4 +1,4 @@
-"""A periodic field: everything summed by the phase of the cycle, forward and reverse apart."""
+"""Sums of a record by the phase of a periodic field's cycle."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def by_phase(rows: Rows, cycle: Cycle, sample_ps: float) -> dict[str, NDArray]:
         sample_ps: time between rows.
 
     Returns:
-        What `sums.grouped` does, by phase: shape (PHASES, ...).
+        The sums of `sums.grouped`, by phase: shape (PHASES, ...).
     """
     phase = cycle.phase(rows["time_ps"] - sample_ps / 2)
     group = np.minimum((phase * PHASES).astype(int), PHASES - 1)

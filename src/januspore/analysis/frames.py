@@ -15,7 +15,7 @@ from .hydration import hydration_sums
 
 
 def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
-    """Yield (field along x in V/nm, state) of each frame, in time; a torn one is told of."""
+    """Yield (field along x in V/nm, state) of each frame, in time; name and skip damaged ones."""
     programme = point.protocol.programme()
     for path in frames_in(trajectory(job)):
         try:

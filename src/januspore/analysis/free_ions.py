@@ -1,11 +1,12 @@
-"""Mean force on free ions where they happen to be: the paper's own estimator of a barrier.
+"""Mean force on free ions by their position: the paper's own estimator of a barrier.
 
 From the frames kept of a job in which the field is held: the force along x, taken apart, on every
-ion within a cylinder about the pore's axis, averaged in bins of x. Free ions go where they are not
-pushed from, so the bins that matter most are visited least: those with too few visits have no mean.
+ion within a cylinder about the pore's axis, averaged in bins of x. Free ions seldom are where the
+force opposes them, so the bins at a barrier are visited least: those with too few visits have no
+mean.
 
-In a barrier's frames the held ion is left out, but it still stands in the pore and pushes the
-others: there this is the mean force in its company. A staircase's frames have no such guest.
+In the frames of a `barrier` job the held ion is left out of the average, but its force on the other
+ions is in it. The frames of a staircase have no held ion.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from ..schema import StatePoint
 from ..simulate.observables import wrap
 from .frames import kept_frames
 
-#: Part of a hold, from its beginning, whose frames are left out: the water still turns.
+#: Fraction of a hold, at its beginning, whose frames are left out as the water still relaxes.
 SETTLED = 0.5
 #: Bins along x of a staircase's frames, nm.
 EDGES_NM = np.round(np.linspace(-1.05, 1.05, 22), 9)
@@ -47,12 +48,12 @@ def free_ions(protocol: AnyProtocol, model: Model, ion: str) -> NDArray[np.int64
 
 
 def held_frames(job: Any, point: StatePoint, settle_ps: float) -> Iterator[tuple[float, NDArray]]:
-    """Yield (field, positions) of the frames whose field had been held for a time already.
+    """Yield (field, positions) of the frames whose field had been held for at least a given time.
 
     Args:
         job: a job whose protocol holds fields.
         point: its state point.
-        settle_ps: for how long; frames nearer to a change of field are left out.
+        settle_ps: that time; frames nearer to a change of field are left out.
     """
     programme = point.protocol.programme()
     for _, state in kept_frames(job, point):
@@ -65,7 +66,7 @@ def held_frames(job: Any, point: StatePoint, settle_ps: float) -> Iterator[tuple
 def held_field(programme: Programme, time_ps: float, settle_ps: float) -> float | None:
     """Field up to a time if it was held for `settle_ps` before it, else None."""
     for start, leaf in programme.leaves():
-        # A frame at a hold's end has seen its field, not yet the next one's.
+        # A frame at the end of a hold belongs to that hold, not to the next one.
         if start < time_ps <= start + leaf.duration_ps + 1e-9:
             return leaf.held_V_per_nm if start <= time_ps - settle_ps + 1e-9 else None
     return None
@@ -74,7 +75,7 @@ def held_field(programme: Programme, time_ps: float, settle_ps: float) -> float 
 def job_sums(
     job: Any, point: StatePoint, model: Model, forces: Evaluator
 ) -> dict[str, NDArray[np.float64]]:
-    """Sums of the frames from the last part of each hold, forward and reverse pooled.
+    """Sums over the frames of the last part of each hold, forward and reverse together.
 
     Args:
         job: signac job of a protocol with holds.
@@ -83,7 +84,7 @@ def job_sums(
         forces: takes forces apart.
 
     Returns:
-        What :func:`free_ion_sums` does for each species, by name such as "Cl_visits".
+        The sums of :func:`free_ion_sums` for each species, under names such as "Cl_visits".
     """
     holds = required(point.protocol.holds, "holds")
     frames = list(held_frames(job, point, SETTLED * holds.hold_ps))
@@ -108,8 +109,9 @@ def free_ion_sums(
     """Sum forces on ions near the pore's axis by field and bin of x; sums of jobs may be added.
 
     Args:
-        frames: (field in V/nm, positions in nm of shape (N, 3)); other fields are passed over.
-        fields: those asked for, V/nm, shape (F,).
+        frames: (field in V/nm, positions in nm of shape (N, 3)); frames of a field that is not in
+            `fields` are ignored.
+        fields: the fields to sum for, V/nm, shape (F,).
         edges_nm: of the bins along x, rising, within the box, shape (B + 1,).
         radius_nm: of the cylinder about the axis within which an ion counts.
         ions: indices of the ions to look at, shape (n,).
@@ -117,10 +119,10 @@ def free_ion_sums(
         forces: takes the force apart.
 
     Returns:
-        `frames`, all there were at a field, (F,); `visits`, ions seen in a bin, and
-        `visited_frames`, frames with any, (F, B); `force` and `square`, sums over visits of each of
-        `PARTS` and of its square, kJ/mol/nm, (F, B, len(PARTS)); `total_square`, of the square of
-        the parts' sum, (F, B).
+        `frames`, their number at each field, (F,); `visits`, ions found in a bin, and
+        `visited_frames`, frames with at least one, (F, B); `force` and `square`, sums over visits
+        of each of `PARTS` and of its square, kJ/mol/nm, (F, B, len(PARTS)); `total_square`, of the
+        square of the parts' sum, (F, B).
     """
     shape = len(fields), len(edges_nm) - 1
     sums = {
@@ -156,8 +158,8 @@ def free_ion_sums(
 def conditional_means(sums: Mapping[str, NDArray], least_visits: int) -> dict[str, NDArray]:
     """Mean forces on ions given where they are, with standard errors.
 
-    Errors take visits of one frame as one and frames as independent: frames should be farther apart
-    than an ion stays in a bin.
+    Errors count all visits in one frame as one and take frames as independent, so frames should be
+    farther apart in time than an ion stays in a bin.
 
     Args:
         sums: of :func:`free_ion_sums`, of one job or added over jobs.

@@ -1,7 +1,7 @@
-"""Water about the ions, and where both are, from the frames kept of a trajectory (by freud).
+"""Hydration of the ions, and density profiles, from the frames of a trajectory (by freud).
 
-Sums of one job: by ion (cation, anion), region (`REGIONS`) and window of |field| at the frame
-(`WINDOWS` equal ones up to the amplitude).
+The sums of one job are by ion (cation, anion), region (`REGIONS`) and window of |field| at the
+frame (`WINDOWS` equal windows up to the amplitude).
 """
 
 from collections.abc import Iterable
@@ -15,15 +15,16 @@ from ..model.system import Model
 from ..protocols import Recording
 from ..simulate.observables import in_pore, wrap
 
-#: Range and bins of g(r). freud wants it below half of the shortest edge; no state point has an
-#: edge of 1.2 nm or less, because its cut-off is 0.6 nm at least.
+#: Range and bins of g(r). freud needs a range below half of the shortest edge. Every edge is above
+#: 1.2 nm, as the cut-off is at least 0.6 nm.
 R_MAX_NM, R_BINS = 0.6, 60
 R_EDGES = np.linspace(0.0, R_MAX_NM, R_BINS + 1)
 R_CENTRES = (R_EDGES[1:] + R_EDGES[:-1]) / 2
 
-#: Bulk is farther than this from the Mo plane: a sphere of `R_MAX_NM` then ends where water begins.
+#: Bulk is farther than this from the metal's plane: a sphere of radius `R_MAX_NM` then holds only
+#: solution.
 BULK_FROM_NM = 1.0
-#: The mouths reach from the pore to here; K+ rests there (design, section 3).
+#: The mouths reach from the pore to here: K+ stays at 0.40 to 0.55 nm for tens of ps.
 MOUTH_TO_NM = 0.6
 REGIONS = ("bulk", "mouth", "pore")
 
@@ -34,14 +35,14 @@ PROFILES = ("low", "+", "-")
 
 
 def profile_species(model: Model) -> tuple[str, ...]:
-    """What density profiles are of."""
+    """Species that have density profiles."""
     return ("water", *model.ion_charges)
 
 
 def first_shell_nm(ion: str) -> float:
     """Radius of an ion's first shell of water oxygens, nm.
 
-    The product draws it into the g(r) that it finds in bulk.
+    The product's figure shows it in the g(r) of the bulk.
     """
     radius = SPECIES[ion].first_shell_nm
     if radius is None:
@@ -49,7 +50,8 @@ def first_shell_nm(ion: str) -> float:
     return radius
 
 
-#: Bins of the water's profile that make one of the ions', which are few; its width in nm, about.
+#: Bins of the water's profile that are merged into one for the ions, of which there are few, and
+#: the approximate width of a merged bin, nm.
 MERGED = 4
 _MERGED_BIN_NM = 0.2
 
@@ -63,13 +65,13 @@ def profile_edges(box: NDArray) -> NDArray:
 def hydration_sums(
     frames: Iterable[tuple[float, NDArray]], amplitude: float, model: Model, recording: Recording
 ) -> dict[str, NDArray]:
-    """Sum what the frames of one job show.
+    """Sum over the frames of one job.
 
     Args:
         frames: (field along x in V/nm, positions in nm of shape (N, 3)) of each frame.
         amplitude: of the field, V/nm.
         model: species and box.
-        recording: says what the pore is.
+        recording: gives the pore's region.
 
     Returns:
         `frames` (WINDOWS,); `ions` and `shell`, ions and waters in
@@ -112,7 +114,7 @@ def hydration_sums(
 
 
 def regions(positions: NDArray, box: NDArray, recording: Recording) -> NDArray[np.bool_]:
-    """Masks of the positions in each of `REGIONS`, shape (len(REGIONS), n); they share none."""
+    """Masks of the positions in each of `REGIONS`, shape (len(REGIONS), n), without overlap."""
     radius, half = recording.pore_radius_nm, recording.pore_half_length_nm
     pore = in_pore(positions, box, half, radius)
     mouth = in_pore(positions, box, max(MOUTH_TO_NM, half), radius) & ~pore
@@ -129,7 +131,7 @@ def shell_counts(ions: NDArray, oxygen: NDArray, box: NDArray, radius: float) ->
         box: edges, nm, shape (3,).
         radius: nm, below half of the shortest edge.
     """
-    import freud  # which brings pyplot: seconds that other operations need not wait
+    import freud  # imports pyplot, which takes seconds that other operations do not need
 
     if len(ions) == 0 or len(oxygen) == 0:
         return np.zeros(len(ions), dtype=np.int64)
@@ -142,7 +144,7 @@ def shell_counts(ions: NDArray, oxygen: NDArray, box: NDArray, radius: float) ->
 def pair_counts(ions: NDArray, oxygen: NDArray, box: NDArray) -> NDArray[np.float64]:
     """Ion-oxygen pairs by distance, shape (R_BINS,).
 
-    freud's own normalisation takes the whole box for water; the membrane is not, so only its
+    freud normalises by the density in the whole box, but the membrane holds no water, so only its
     counts are used.
     """
     import freud
@@ -162,7 +164,7 @@ def shell_volumes() -> NDArray[np.float64]:
 
 
 def bulk_oxygen_density(oxygen: NDArray, box: NDArray) -> float:
-    """Oxygens per nm^3 farther than `BULK_FROM_NM` from the Mo plane; NaN without such a place."""
+    """Oxygens per nm^3 farther than `BULK_FROM_NM` from the metal; NaN in a shorter box."""
     length = box[0] - 2 * BULK_FROM_NM
     if length <= 0:
         return float("nan")

@@ -1,4 +1,4 @@
-"""What is kept of one job: sums for the products, and a summary of scalars."""
+"""The analysis of one job: sums for the products, and a summary of scalars."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def analyse_record(
 
     Args:
         trunk: the job's own record.
-        branches: records of its branches, by the order of their delays.
+        branches: records of its branches, in the order of their delays.
         point: the job's state point.
         model: its model.
     """
@@ -79,7 +79,7 @@ def bulk_density(rows: Rows, late: Any, point: StatePoint, model: Model) -> Inte
 
 
 def recorded(series: NDArray) -> NDArray:
-    """Leave out rows in which a column was not taken, NaN (see `simulate.record`)."""
+    """Leave out rows in which a column was not sampled, which are NaN (see `simulate.record`)."""
     return series[np.isfinite(series)]
 
 
@@ -102,7 +102,7 @@ def _crossings(rows: Rows, model: Model) -> dict[str, float]:
 
 
 def _order(sums: dict[str, NDArray]) -> dict[str, float]:
-    """Mean cosine to the field in the thirds of phases with least and most field, by its sign."""
+    """Mean cosine to the field in the thirds of phases with the lowest and the highest |field|."""
     field = sums["field_ps"] / np.maximum(sums["time_ps"], 1e-12)
     aligned = along_field(sums, field)
     found = {}
@@ -152,13 +152,13 @@ def _nothing(_sums: dict[str, NDArray]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a record is reduced: to which sums, and which scalars of these go into the summary."""
+    """How a record is reduced to sums, and which scalars of the sums go into the summary."""
 
     sums: Callable[[Rows, list[Rows], AnyProtocol], dict[str, NDArray]]
     summary: Callable[[dict[str, NDArray]], dict[str, float]] = _nothing
 
 
-#: By capability; the first that a protocol has is the one that reads its record.
+#: By capability. The first one that a protocol has is used for its record.
 READINGS = {
     "cycle": Reading(_by_phase, _order),
     "holds": Reading(_by_hold),

@@ -1,9 +1,9 @@
 """Lag of the pore's water behind a periodic field.
 
-Water that follows the field by dc/dt = (c_eq(E) - c) / tau, whatever c_eq, has a mean cosine whose
-fundamental lags by atan(omega tau): its forward and reverse branches differ without any memory but
-tau. The lag, as the time tan(phase) / omega, is that tau; hysteresis beyond it is a longer lag than
-the tau that steps show.
+If the mean cosine c follows the field by dc/dt = (c_eq(E) - c) / tau, with any c_eq, its
+fundamental lags by the phase atan(omega tau): the forward and reverse branches then differ although
+tau is the only memory. The lag is given as the time tan(phase) / omega, which equals tau in this
+case. Hysteresis beyond linear relaxation shows as a lag longer than the tau of repeated steps.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def fundamental(tables: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> N
 
 
 def lag(sums: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> Interval:
-    """Lag of the mean cosine behind the field, ps; no interval where it hardly follows the field.
+    """Lag of the mean cosine behind the field, ps; NaN where the response is not significant.
 
     Args:
         sums: of the record by phase, shape (n, PHASES).

@@ -2,14 +2,14 @@
 
 Everything is estimated from sums by phase of the cycle (`januspore.analysis.cycle`), as tables of
 shape (n, PHASES) (`januspore.analysis.current`); estimators keep the leading axis. Currents of
-negative fields are turned round, so that a current along its field is positive and "forward" always
-means a field that grows in magnitude.
+negative fields change their sign, so that a current along its field is positive, and "forward"
+always means a field that grows in magnitude.
 
-Field resolution: the phase bins of a branch crowd where a sine turns, so the last three are
-merged. The `WINDOWS` windows that result each span at least 8 % of the amplitude; nothing else is
-smoothed. A peak's field is therefore known to its window at best, and its interval is never
-narrower than that. `edges` is |E| at the edges of a quarter's phase bins, V/nm, shape
-(QUARTER + 1,): `Cycle.quarter_edges(QUARTER)`.
+Field resolution: near the maximum of a sine the phase bins span little field, so the last three
+bins of a branch are merged. Each of the resulting `WINDOWS` windows spans at least 8 % of the
+amplitude; nothing else is smoothed. The field of a peak is therefore known to its window at best,
+and its interval is never narrower than that. `edges` is |E| at the edges of a quarter's phase bins,
+V/nm, shape (QUARTER + 1,): `Cycle.quarter_edges(QUARTER)`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _STARTS = np.arange(QUARTER - 2)
 WINDOWS = len(_STARTS)
 #: Factor that turns a current round to the direction of its field, by the field's sign.
 TURN = {"+": 1.0, "-": -1.0}
-#: A loop counts as pinched if its current at E = 0 is known to be below this part of its largest.
+#: A loop is called pinched if |I| at E = 0 is known to be below this fraction of its largest |I|.
 PINCHED_WITHIN = 0.25
 
 ONE_SEED = "one seed gives no interval"
@@ -71,11 +71,11 @@ def area(tables: Tables, sign: str, edges: NDArray) -> NDArray:
 
 
 def at_zero_field(tables: Tables) -> NDArray:
-    """Current (not turned round) where E rises and where it falls through 0, nA, shape (n, 2).
+    """Current along +x where E rises and where it falls through 0, nA, shape (n, 2).
 
-    Each side of the crossing is extrapolated linearly from its two nearest phase bins, and the
-    sides are averaged: exact for any straight line on either side, and the curvature of an odd
-    characteristic cancels.
+    On each side of the crossing the current is extrapolated linearly from the two nearest phase
+    bins, and both sides are averaged. This is exact for a straight line on either side, and the
+    curvature of an odd characteristic cancels.
     """
     current = rate(tables)
     field = tables["field"] / tables["time"]
@@ -106,7 +106,7 @@ def excludes_zero(interval: Interval) -> bool:
 
 
 def farthest(interval: Interval) -> float:
-    """The end of an interval that is farther from 0."""
+    """Absolute value of the end of an interval that is farther from 0."""
     return float(max(abs(interval.low), abs(interval.high)))
 
 
@@ -125,7 +125,7 @@ class Opening(StrEnum):
 
 @dataclass(frozen=True)
 class Pinch:
-    """Currents at the two crossings of E = 0; `p` is that of what the outcome rejects."""
+    """Currents at the two crossings of E = 0; `p` is that of the hypothesis the outcome rejects."""
 
     rising_nA: Interval
     falling_nA: Interval
@@ -135,7 +135,7 @@ class Pinch:
 
 
 def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
-    """Whether both branches pass E = 0 without a current.
+    """Judge whether both branches pass E = 0 without a current.
 
     Args:
         tables: see the module.
@@ -148,7 +148,7 @@ def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
         return Pinch(
             Interval.unknown(), Interval.unknown(), Opening.NO_CURRENT, "no significant current"
         )
-    # Both crossings must contain 0 at once: each has half of the error rate.
+    # Two intervals are judged together, so each has half of the error rate (Bonferroni).
     both = current_interval(tables, at_zero_field, level=(1 + LEVEL) / 2)
     rising, falling = both.at(0), both.at(1)
     bound = max(farthest(rising), farthest(falling))
@@ -168,5 +168,5 @@ def find_pinch(tables: Tables, largest_nA: float, significant: bool) -> Pinch:
 
 
 def _p(currents: tuple[Interval, Interval], truth: float, seeds: int) -> list[float]:
-    """p of one current at both crossings, whose intervals are of half the error rate."""
+    """p-values of a true current, at both crossings; their intervals have half the error rate."""
     return [p_value(own.triple(), truth, seeds, (1 + LEVEL) / 2) for own in currents]

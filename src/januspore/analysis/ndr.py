@@ -31,14 +31,14 @@ from .statistics import (
     summed,
 )
 
-#: A fall below this part of the largest current would be no NDR of the kind that the paper shows.
+#: A fall of the current by less than this fraction of its largest value does not count as NDR.
 NEGLIGIBLE_FALL = 0.25
 
 
 def peak_and_valley(current: NDArray) -> tuple[NDArray, NDArray]:
-    """Windows of the largest current and of the smallest one beyond it, shape (n,) each.
+    """Windows of the largest current and of the smallest one at higher fields, shape (n,) each.
 
-    Both are the last window where the current is largest there.
+    Both are the last window if the current is largest there.
     """
     peak = np.argmax(current, axis=1)
     beyond = np.arange(current.shape[1]) >= peak[:, None]
@@ -48,7 +48,7 @@ def peak_and_valley(current: NDArray) -> tuple[NDArray, NDArray]:
 def slope_beyond(field: NDArray, current: NDArray, peak: int) -> NDArray:
     """Least-squares slope from a window to the highest field, nA nm/V, shape (n,).
 
-    At the last window, where nothing is beyond, it is the slope between the last two.
+    For the last window it is the slope between the last two windows.
     """
     part = slice(min(peak, field.shape[1] - 2), None)
     x = field[:, part] - field[:, part].mean(axis=1, keepdims=True)
@@ -60,16 +60,18 @@ def largest_fall(current: NDArray, bound: NDArray | float = 0.0) -> NDArray:
 
     Args:
         current: shape (n, WINDOWS).
-        bound: what a later window may have carried unseen, shape (WINDOWS,).
+        bound: how much larger the current of each later window may be, nA, shape (WINDOWS,).
     """
     return np.maximum(np.maximum.accumulate(current, axis=1) - current - bound, 0).max(axis=1)
 
 
 def widened(tables: Tables, branch: str, sign: str) -> NDArray:
-    """Resampled curves, spread as the package's intervals are, shape (repeats, WINDOWS).
+    """Resampled curves, scaled about their centre as in the package's intervals.
 
-    Resamples of a handful of seeds spread too little; the factors are those of
-    `statistics.bootstrap`.
+    Resamples of a few seeds spread too little; the factors are those of `statistics.bootstrap`.
+
+    Returns:
+        Currents, nA, shape (repeats, WINDOWS).
     """
     n = len(tables["time"])
     centre = curve(summed(tables), branch, sign)[1]
@@ -80,14 +82,15 @@ def widened(tables: Tables, branch: str, sign: str) -> NDArray:
 def chance_of_fall(current: NDArray, curves: NDArray, bound: NDArray) -> float:
     """Probability that a current which only rises with field shows so large a fall by noise.
 
-    The largest of several currents is large by noise as well, so a fall beyond it proves nothing
-    by itself. Here the noise of the curves is put on the nearest current that only rises (isotonic
-    regression), and the falls that it makes are compared with the one seen.
+    The largest of several noisy currents is partly large by noise, so a fall beyond it is no
+    evidence by itself. Here the noise of the resampled curves is added to the nearest current that
+    only rises with field (isotonic regression), and the falls of the sums are compared with the
+    observed one.
 
     Args:
         current: shape (WINDOWS,).
         curves: its widened resamples, shape (repeats, WINDOWS).
-        bound: what each window may have carried unseen, shape (WINDOWS,).
+        bound: how much larger the current of each window may be, nA, shape (WINDOWS,).
     """
     rising = isotonic_regression(current).x
     falls = largest_fall(rising + curves - current)
@@ -112,10 +115,10 @@ _UNKNOWN = Interval.unknown()
 class Ndr:
     """NDR of one branch; fields and ratio are NaN unless it is found.
 
-    `chance` is that of `chance_of_fall`, and decides whether it is found; `fall_bound` is the
-    largest fall, as a part of the largest current, that the noise may hide, and decides whether it
-    is excluded, and `chance_hidden` the probability of a fall that counts; `probability` is the
-    share of (widened) resamples that fall beyond the peak.
+    `chance` is that of `chance_of_fall`, and decides whether NDR is found. `fall_bound` is the
+    largest fall, as a fraction of the largest current, that the noise may hide, and decides whether
+    NDR is excluded; `chance_hidden` is the probability of a hidden fall that would count as NDR.
+    `probability` is the share of (widened) resamples whose slope beyond the peak is negative.
     """
 
     mean_nA: Interval
@@ -137,7 +140,7 @@ class Ndr:
 
     @property
     def p(self) -> float:
-        """Probability of what is rejected: of noise where it is found, of NDR where excluded."""
+        """p of the rejected hypothesis: no NDR where it is found, NDR where it is excluded."""
         if self.outcome is Outcome.FOUND:
             return self.chance
         if self.outcome is Outcome.EXCLUDED:
@@ -146,7 +149,7 @@ class Ndr:
 
     @property
     def significant(self) -> bool:
-        """Whether the branch carries a current at all."""
+        """Whether the mean current of the branch differs from 0."""
         return excludes_zero(self.mean_nA)
 
 
@@ -163,7 +166,7 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
     curves = widened(tables, branch, sign)
     known = window_currents(tables, branch, sign)
     by_seeds = bootstrap(tables, lambda t: curve(t, branch, sign)[1])
-    # What few crossings leave open beyond the spread of the seeds.
+    # By how much few crossings widen the intervals beyond the spread of the seeds.
     unseen, missed = known.high - by_seeds.high, by_seeds.low - known.low
     chance = chance_of_fall(current[0], curves, unseen)
     hidden = largest_fall(curves) + unseen.max() + missed.max()
@@ -197,10 +200,11 @@ def find_ndr(tables: Tables, branch: str, sign: str, edges: NDArray) -> Ndr:
 def _places(
     tables: Tables, branch: str, sign: str, windows: tuple[int, int], edges: NDArray
 ) -> tuple[Interval, Interval]:
-    """|E| of peak and valley; an interval always reaches to the middle of the neighbouring windows.
+    """|E| of peak and valley; an interval always reaches the middle of the neighbouring windows.
 
-    A mean over a window does not tell where in it the current is largest; where it falls steeply
-    beyond its peak, the mean of the peak's own window may even be below its neighbour's.
+    The mean over a window does not show where in the window the current is largest. Where the
+    current falls steeply beyond its peak, the mean of the peak's own window may even be below that
+    of its neighbour.
     """
 
     def fields(t: Tables) -> NDArray:
@@ -219,7 +223,7 @@ def _places(
 def _ratio(
     tables: Tables, branch: str, sign: str, windows: tuple[int, int], known: Interval
 ) -> Interval:
-    """Peak over valley; only a lower bound where the valley's current may be zero."""
+    """Ratio of peak to valley; only a lower bound where the valley's current may be zero."""
     peak, valley = windows
     if not known.low[valley] > 0:
         return Interval.of(np.nan, low=known.low[peak] / known.high[valley])

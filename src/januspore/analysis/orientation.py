@@ -1,8 +1,9 @@
 """Water order in the pore: the mean cosine of the dipoles, and the distribution of theta.
 
-The mean cosine of the dipole to the field is the package's number of order: linear in the order, so
-it averages, relaxes and lags as the order itself does. The width sigma_theta is the paper's: it is
-not linear (equal kinetics give unequal times), and where order is weak its error is without bounds.
+The package measures order by the mean cosine of the dipoles to the field. It is linear in the
+orientations, so that averages, relaxation times and lags of it are those of the order. The paper
+uses the width sigma_theta, which is not linear: equal kinetics give unequal times of ordering and
+disordering, and its error diverges where the order is weak.
 
 theta is the angle between +x and a water's dipole projected onto the x-y plane (paper, Fig. 2A).
 Histograms have `BINS` equal bins over [-pi, pi).
@@ -49,7 +50,7 @@ def circular_std(counts: NDArray) -> NDArray[np.float64]:
         return np.sqrt(-2.0 * np.log(np.minimum(np.abs(resultant(counts)), 1.0)))
 
 
-#: What the order is read off, the number that verdicts rest on first.
+#: Measures of order; verdicts rest on the first.
 OBSERVABLES = ("mean cosine", "sigma_theta")
 
 

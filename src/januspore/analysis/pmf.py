@@ -1,19 +1,19 @@
 """Potential of mean force from mean forces at positions, and the barrier on an ion's way.
 
-w(x) = -int F dx (paper, Table 1). F is the mean force on the ion along +x, so w contains whatever
-F contains: with the applied field's share in it, w falls along the way that the field drives.
+w(x) = -int F dx (paper, Table 1). F is the mean force on the ion along +x. If F includes the force
+of the applied field, w falls in the direction in which the field drives the ion.
 
 *Quadrature* is the trapezoid rule on the mean positions of the windows. It is linear in the forces,
 so errors propagate exactly and parts add up to the whole, and each window acts on its own two
-intervals only; a spline through noisy forces would carry a bad window's error further.
-`spline_weights` is there to say how much the choice matters.
+intervals only; a spline through noisy forces would spread the error of one window to others.
+`spline_weights` shows how much the choice of the rule matters.
 
-*A barrier* is the largest rise of w from any window to a later one on the ion's way. The largest of
-many differences is above zero whatever the truth: integrated noise is a random walk. So a rise is
-called a barrier only if windows whose force nowhere opposes the ion, given the same noise, show so
-large a one in under 5 % of cases (`chance_of_rise`), and its height is given as an interval that
-allows for its being the largest (`find_barrier`). The noise is that of whole profiles: what windows
-share, such as a shift of a whole seed, is in it (`shared_draws`).
+*A barrier* is the largest rise of w from any window to a later one on the ion's way. Integrated
+noise is a random walk, so the largest of many differences is above zero even without a barrier. A
+rise is therefore called a barrier only if a force that nowhere opposes the ion, with the same
+noise, shows as large a rise in under 5 % of cases (`chance_of_rise`). The interval of its height
+allows for its being the largest of many (`find_barrier`). The noise is that of whole profiles and
+includes what windows share, such as an offset of a whole seed (`shared_draws`).
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ from scipy.interpolate import CubicSpline
 
 from .statistics import LEVEL, Interval
 
-#: Draws of the noise; a chance of 5 % is known to 0.5 %.
+#: Draws of the noise: the standard error of a chance of 5 % is then 0.5 %.
 DRAWS = 2000
-#: Half width of a height's interval over the height, below which it is given as a number.
+#: A height is given as a number if its interval's half width is below this fraction of it.
 RESOLVED = 0.4
 
 
@@ -56,7 +56,7 @@ def spline_weights(x: NDArray) -> NDArray[np.float64]:
 def longest_stretch(known: NDArray[np.bool_]) -> slice:
     """Return the longest run of windows that are all known, the first of equals.
 
-    A PMF is not carried over a gap: a window without a mean force ends the stretch.
+    A window without a mean force ends the run, as a PMF cannot be integrated across a gap.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int)))
     if len(edges) == 0:
@@ -75,7 +75,7 @@ def largest_rise(pmf: NDArray, way: int) -> tuple[NDArray, NDArray, NDArray]:
 
     Returns:
         The rise, kJ/mol, at least 0, and the windows of its minimum and of its maximum, shape (m,)
-        each; the same window twice where nothing rises.
+        each; minimum and maximum are the same window where the PMF never rises.
     """
     n = pmf.shape[1]
     along = pmf[:, ::way]
@@ -88,10 +88,11 @@ def largest_rise(pmf: NDArray, way: int) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def chance_of_rise(x: NDArray, force: NDArray, driven: NDArray, noise: NDArray, way: int) -> float:
-    """Probability that a profile without any barrier shows so large a rise by noise.
+    """Probability that a profile without any barrier shows as large a rise by noise.
 
-    Where the ion is clearly driven on, noise makes no rise; where it may not be, it does. So the
-    barrier-free profile pushes the ion along its way only as far as each window is known to.
+    Noise hardly makes a rise where a large force drives the ion along its way, but it does where
+    the force is small. The barrier-free profile has in each window the lower bound of the force
+    along the way, or 0.
 
     Args:
         x: positions, nm, shape (n,).
@@ -111,12 +112,13 @@ def chance_of_rise(x: NDArray, force: NDArray, driven: NDArray, noise: NDArray, 
 class Barrier:
     """The largest rise of a PMF: whether it is one beyond noise, how high, and where.
 
-    `chance` is that of `chance_of_rise`. `height` is the rise seen, kJ/mol, with an interval of the
-    true one that allows for the choice; its low end is 0 unless a barrier is found. `minimum_nm`
-    and `maximum_nm` are never known better than half way to the neighbouring windows. `open_ends`
-    names the ends ("minimum", "maximum") that lie at an end of the windows while the force there
-    still opposes the ion beyond its error: the rise goes on outside, and the barrier is at least
-    what is seen. `drawn` are the windows of minimum and maximum in each draw of the noise.
+    `chance` is that of `chance_of_rise`. `height` is the observed rise, kJ/mol, with an interval of
+    the true one that allows for the selection of the largest; its low end is 0 unless a barrier is
+    found. The intervals of `minimum_nm` and `maximum_nm` reach at least half way to the
+    neighbouring windows. `open_ends` names the ends ("minimum", "maximum") that lie in the first or
+    last window while the force there opposes the ion beyond its error: the PMF rises further
+    outside, and the height is a lower bound. `drawn` are the windows of minimum and maximum in each
+    draw of the noise.
     """
 
     found: bool
@@ -131,17 +133,17 @@ class Barrier:
 
     @property
     def resolved(self) -> bool:
-        """Whether the height may be given as a number and taken apart between its two windows.
+        """Whether the height may be given as a number, and decomposed between its two windows.
 
-        Of barriers near their error only those are found that noise has raised: a truth of 1.5
-        standard errors is found at twice its height. From five standard errors on, which is an
-        interval of half width below `RESOLVED` of the height, that is a few per cent.
+        A barrier near its error is found only if noise has raised it, so its height is too large: a
+        true height of 1.5 standard errors is found at twice its value. From five standard errors
+        on, where the half width is below `RESOLVED` of the height, the bias is a few per cent.
         """
         half = (self.height.high - self.height.low) / 2
         return self.found and bool(half < RESOLVED * self.height.value)
 
     def in_words(self, height: Interval) -> str:
-        """Say whether there is a barrier, how high (`height`, kJ/mol, maybe widened) and where."""
+        """Describe the barrier; `height`, kJ/mol, may have a wider interval than its own."""
         low, high = float(height.low), float(height.high)
         if not self.found:
             why = f"noise alone rises as much in {self.chance:.0%} of cases"
@@ -166,9 +168,9 @@ def find_barrier(
 ) -> Barrier:
     """Look for a barrier on the way of an ion.
 
-    The largest rise of the mean forces is too large on average, by as much as noise adds to the
-    largest rise; noise added once more to the mean forces shows how much. So its draws give the
-    upper end of the height's interval as they are, and the lower end mirrored about the rise seen.
+    Noise makes the largest rise too large on average. Adding noise once more to the mean forces
+    shows by how much. The draws of that give the upper end of the height's interval directly, and
+    the lower end after reflection about the observed rise (a basic bootstrap interval).
 
     Args:
         x: rising positions of the windows, nm, shape (n,), n at least 2.
@@ -209,11 +211,11 @@ def find_barrier(
 
 
 def shared_draws(each: NDArray, seed: int = 0) -> NDArray[np.float64]:
-    """Errors of the mean of independent profiles, shape (DRAWS, n); the same whenever drawn.
+    """Draws of the error of the mean of independent profiles, shape (DRAWS, n), reproducible.
 
-    From the profiles' own spread, so that what the windows of a profile share is shared in every
-    draw: normal combinations of the profiles about their mean, with Student's tails for the few
-    profiles that there are (a multivariate t of m - 1 degrees of freedom).
+    Each draw is a normal combination of the profiles' deviations from their mean, so that it keeps
+    the correlations between the windows of a profile, scaled to a multivariate t distribution of
+    m - 1 degrees of freedom for the few profiles.
 
     Args:
         each: profiles, such as seeds' mean forces by window, shape (m, n), m at least 2.
@@ -228,10 +230,11 @@ def shared_draws(each: NDArray, seed: int = 0) -> NDArray[np.float64]:
 def independent_draws(
     weights: NDArray, variance: NDArray, freedom: NDArray, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Errors of means that share nothing, shape (DRAWS, n); the same whenever drawn.
+    """Draws of the errors of independent means, shape (DRAWS, n), reproducible.
 
-    Each variance is known badly, but their sum well, so errors are normal, widened by Student's
-    factor at the degrees of freedom of the whole integral (Welch and Satterthwaite's).
+    Each variance alone is known badly, but their sum is known well. The errors are therefore
+    normal, scaled by Student's factor for the degrees of freedom of the whole integral (Welch and
+    Satterthwaite).
 
     Args:
         weights: of the whole integral, shape (n,).
@@ -247,7 +250,7 @@ def independent_draws(
 
 
 def welch(weights: NDArray, variance: NDArray, freedom: NDArray) -> NDArray[np.float64]:
-    """Degrees of freedom of the variance of a weighted sum, over the last axis; inf for none."""
+    """Degrees of freedom of the variance of a weighted sum over the last axis; inf if it is 0."""
     terms = weights**2 * variance
     total = terms.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -257,7 +260,7 @@ def welch(weights: NDArray, variance: NDArray, freedom: NDArray) -> NDArray[np.f
 
 
 def _place(x: NDArray, here: int, drawn: NDArray) -> Interval:
-    """Position of a window, with where the draws put it; at least half way to its neighbours."""
+    """Position of a window; its interval covers the draws' and reaches half way to neighbours."""
     edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(x[drawn], [tail, 1 - tail])

@@ -1,4 +1,4 @@
-"""Paired pulses and pulse trains: what was carried in each pulse (paper, Fig. 5)."""
+"""Paired pulses and pulse trains: the current of each pulse (paper, Fig. 5)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ def pulse_pairs(trunk: Rows, branches: list[Rows], protocol: AnyProtocol) -> dic
     """Sums over the first pulse, then over the second pulse of each delay.
 
     Returns:
-        What `sums.grouped` does, shape (1 + number of delays, ...).
+        The sums of `sums.grouped`, shape (1 + number of delays, ...).
     """
     sample = protocol.recording.sample_interval_ps
     programme = protocol.programme()
@@ -45,7 +45,7 @@ def pulse_pairs(trunk: Rows, branches: list[Rows], protocol: AnyProtocol) -> dic
 
 
 class Memory(StrEnum):
-    """What the pulses after the first say of a memory of it."""
+    """Whether later pulses depend on the first one."""
 
     FACILITATION = "facilitation"
     DEPRESSION = "depression"
@@ -57,10 +57,11 @@ class Memory(StrEnum):
 
 @dataclass(frozen=True)
 class Pulses:
-    """What one estimator finds of all pulses.
+    """Currents and ratios of all pulses by one estimator.
 
-    `tables` are those of `analysis.current` by pulse, `currents` in nA; `ratio` is that of each
-    later pulse to the first; where there is none, `missing` is why and `flag` says it in words.
+    `tables` are those of `analysis.current` by pulse, `currents` in nA. `ratio` is the current of
+    each later pulse over that of the first. Where it cannot be given, `missing` is the reason and
+    `flag` the reason in words.
     """
 
     tables: Tables
@@ -88,11 +89,11 @@ def by_estimator(sums: dict[str, NDArray], recording: Recording, model: Model) -
 
 
 def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None, str]:
-    """Current of each later pulse over the first one's, or why there is none, and that in words.
+    """Ratio of each later pulse's current to the first one's, or the reason why there is none.
 
-    A ratio whose first pulse carried no significant current is noise over noise: it is not given.
-    The interval is Fieller's, which covers 90 to 96 % of what is given, also where the first
-    current is known to two standard errors (docs/statistics.md).
+    No ratio is given where the first current is not significant. The interval is Fieller's, whose
+    coverage is 90 to 96 %, also where the first current is only two standard errors from 0
+    (docs/statistics.md).
     """
     seeds = len(tables["time"])
     nothing = Interval.unknown(len(currents.value) - 1)
@@ -102,7 +103,7 @@ def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None,
         first = f"I0 = {currents.at(0).shown()} nA"
         return nothing, Memory.NO_FIRST_CURRENT, f"no significant first current: {first}"
     t = student(seeds)
-    # Rows may differ in their time, where equilibrations differ in their number of seeds.
+    # Rows differ in their total time where equilibrations have different numbers of seeds.
     apart = tables["charge"] - currents.value * tables["time"]
     share = apart / tables["time"].mean(axis=0)
     errors = np.maximum(currents.high - currents.value, currents.value - currents.low) / t

@@ -11,25 +11,26 @@ from numpy.typing import NDArray
 
 from .statistics import Interval
 
-#: Times tried, between half the first time step and four times the range, equally spaced in log.
+#: Number of tau tried, equally spaced in log tau from half a time step to four times the range.
 _TRIED = 160
 
 
 def fit_exponential(t: NDArray, y: NDArray, first: NDArray | None = None) -> NDArray[np.float64]:
     """Fit A + B exp(-t / tau) by least squares.
 
-    For a given tau the best A and B are linear, so tau alone is searched, on a fine grid and then
-    by a parabola through the best three: no starting values, and no fit that stops halfway.
+    For a given tau, A and B follow from linear least squares, so only tau is searched: on a fine
+    grid, then by a parabola through the best three points. This needs no starting values and cannot
+    fail to converge.
 
     Args:
         t: times, increasing, shape (m,).
         y: values, shape (..., m); a NaN makes its fit NaN.
-        first: if `y` are means over bins of these times, the index of the first of each: bins may
-            then differ in width, and count as the times that they hold; y has shape (..., bins).
+        first: if `y` are means over bins of these times, the index of the first time of each bin; y
+            then has shape (..., bins). A bin is weighted by the number of its times.
 
     Returns:
         (log tau, A, B), shape (..., 3); NaN where the best tau lies at an end of the range tried,
-        that is, where the data hold no decay they can resolve.
+        that is, where the data do not resolve a decay.
     """
     step = np.diff(t).min()
     log_tau = np.linspace(np.log(0.5 * step), np.log(4 * (t[-1] - t[0])), _TRIED)
@@ -44,7 +45,7 @@ def fit_exponential(t: NDArray, y: NDArray, first: NDArray | None = None) -> NDA
     flat = y.reshape(-1, len(weight))
     mean = flat @ share
     amplitude = (flat - mean[:, None]) * weight @ centred.T / norm
-    gain = amplitude**2 * norm  # of the sum of squares, by each tau tried
+    gain = amplitude**2 * norm  # reduction of the sum of squares, for each tau tried
     bad = ~np.isfinite(gain).all(axis=1)
     best = np.argmax(np.where(bad[:, None], 0.0, gain), axis=1)
     inner = np.clip(best, 1, _TRIED - 2)
@@ -55,7 +56,7 @@ def fit_exponential(t: NDArray, y: NDArray, first: NDArray | None = None) -> NDA
     found = log_tau[inner] + np.nan_to_num(shift) * (log_tau[1] - log_tau[0])
     b = amplitude[row, inner]
     a = mean - b * (decay @ share)[inner]
-    # Back to t = 0 as the origin of the amplitude.
+    # Refer the amplitude to t = 0.
     b = b * np.exp(np.minimum(t[0] / np.exp(found), 50.0))
     unresolved = bad | (best == 0) | (best == _TRIED - 1)
     fits = np.where(unresolved[:, None], np.nan, np.stack([found, a, b], axis=1))
@@ -68,7 +69,7 @@ def exponential(t: NDArray, log_tau: float, a: float, b: float) -> NDArray[np.fl
 
 
 class Decay(StrEnum):
-    """Whether a fit holds a time that the data carry."""
+    """Whether a fit determines a time constant."""
 
     RESOLVED = "resolved"
     NO_DECAY = "no decay resolved"

@@ -9,7 +9,7 @@ from scipy import stats
 
 #: Nominal coverage of every interval in the package.
 LEVEL = 0.95
-#: Batches of a run; the fewer, the longer may correlations be, and the wider Student's factor.
+#: Batches of a run. Fewer batches allow longer correlations, but widen Student's factor.
 BATCHES = 5
 
 
@@ -68,10 +68,10 @@ def summed(tables: Mapping[str, NDArray]) -> dict[str, NDArray]:
 
 
 def by_cluster(tables: Mapping[str, NDArray], clusters: Sequence[int]) -> dict[str, NDArray]:
-    """Add up rows of one cluster, by which an interval then counts clusters, not rows.
+    """Add up the rows of each cluster, so that `bootstrap` resamples clusters instead of rows.
 
-    Rows that share something unknown, such as seeds of one equilibration, are not independent; the
-    sums over clusters are, and `bootstrap` resamples what it is given.
+    Rows of one cluster, such as seeds of one equilibration, are not independent of one another; the
+    sums over clusters are.
 
     Args:
         tables: sums of each row, arrays of shape (n_rows, ...).
@@ -99,17 +99,18 @@ def bootstrap(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Interval:
-    """Bootstrap over seeds of anything that is estimated from sums over seeds.
+    """Bootstrap over seeds of a quantity that is estimated from sums over seeds.
 
-    Percentiles of a bootstrap over a handful of seeds cover far less than they claim. The interval
-    is therefore estimate +- t s sqrt(n / (n - 1)), with s the bootstrap's standard error, the
-    factor its known bias for n seeds, and t Student's quantile for n - 1 degrees of freedom.
+    Percentile intervals of a bootstrap over a few seeds cover far less than their nominal level.
+    The interval is therefore estimate +- t s sqrt(n / (n - 1)), with s the bootstrap's standard
+    error, the factor its known bias for n seeds, and t Student's quantile for n - 1 degrees of
+    freedom.
 
     Args:
         tables: sums of each seed, arrays of shape (n_seeds, ...).
         estimator: takes sums over seeds, shape (b, ...), and returns estimates, shape (b, ...).
         repeats: number of resamples.
-        seed: of the resampling; a product is the same whenever it is made.
+        seed: of the resampling, fixed so that a product can be reproduced.
         level: nominal coverage.
 
     Returns:
@@ -124,24 +125,25 @@ def bootstrap(
     estimates = estimator(resampled(tables, repeats, seed))
     finite = np.isfinite(estimates)
     with np.errstate(invalid="ignore"):
-        # Where nothing is finite, all of it: NaN, without numpy's warning of an empty mean.
+        # Where no estimate is finite, take all: the result is NaN, without a warning of numpy.
         spread = np.std(estimates, axis=0, where=finite | ~finite.any(axis=0))
-    # An estimate that most resamples do not have is no estimate of these seeds.
+    # No interval where more than a tenth of the resamples give no estimate.
     spread = np.where(finite.mean(axis=0) > 0.9, spread, np.nan)
     half = student(n, level) * spread * np.sqrt(n / (n - 1))
     return Interval(value, value - half, value + half)
 
 
 def p_value(triple: Sequence[float], truth: float, seeds: int, level: float = LEVEL) -> float:
-    """Two-sided p of a truth, from an interval: how seldom one lies so far from what it is of.
+    """Two-sided p-value of a hypothetical true value, from the interval of an estimate.
 
-    Student's, with the interval's half width on the side of the truth for its scale. An interval
-    that is no Student's (of counts, of ratios) is taken for one there: exact where it ends.
+    It follows from Student's distribution, scaled by the interval's half width on the side of the
+    true value. For intervals of counts or ratios, which are not Student's, this is an approximation
+    that is exact at the interval's ends.
 
     Args:
         triple: value, low and high.
-        truth: what it is held against.
-        seeds: independent ones behind the interval, at least 2.
+        truth: the hypothetical true value.
+        seeds: number of independent seeds that the interval rests on, at least 2.
         level: nominal coverage of the interval.
     """
     value, low, high = triple
@@ -154,23 +156,23 @@ def p_value(triple: Sequence[float], truth: float, seeds: int, level: float = LE
 
 
 def seeds_needed(seeds: int, half_width: float, wanted: float) -> int | None:
-    """Seeds whose interval would be of half width `wanted`, at the present spread.
+    """Number of seeds that narrow an interval to half width `wanted`, at the present spread.
 
-    Student's factor falls with the seeds, as well as the standard error: with two seeds it is 12.7.
+    Both the standard error and Student's factor (12.7 for two seeds) fall with the number of seeds.
 
     Args:
-        seeds: that the present interval is of, at least 2.
-        half_width: of the present interval, by Student's factor.
-        wanted: half width.
+        seeds: number of seeds of the present interval, at least 2.
+        half_width: of the present interval, Student's factor included.
+        wanted: half width that is needed.
 
     Returns:
-        None where an interval of no width, or one that nothing is known of, gives no answer.
+        None where the present half width is 0, infinite or unknown.
     """
     if seeds < 2 or not (wanted > 0 and 0 < half_width < np.inf):
         return None
     tail = 0.5 + LEVEL / 2
     ratio = half_width / wanted * np.sqrt(seeds) / stats.t.ppf(tail, seeds - 1)
-    # From the normal's number, which is never too many.
+    # Start from the number for a normal distribution, which is never too large.
     found = max(2, int(np.ceil((ratio * stats.norm.ppf(tail)) ** 2)))
     while stats.t.ppf(tail, found - 1) * ratio > np.sqrt(found):
         found += 1
@@ -217,12 +219,12 @@ def run_mean(series: NDArray) -> Interval:
 
 
 def mean_of_batches(series: NDArray) -> tuple[float, float, float]:
-    """Mean of a stationary series of one run: (mean, its variance, degrees of freedom of that).
+    """Mean of a stationary series of one run: (mean, its variance, the variance's freedom).
 
-    By the spread of `BATCHES` successive batches. Where a small slow part hides under a fast one,
-    as in the force of a stiff tether, Sokal's window closes before the slow part shows: with 5 % of
-    the variance at 10 ps under 95 % of vibration, intervals from `integrated_time` cover 47 % of
-    means over 500 ps, those from batches 94 %. The few degrees of freedom add up over windows.
+    The variance follows from the spread of `BATCHES` successive batches. `integrated_time` fails
+    where a small slow part lies under a large fast one, as in the force of a stiff tether: with 5 %
+    of the variance at 10 ps under 95 % of vibration, its intervals cover 47 % of means over 500 ps,
+    those from batches 94 %. The few degrees of freedom add up over the windows of a barrier.
 
     Returns:
         NaN variance and no freedom for a series shorter than two rows a batch.
@@ -235,7 +237,7 @@ def mean_of_batches(series: NDArray) -> tuple[float, float, float]:
 
 
 def poisson(counts: NDArray, level: float = LEVEL) -> Interval:
-    """Counts with their exact (Garwood) interval; a zero gets an upper bound, not certainty.
+    """Counts with their exact (Garwood) interval; a count of 0 has an upper bound above 0.
 
     >>> none = poisson(np.array(0))
     >>> float(none.low), round(float(none.high), 2)
@@ -283,8 +285,8 @@ def ratio_of_means(
 ) -> Interval:
     """Numerator over denominator with Fieller's interval, all arrays of one shape.
 
-    A ratio r is in the interval if numerator - r x denominator is within t standard errors of 0, so
-    nothing is expanded about a denominator that is hardly known.
+    A ratio r is in the interval if numerator - r x denominator is within t standard errors of 0.
+    Unlike a linear expansion this holds for a denominator with a large error.
 
     Args:
         means: of numerator and denominator.
@@ -293,7 +295,7 @@ def ratio_of_means(
         t: Student's quantile for their degrees of freedom.
 
     Returns:
-        NaN where the denominator is within t standard errors of 0: the interval has no ends.
+        NaN where the denominator is within t standard errors of 0, as the interval is unbounded.
     """
     (top, bottom), (top_variance, bottom_variance) = means, variances
     square = bottom**2 - t**2 * bottom_variance

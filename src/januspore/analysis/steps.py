@@ -1,7 +1,6 @@
 """Repeated steps of the field: the order of the pore's water by the time since each step.
 
-Bins of time widen with it: single samples first, where the fast part of a relaxation is, then ten a
-decade.
+Bins of time are single samples at first, where the relaxation is fast, then ten per decade.
 """
 
 import numpy as np
@@ -18,7 +17,7 @@ _PER_DECADE = 10
 
 
 def step_times(steps: RepeatedSteps, way: str) -> NDArray[np.float64]:
-    """Times of the samples since a step, ps: a sample is taken at the end of its interval."""
+    """Times since a step of its samples, ps, each at the end of its sample interval."""
     length = {"up": steps.up_ps, "down": steps.down_ps}[way]
     return np.linspace(steps.sample_ps, length, round(length / steps.sample_ps))
 
@@ -46,7 +45,7 @@ def by_step(rows: Rows, steps: RepeatedSteps) -> dict[str, NDArray]:
         bins = np.searchsorted(first, within - start, side="right") - 1
         inside = (since >= 0) & (within >= start) & (within < start + lengths[way])
         groups = steps.repeats * len(first)
-        # What is not after such a step goes into a group of its own, and is left out.
+        # All other samples go into a last group, which is dropped.
         group = np.where(inside, repeat * len(first) + bins, groups)
         found = grouped(rows, group, groups + 1, steps.sample_ps)
         for name in _KEPT:

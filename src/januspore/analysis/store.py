@@ -1,4 +1,4 @@
-"""Files of the analysis: arrays in HDF5, scalars in JSON, each written aside and renamed."""
+"""Files of the analysis: arrays in HDF5, scalars in JSON, each written whole or not at all."""
 
 import hashlib
 import json
@@ -47,10 +47,10 @@ def write_analysis(
     summary: Mapping[str, Any],
     origin: Mapping[str, Any],
 ) -> None:
-    """Write the files of a job's analysis, and last the summary, which says that it is done.
+    """Write the files of a job's analysis, and last the summary, whose presence marks it as done.
 
-    The summary notes down what the record was, a digest of all records and frames that the
-    analysis is made of, and what its own files are.
+    The summary holds stamps of the record and of the analysis' own files, and a digest of all
+    records and frames that the analysis was made from.
 
     Args:
         job: signac job.
@@ -68,7 +68,7 @@ def write_analysis(
     write_json(Path(job.fn("summary.json")), dict(summary) | noted)
 
 
-#: What of a summary is no result: see `write_analysis`.
+#: Keys of a summary that are not results: see `write_analysis`.
 NOTED = ("record", "inputs", "files")
 
 

@@ -7,7 +7,7 @@ from ..protocols.field import Programme
 from ..simulate.record import Rows
 from .orientation import histogram
 
-#: What is summed of each ion.
+#: Columns of each ion that are summed.
 _SUMMED = ("cell_e_nm", "slab_e_nm", "forward", "backward")
 
 
@@ -59,6 +59,6 @@ def by_segment(
 
 
 def time_bins(duration_ps: float, sample_ps: float, most: int = 50) -> int:
-    """Number of equal bins of a hold, whole samples each where that is possible."""
+    """Number of equal bins of a hold: the largest up to `most` that divides its samples."""
     samples = round(duration_ps / sample_ps)
     return max(n for n in range(1, most + 1) if samples % n == 0)

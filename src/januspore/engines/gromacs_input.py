@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,9 @@ def topology(model: Model) -> str:
     if len(model.waters):
         lines += _water(model)
     lines += ["[ system ]", "januspore", "[ molecules ]"]
-    # The model's order is membrane, K, Cl, waters; the membrane's is by species.
-    lines += [f"{name} {len(model.indices(name))}" for name in first if name not in _WATER]
+    # In the order of the model's atoms, which is not that of the species: Na comes before Cl.
+    names = [SPECIES[i] for i in np.delete(model.type_id, model.waters.ravel()).tolist()]
+    lines += [f"{name} {len(list(atoms))}" for name, atoms in groupby(names)]
     if len(model.waters):
         lines.append(f"SOL {len(model.waters)}")
     return "\n".join([*lines, ""])
