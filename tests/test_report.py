@@ -83,6 +83,24 @@ def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in table)
 
 
+def test_figures_are_drawn_again_as_vectors(space, tmp_path, capsys):  # noqa: F811
+    project = planted_space(space)
+    make_all(project, ("ndr",))
+    out = tmp_path / "paper"
+    ask = ["--project", str(space), "report", "--format"]
+    assert main([*ask, "svg", "--output", str(out)]) == 0
+    (figure,) = out.rglob("*.svg")
+    assert figure.with_suffix(".png").is_file() and figure.read_text().count("<path") > 50
+    assert f"figure: {figure}" in capsys.readouterr().out
+    assert main([*ask, "pdf"]) == 0
+    (figure,) = (space / "results").rglob("*.pdf")
+    assert figure.read_bytes().startswith(b"%PDF")
+    # The data space is whole with it, and nothing is to be made again.
+    assert make_all(open_project(space), ("ndr",)) == []
+    with pytest.raises(SystemExit):
+        main([*ask, "bmp"])
+
+
 def made_of(product, findings, protocol=(), seeds=8):
     charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
     nothing, jobs = pd.DataFrame(), tuple({"seed": seed} for seed in range(seeds))

@@ -92,6 +92,25 @@ def test_a_key_at_its_default_that_is_left_out_is_known_and_what_follows_is_not_
     assert pulses.columns(first) == {"protocol.mode": "depression", "protocol.rest_V_per_nm": 0.0}
 
 
+def test_a_legend_tells_no_more_than_is_needed(tmp_path):
+    project = open_project(tmp_path)
+    wide = {"repeats_y": 9, "repeats_z": 6, "reservoir_nm": 1.8, "pore_diameter_nm": 2.0}
+    for cell, hold in (({}, 4.0), (wide, 8.0), (wide, 60.0)):
+        raw = raw_point("staircase")
+        raw["protocol"]["cell"] = {**raw["protocol"].get("cell", {}), **cell}
+        raw["protocol"] |= {"hold_ps": hold}
+        project.open_job(dump(state_point(raw))).init()
+    found = varying(open_project(tmp_path), "staircase")
+    # The rest of the wide pore's cell follows from its diameter; two of its holds differ.
+    assert found.telling == ["cell.pore_diameter_nm", "hold_ps"] and len(found.values) == 5
+    legends = {found.legend(point_of(job).protocol) for job in project}
+    assert legends == {
+        "pore diameter 0.85 nm, hold 4 ps",
+        "pore diameter 2 nm, hold 8 ps",
+        "pore diameter 2 nm, hold 60 ps",
+    }
+
+
 def test_product_tables_and_files_have_a_column_for_each_key_that_varies(swept):
     table = product_table(swept, "ie_curve")
     keys = ["protocol.cell.salt_mol_per_L", "protocol.dynamics.temperature_K"]
@@ -128,7 +147,7 @@ def test_figures_name_what_varies(swept, monkeypatch):
     monkeypatch.setattr("januspore.products.product.digest", lambda *_: "another")
     make_all(swept, MADE)
     assert len(titles) == 9
-    for wanted in ("salt_mol_per_L 4, temperature_K 300", "salt_mol_per_L 1, temperature_K 340"):
+    for wanted in ("salt 4 mol/L, temperature 300 K", "salt 1 mol/L, temperature 340 K"):
         assert sum(wanted in title for title in titles) == 3
 
 
@@ -142,14 +161,14 @@ def test_the_command_line_tells_them_apart(swept, capsys):
     assert main([*ask, "summary", "--all"]) == 0
     told = capsys.readouterr().out
     assert len(re.findall(r"^ *MoSSe +sine +\S+ +\S+ +4 +4$", told, re.M)) == 3
-    found = re.findall(r"\(salt_mol_per_L (\d), temperature_K (\d+)\) ndr: verdict", told)
+    found = re.findall(r"\(salt (\d) mol/L, temperature (\d+) K\) ndr: verdict", told)
     assert sorted(found) == [("1", "300"), ("1", "340"), ("4", "300")]
     assert {name for name, *_ in findings(swept)} == set(
         re.findall(r"^(\S+ \([^)]*\)) (?:ndr|ie_curve|membranes):", told, re.M)
     )
     assert main([*ask, "summary"]) == 0
     shown = " ".join(capsys.readouterr().out.split())  # wrapped to a terminal's width
-    assert "MoSSe (salt_mol_per_L 1, temperature_K 300)" in shown
+    assert "MoSSe (salt 1 mol/L, temperature 300 K)" in shown
 
 
 def test_where_nothing_varies_nothing_more_is_said(space, capsys):
@@ -171,7 +190,7 @@ def test_the_papers_words_stand_beside_its_own_conditions_only(swept):
     rows = [row for row in comparison(products_made(swept)) if row.made is not None]
     assert {row.quantity for row in rows} == {c.quantity for c in CLAIMS if c.product == "ndr"}
     for row in rows:
-        own = "salt_mol_per_L 1, temperature_K 300" in row.membrane
+        own = "salt 1 mol/L, temperature 300 K" in row.membrane
         assert (row.paper != "-") == own
         assert (row.reading.code is Verdict.APART) != own
         assert (row.reading.needs is None and row.reading.p is None) or own
@@ -230,12 +249,12 @@ def test_conditions_that_are_not_the_papers(keys, told):
 def test_the_report_tells_them_apart_everywhere(swept):
     _, markdown = write_report(swept)
     text = markdown.read_text()
-    for told in ("salt_mol_per_L 4, temperature_K 300", "salt_mol_per_L 1, temperature_K 340"):
+    for told in ("salt 4 mol/L, temperature 300 K", "salt 1 mol/L, temperature 340 K"):
         assert f"![ndr of MoSSe (Mo +1.06, S -0.61, Se -0.45 e); {told}]" in text
         assert f"| MoSSe (Mo +1.06, S -0.61, Se -0.45 e); {told} |" in text
         (membranes,) = re.findall(r"^\| MoSSe: MoSSe .*$", text, re.M)
         assert f"{told}: " in membranes
-    assert "temperature_K 340)" in text[text.index("## Charging") : text.index("## Figures")]
+    assert "temperature 340 K)" in text[text.index("## Charging") : text.index("## Figures")]
     panel = next(p for p in PANELS if "ie_curve" in p.products)
     first, others = panel.split(products_made(swept))
     assert [m.product for m in first] == ["ie_curve", "ndr"] and len(others) == 4

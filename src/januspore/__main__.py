@@ -14,6 +14,7 @@ with quiet_imports():
     import signac
 
     from .files import written_aside
+    from .products.drawing import FORMATS
     from .products.results import (
         figures,
         findings,
@@ -131,8 +132,9 @@ def _everything(project: signac.Project) -> None:
 def _report(project: signac.Project, options: argparse.Namespace) -> None:
     from .report.write import write_report
 
-    for path in write_report(project, options.output):
-        print(f"report: {path if options.output else os.path.relpath(path, project.path)}")
+    for path in write_report(project, options.output, options.format):
+        what = "report" if path.stem == "report" else "figure"
+        print(f"{what}: {path if options.output else os.path.relpath(path, project.path)}")
 
 
 def _row(project: signac.Project, options: argparse.Namespace) -> None:
@@ -190,6 +192,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="put it there, with every product's files and the table of jobs, instead of results/",
+    )
+    report.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="svg or pdf: draw every figure in it as well, from the analyses, beside its PNG",
     )
     report.set_defaults(command=_report)
     verify = commands.add_parser(

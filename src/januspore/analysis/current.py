@@ -50,6 +50,11 @@ def rate(tables: Tables) -> NDArray:
         return tables["charge"] / tables["time"]
 
 
+def crossings(tables: Tables) -> int:
+    """Completed crossings, of all seeds and bins, of the ions that a current is of."""
+    return int(tables["plus"].sum() + tables["minus"].sum())
+
+
 def species_of(model: Model) -> dict[str, dict[str, float]]:
     """Charges of the ions that carry each current: "total" of all ions, then each ion by itself."""
     charges = model.ion_charges

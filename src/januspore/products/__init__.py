@@ -16,6 +16,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("water_order", needs="cycle"),
     Product("hydration", needs="cycle"),
     Product("relaxation", needs="holds"),
+    Product("held_order", needs="holds"),
     Product("steady_current", needs="holds"),
     Product("step_relaxation", needs="steps"),
     Product("paired_pulse", needs="pairs"),

@@ -1,16 +1,21 @@
 """The barrier's figure: mean force, PMF, its parts, and the barrier against water order."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .drawing import Panel, band, bars, legend, panels, shades, zero_lines
+
 _PARTS = {
-    "water_electrostatic": "tab:blue",
-    "water_vdw": "tab:cyan",
+    "water_electrostatic": "tab:cyan",
+    "water_vdw": "tab:olive",
     "membrane": "tab:orange",
-    "ions": "tab:green",
-    "field": "tab:red",
+    "ions": "tab:pink",
+    "field": "tab:gray",
     "total": "black",
 }
 
@@ -22,23 +27,19 @@ def draw(title: str, table: pd.DataFrame) -> Figure:
         title: of the whole figure.
         table: the product's table.
     """
-    figure = Figure(figsize=(12, 8.5), layout="constrained")
-    (force, pmf), (parts, order) = figure.subplots(2, 2)
-    _forces(force, table)
-    _pmfs(pmf, table)
-    _decomposed(parts, table)
-    _against_order(order, table)
-    for axis in (force, pmf, parts):
-        axis.set_xlabel("x (nm); Mo plane at 0")
-        axis.axhline(0, color="0.8", lw=0.5, zorder=0)
-        axis.axvline(0, color="0.8", lw=0.5, zorder=0)
-    figure.suptitle(title, fontsize=10)
-    return figure
+    top = [Panel(partial(_forces, table=table)), Panel(partial(_pmfs, table=table))]
+    heights = _heights(table)
+    why = "" if heights else "barrier against water order: no barrier with a value"
+    bottom = [
+        Panel(partial(_decomposed, table=table)),
+        Panel(partial(_against_order, heights=heights), why),
+    ]
+    return panels(title, [top, bottom], size=(5.6, 4.2))
 
 
-def _fields(table: pd.DataFrame) -> list[tuple[str, float]]:
+def _fields(table: pd.DataFrame) -> list[tuple[Any, float]]:
     fields = sorted(table[table.quantity == "PMF"].field_V_per_nm.unique())
-    return [(f"C{k}", float(field)) for k, field in enumerate(fields)]
+    return list(zip(shades(len(fields)), map(float, fields), strict=True))
 
 
 def _of(table: pd.DataFrame, quantity: str, field: float, part: str) -> pd.DataFrame:
@@ -46,24 +47,29 @@ def _of(table: pd.DataFrame, quantity: str, field: float, part: str) -> pd.DataF
     return table[chosen & (table.field_V_per_nm == field)].sort_values("x_nm")
 
 
+def _along_x(axis: Axes, ylabel: str, title: str) -> None:
+    zero_lines(axis)
+    axis.set(xlabel="x (nm); metal plane at 0", ylabel=ylabel)
+    legend(axis, title)
+
+
 def _forces(axis: Axes, table: pd.DataFrame) -> None:
     for color, field in _fields(table):
         rows = _of(table, "mean force", field, "total")
         axis.plot(rows.x_nm, rows.value, color=color, lw=1.2, label=f"{field:g} V/nm")
-        axis.fill_between(rows.x_nm, rows.low, rows.high, color=color, alpha=0.15, lw=0)
+        band(axis, rows.x_nm, rows.low, rows.high, color)
         rows = _of(table, "mean force", field, "sum")
-        error = [rows.value - rows.low, rows.high - rows.value]
-        axis.errorbar(rows.x_nm, rows.value, error, fmt=".", ms=4, lw=0.8, color=color)
-    axis.set_ylabel("mean force along +x (kJ/mol/nm)")
-    axis.set_title("line: tether; points: sum of the parts", fontsize=10)
-    axis.legend(frameon=False, fontsize=8)
+        style: dict[str, Any] = {"fmt": ".", "ms": 4, "lw": 0.8, "capsize": 0, "color": color}
+        bars(axis, rows.x_nm, rows.value, rows.low, rows.high, **style)
+    ylabel = "mean force along +x (kJ/mol/nm)"
+    _along_x(axis, ylabel, "line: tether; points: sum of the parts")
 
 
 def _pmfs(axis: Axes, table: pd.DataFrame) -> None:
     for color, field in _fields(table):
         rows = _of(table, "PMF", field, "total")
-        axis.plot(rows.x_nm, rows.value, color=color)
-        axis.fill_between(rows.x_nm, rows.low, rows.high, color=color, alpha=0.15, lw=0)
+        axis.plot(rows.x_nm, rows.value, color=color, label=f"{field:g} V/nm")
+        band(axis, rows.x_nm, rows.low, rows.high, color)
         for part, style in (("sum", "--"), ("total_without_field", ":")):
             other = _of(table, "PMF", field, part)
             axis.plot(other.x_nm, other.value, style, color=color, lw=1)
@@ -72,9 +78,8 @@ def _pmfs(axis: Axes, table: pd.DataFrame) -> None:
         places = found[["x_nm", "to_nm"]].to_numpy(dtype=float).ravel()
         if np.isfinite(places).all():
             axis.plot(places, np.interp(places, rows.x_nm, rows.value), "o", ms=5, color=color)
-    axis.set_ylabel("PMF (kJ/mol)")
     title = "line: tether; dashed: parts; dotted: without the field's share; dots: barrier"
-    axis.set_title(title, fontsize=10)
+    _along_x(axis, "PMF (kJ/mol)", title)
 
 
 def _decomposed(axis: Axes, table: pd.DataFrame) -> None:
@@ -83,38 +88,35 @@ def _decomposed(axis: Axes, table: pd.DataFrame) -> None:
         for field, style in zip((fields[0], fields[-1])[: len(fields)], (":", "-"), strict=False):
             rows = _of(table, "PMF", field, part)
             axis.plot(rows.x_nm, rows.value, style, color=color)
-            axis.fill_between(rows.x_nm, rows.low, rows.high, color=color, alpha=0.1, lw=0)
+            band(axis, rows.x_nm, rows.low, rows.high, color)
         axis.plot([], [], color=color, label=part.replace("_", ", "))
-    axis.set_ylabel("share of the PMF (kJ/mol)")
-    ends = f"dotted: {fields[0]:g} V/nm; line: {fields[-1]:g} V/nm" if len(fields) > 1 else ""
-    axis.set_title(ends, fontsize=10)
-    axis.legend(frameon=False, fontsize=8)
+    ends = f"; dotted: {fields[0]:g}, line: {fields[-1]:g} V/nm" if len(fields) > 1 else ""
+    _along_x(axis, "share of the PMF (kJ/mol)", f"parts{ends}")
 
 
-def _against_order(axis: Axes, table: pd.DataFrame) -> None:
-    any_found = False
-    for profile, part, face, label in (
-        ("whole", "total", "C0", "with the field's share"),
-        ("without field", "total_without_field", "none", "without"),
+def _heights(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Barriers with a value beside the water's order, by what is drawn of them."""
+    found = {}
+    for profile, part, label in (
+        ("whole", "total", "with the field's share"),
+        ("without field", "total_without_field", "without"),
     ):
         mine = table[table.profile == profile]
         heights = mine[(mine.quantity == "barrier") & (mine.part == part)].dropna(subset="value")
         orders = mine[mine.quantity == "order"]
-        both = heights.merge(orders, on="field_V_per_nm", suffixes=("", "_order"))
-        if both.empty:
-            continue
-        any_found = True
+        found[label] = heights.merge(orders, on="field_V_per_nm", suffixes=("", "_order"))
+    return {label: both for label, both in found.items() if len(both)}
+
+
+def _against_order(axis: Axes, heights: dict[str, pd.DataFrame]) -> None:
+    for label, both in heights.items():
         across = [both.value_order - both.low_order, both.high_order - both.value_order]
-        up = [both.value - both.low, both.high - both.value]
-        axis.errorbar(
-            both.value_order, both.value, up, across, fmt="o", mfc=face, color="C0", label=label
-        )
+        style: dict[str, Any] = {"mfc": "none" if label == "without" else "black", "color": "black"}
+        ends = both.value, both.low, both.high
+        bars(axis, both.value_order, *ends, xerr=across, label=label, **style)
         for row in both.itertuples():
             place = (row.value_order, row.value)
             axis.annotate(f" {row.field_V_per_nm:g} V/nm", place, fontsize=8)
-    if any_found:
-        axis.legend(frameon=False, fontsize=8)
-    else:
-        axis.text(0.5, 0.5, "no barrier found", ha="center", transform=axis.transAxes)
     axis.set_xlabel("mean cos(dipole, field) of the pore's water, windows of the barrier")
     axis.set_ylabel("barrier (kJ/mol)")
+    legend(axis, "barrier against water order")

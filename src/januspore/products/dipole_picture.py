@@ -18,9 +18,9 @@ from ..model.state import State
 from ..model.system import Model
 from ..protocols import Recording
 from ..simulate.observables import dipole_orientation, in_pore
+from .drawing import COLORS
 from .ensemble import Content, Ensemble
 from .render import (
-    COLORS,
     RADII_NM,
     Camera,
     spheres,

@@ -1,7 +1,5 @@
 """An ensemble's inputs, and how what is computed of them is written with its provenance."""
 
-import io
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..analysis.statistics import Interval, by_cluster
 from ..analysis.store import plain, read_arrays, write_json
@@ -22,13 +18,11 @@ from ..model.system import Model, build_model
 from ..schema import StatePoint, equilibration_of
 from ..space import provenance
 from ..space.conditions import read_summary
-from ..space.dataspace import engine_of, point_of
-from ..space.paper import in_words
+from ..space.dataspace import as_text, engine_of, names_of, point_of
+from ..space.paper import short_name
 from ..space.varying import Varying, varying
+from .drawing import save
 from .kept import sealed
-
-#: Resolution of figures, pixels an inch.
-DPI = 160
 
 
 @dataclass(frozen=True)
@@ -48,10 +42,11 @@ class Ensemble:
 
     @property
     def title(self) -> str:
-        """Charge set, salt if not the paper's, and what of the protocol varies here: a title."""
-        charges = in_words(self.point.charge_set.model_dump())
-        salt = self.model.salt if self.model.salt != "KCl" else ""
-        return "; ".join(filter(None, [charges, salt, self.varies.legend(self.point.protocol)]))
+        """Short name of the charges, conditions not the paper's, and what tells it from others."""
+        charges = {"charge_set": self.point.charge_set.model_dump()}
+        given = names_of(self.jobs[0].project).get(as_text(charges, "charge_set"), "")
+        name = short_name(charges["charge_set"], given)
+        return ", ".join(filter(None, [name, self.varies.legend(self.point.protocol)]))
 
     @property
     def varies(self) -> Varying:
@@ -139,13 +134,6 @@ def current_rows(
     )
 
 
-def say(axis: Axes, text: str) -> None:
-    """Write in the middle of an empty plot why it is empty."""
-    lines = textwrap.fill(text, 36)
-    axis.text(0.5, 0.5, lines, ha="center", va="center", fontsize=9, transform=axis.transAxes)
-    axis.set(xticks=[], yticks=[])
-
-
 def write(
     files: Mapping[str, Path],
     head: Mapping[str, Any],
@@ -165,21 +153,10 @@ def write(
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
     with written_aside(files["png"]) as aside:
-        _save_png(content.figure, aside)
+        save(content.figure, aside, "png")
     # The JSON carries the digest that says the product is made, so it comes last.
     others = {kind: path for kind, path in files.items() if kind != "json"}
     write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
-
-
-def _save_png(figure: Figure, path: Path) -> None:
-    """Write a figure in 256 colours of its own: looks the same at a third of the size.
-
-    A report holds some forty figures, and is mailed and committed.
-    """
-    raw = io.BytesIO()
-    figure.savefig(raw, dpi=DPI, format="png")
-    with Image.open(raw) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, format="PNG")
 
 
 def _record(ensembles: Sequence[Ensemble], content: Content) -> dict[str, Any]:

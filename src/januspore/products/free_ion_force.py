@@ -4,10 +4,12 @@ Beside the `barrier` product's, where one ion is held. Free ions are seldom wher
 bin with fewer than `LEAST_VISITS` visited frames has no mean, and the PMF is not carried over it.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
@@ -24,6 +26,7 @@ from ..analysis.pmf import (
 from ..analysis.statistics import LEVEL
 from ..engines.base import PARTS
 from ..protocols.field import held_fields
+from .drawing import Panel, bars, legend, panels, seen, shades, zero_lines
 from .ensemble import Content, Ensemble
 
 LEAST_VISITS = 10
@@ -125,25 +128,27 @@ def _verdict(table: pd.DataFrame) -> str:
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True)
-    for column, ion in zip(axes.T, _ions(ensemble), strict=True):
-        mine = table[(table.ion == ion) & (table.part == "sum")]
-        for k, field in enumerate(sorted(mine.field_V_per_nm.unique())):
-            for axis, quantity in zip(column, ("mean force", "PMF"), strict=True):
-                rows = mine[(mine.field_V_per_nm == field) & (mine.quantity == quantity)]
-                error = [rows.value - rows.low, rows.high - rows.value]
-                style = {"color": f"C{k}", "label": f"{field:g} V/nm"}
-                axis.errorbar(rows.x_nm, rows.value, error, fmt=".-", capsize=2, **style)
-        column[0].set(title=f"free {ion}", ylabel="mean force along +x (kJ/mol/nm)")
-        column[1].set(xlabel="x (nm); Mo plane at 0", ylabel="PMF (kJ/mol)")
-        if mine.value.notna().any():
-            column[0].legend(frameon=False, fontsize=8)
-        else:
-            middle = {"ha": "center", "transform": column[0].transAxes}
-            column[0].text(0.5, 0.5, "no bin visited often enough", **middle)
+    labels = {"mean force": "mean force along +x (kJ/mol/nm)", "PMF": "PMF (kJ/mol)"}
+    grid = []
+    for quantity, label in labels.items():
+        row = []
+        for ion in _ions(ensemble):
+            mine = table[(table.ion == ion) & (table.part == "sum")]
+            rows = mine[mine.quantity == quantity]
+            why = f"{quantity} of free {ion}: no bin of x visited often enough"
+            draw = partial(_by_field, rows=rows, label=label, title=f"free {ion}")
+            row.append(Panel(draw, "" if seen(rows.value) else why))
+        grid.append(row)
+    title = f"{ensemble.title}; {ensemble.seeds}; bars 95 %, frames as independent"
+    return panels(title, grid, size=(5.0, 3.6), same_x=True)
 
-    figure.suptitle(
-        f"{ensemble.title}; {ensemble.seeds}; bars 95 %, frames as independent", fontsize=10
-    )
-    return figure
+
+def _by_field(axis: Axes, rows: pd.DataFrame, label: str, title: str) -> None:
+    fields = sorted(rows.field_V_per_nm.unique())
+    for color, field in zip(shades(len(fields)), fields, strict=True):
+        own = rows[rows.field_V_per_nm == field]
+        style = {"fmt": ".-", "capsize": 2, "color": color, "label": f"{field:g} V/nm"}
+        bars(axis, own.x_nm, own.value, own.low, own.high, **style)
+    zero_lines(axis)
+    axis.set(xlabel="x (nm); metal plane at 0", ylabel=label)
+    legend(axis, title, columns=4)

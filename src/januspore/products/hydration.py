@@ -22,11 +22,11 @@ from ..analysis.hydration import (
 )
 from ..analysis.statistics import Interval, bootstrap, poisson
 from ..protocols import required
+from .drawing import COLORS, NOT_NEGATIVE, Panel, band, bars, legend, panels, shades
 from .ensemble import Content, Ensemble
-from .render import COLORS
 
 Tables = dict[str, NDArray]
-_PROFILE_COLORS = {"low": "0.5", "+": "tab:red", "-": "tab:blue"}
+_PROFILE_COLORS = {"low": "0.5", "+": "tab:orange", "-": "tab:cyan"}
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -262,22 +262,21 @@ def _dehydration(tables: Tables, i: int, name: str) -> str:
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: Tables) -> Figure:
-    figure = Figure(figsize=(11.5, 7), layout="constrained")
-    top, bottom = figure.subplots(2, 3)
     planes = ensemble.model.membrane_positions[:, 0]
+    membrane = float(planes.min()), float(planes.max())
     ions = tuple(ensemble.model.ion_charges)
-    _draw_radial(top[0], table, ions)
-    for axis, name in zip(top[1:], ions, strict=True):
-        _draw_coordination(axis, table, name)
-    for axis, name in zip(bottom, profile_species(ensemble.model), strict=True):
-        _draw_profile(axis, table, name, (planes.min(), planes.max()))
-    bottom[0].legend(frameon=False, fontsize=8)
+    top = [Panel(partial(_draw_radial, table=table, ions=ions))]
+    for name in ions:
+        rows = table[(table.quantity == "first-shell waters of an ion") & (table.species == name)]
+        why = "" if rows["count"].any() else f"waters about {name}: none in any frame"
+        top.append(Panel(partial(_draw_coordination, rows=rows, name=name), why))
+    bottom = [
+        Panel(partial(_draw_profile, table=table, name=name, membrane=membrane))
+        for name in profile_species(ensemble.model)
+    ]
     frames = float(sums["frames"].sum())
-    figure.suptitle(
-        f"{ensemble.title}; {ensemble.seeds}, {frames:.0f} frames, bars and bands 95 %",
-        fontsize=10,
-    )
-    return figure
+    title = f"{ensemble.title}; {ensemble.seeds}, {frames:.0f} frames, bars and bands 95 %"
+    return panels(title, [top, bottom])
 
 
 def _draw_radial(axis: Axes, table: pd.DataFrame, ions: Sequence[str]) -> None:
@@ -285,17 +284,16 @@ def _draw_radial(axis: Axes, table: pd.DataFrame, ions: Sequence[str]) -> None:
         rows = table[(table.quantity == "ion-O g(r)") & (table.species == name)]
         color = COLORS[name]
         axis.plot(rows.position_nm, rows.value, color=color, label=name)
-        axis.fill_between(rows.position_nm, rows.low, rows.high, color=color, alpha=0.15, lw=0)
+        band(axis, rows.position_nm, rows.low, rows.high, color, NOT_NEGATIVE)
         axis.axvline(first_shell_nm(name), color=color, ls=":", lw=1)
     axis.axhline(1, color="0.7", lw=0.5)
     axis.set(xlabel="r (nm); dotted: first shell's end", ylabel="ion-O g(r), bulk")
     axis.set_xlim(0.2, 0.6)
     axis.set_ylim(bottom=0)
-    axis.legend(frameon=False)
+    legend(axis)
 
 
-def _draw_coordination(axis: Axes, table: pd.DataFrame, name: str) -> None:
-    rows = table[(table.quantity == "first-shell waters of an ion") & (table.species == name)]
+def _draw_coordination(axis: Axes, rows: pd.DataFrame, name: str) -> None:
     missing = []
     for k, (region, style) in enumerate(zip(REGIONS, ("o-", "s--", "D:"), strict=True)):
         part = rows[rows.region == region]
@@ -304,16 +302,23 @@ def _draw_coordination(axis: Axes, table: pd.DataFrame, name: str) -> None:
             missing.append(part.statement.iloc[-1])
             continue
         middle = (windows.field_low_V_per_nm + windows.field_high_V_per_nm) / 2
-        error = np.nan_to_num([windows.value - windows.low, windows.high - windows.value])
-        axis.errorbar(
-            middle + 0.02 * (k - 1), windows.value, error, fmt=style, capsize=3, label=region
+        low, high = (windows[end].fillna(windows.value) for end in ("low", "high"))
+        color = shades(len(REGIONS))[k]
+        bars(
+            axis,
+            middle + 0.02 * (k - 1),
+            windows.value,
+            low,
+            high,
+            NOT_NEGATIVE,
+            fmt=style,
+            color=color,
+            label=region,
         )
-    if missing:
-        axis.text(0.03, 0.04, "\n".join(missing), transform=axis.transAxes, fontsize=8)
-    axis.set(xlabel="|E| (V/nm)", ylabel=f"waters within {first_shell_nm(name):g} nm of {name}")
+    ylabel = f"waters within {first_shell_nm(name):g} nm of {name}"
+    axis.set(xlabel="\n".join(["|E| (V/nm)", *missing]), ylabel=ylabel)
     axis.set_ylim(0, 10)
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(frameon=False, fontsize=8, loc="upper right")
+    legend(axis)
 
 
 def _draw_profile(
@@ -327,7 +332,8 @@ def _draw_profile(
         color = _PROFILE_COLORS[which]
         axis.plot(part.position_nm, part.value, color=color, lw=1.2, label=titles[which])
         if part.seeds.max() > 2:  # with two seeds a band would hide the panel
-            axis.fill_between(part.position_nm, part.low, part.high, color=color, alpha=0.12, lw=0)
+            band(axis, part.position_nm, part.low, part.high, color, NOT_NEGATIVE)
     axis.axvspan(*membrane, color="0.9", zorder=0)
     axis.set_ylim(0, 1.15 * float(np.nanmax(rows.value.to_numpy(), initial=1e-9)))
     axis.set(xlabel="x (nm); grey: membrane", ylabel=f"{name} (1/nm$^3$)")
+    legend(axis)

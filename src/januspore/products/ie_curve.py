@@ -1,6 +1,7 @@
 """Current against field over the cycle, both branches (paper, Figs 1B, 1C, 4)."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..analysis.current import (
+    Tables,
     crossing_current,
+    crossings,
     current_interval,
     current_tables,
     rate,
+    species_of,
 )
 from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase
 from ..analysis.statistics import Interval, poisson
 from ..protocols import required
+from ..units import E_PER_PS
+from .drawing import COLORS, Panel, band, legend, panels, zero_lines
 from .ensemble import Content, Ensemble, current_rows
 
 
@@ -41,7 +47,7 @@ def make(ensemble: Ensemble) -> Content:
         frames.append(_frame(ensemble, sums, quarters, "crossings", ion, found))
     table = pd.concat(frames, ignore_index=True)
     findings = _findings(sums, ensemble.model.ion_charges)
-    return Content(table, _figure(ensemble, table, sums), findings)
+    return Content(table, _figure(ensemble, table, tables, sums), findings)
 
 
 def _by_branch(sums: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -77,42 +83,54 @@ def _findings(sums: dict[str, NDArray], ions: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: dict[str, NDArray]) -> Figure:
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
-    ions = tuple(ensemble.model.ion_charges)
-    panels = [
-        ("pore slab", "total", f"pore slab, {' and '.join(ions)}"),
-        *(("pore slab", ion, f"pore slab, {ion}") for ion in ions),
-        ("whole cell", "total", "whole cell\n(with reservoir charging)"),
+def _figure(
+    ensemble: Ensemble,
+    table: pd.DataFrame,
+    tables: dict[tuple[str, str], Tables],
+    sums: dict[str, NDArray],
+) -> Figure:
+    shown = [
+        ("pore slab", species, f"pore slab, {' and '.join(ions)}")
+        for species, ions in species_of(ensemble.model).items()
     ]
-    axes = figure.subplots(1, len(panels), sharex=True)
-    for axis, (estimator, species, title) in zip(axes, panels, strict=True):
-        _loop(axis, table[(table.estimator == estimator) & (table.species == species)])
-        axis.set_xlabel("E (V/nm)")
-        axis.set_title(title, fontsize=10)
-    axes[0].set_ylabel("I (nA)")
-    axes[0].legend(frameon=False)
-    figure.suptitle(_title(ensemble, sums), fontsize=10)
-    return figure
+    shown.append(("whole cell", "total", "whole cell (with reservoir charging)"))
+    row = []
+    for estimator, species, title in shown:
+        rows = table[(table.estimator == estimator) & (table.species == species)]
+        who = species if crossings(tables[estimator, "total"]) else "ion"
+        crossed = crossings(tables[estimator, species])
+        why = "" if crossed or _stands_out(rows) else f"{estimator}: {_none(who, rows)}"
+        row.append(Panel(partial(_loop, rows=rows, title=title), why))
+    return panels(_title(ensemble, sums), [row], size=(3.3, 3.8), same_x=True)
+
+
+def _stands_out(rows: pd.DataFrame) -> bool:
+    return bool(((rows.low_nA > 0) | (rows.high_nA < 0)).any())
+
+
+def _none(who: str, rows: pd.DataFrame) -> str:
+    time_ps = float(rows.time_ps.sum())
+    bound = float(poisson(np.zeros(1)).high[0]) * E_PER_PS / time_ps
+    return f"no {who} crossed in {time_ps:.0f} ps, less than {bound:.2g} nA over the cycle (95 %)"
 
 
 def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
     cycle, time = required(ensemble.point.protocol.cycle, "cycle"), sums["time_ps"].sum()
     ways = [f"{ion}_{way}" for ion in ensemble.model.ion_charges for way in ("forward", "backward")]
-    crossings = sum(sums[name].sum() for name in ways)
+    crossed = sum(sums[name].sum() for name in ways)
     return (
-        f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, "
-        f"{time:.0f} ps, {crossings:.0f} completed crossings; bands 95 %"
+        f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, {time:.0f} ps, "
+        f"{crossed:.0f} completed crossings; bands 95 %"
     )
 
 
-def _loop(axis: Axes, rows: pd.DataFrame) -> None:
-    for name, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
+def _loop(axis: Axes, rows: pd.DataFrame, title: str) -> None:
+    zero_lines(axis)
+    for name in ("forward", "reverse"):
         for sign in ("+", "-"):
             part = rows[rows.branch == f"{name} {sign}"]
             label = name if sign == "+" else None
-            axis.plot(part.field_V_per_nm, part.current_nA, color=color, label=label, lw=1.5)
-            band = (part.field_V_per_nm, part.low_nA, part.high_nA)
-            axis.fill_between(*band, color=color, alpha=0.15, lw=0)
-    axis.axhline(0, color="0.7", lw=0.5)
-    axis.axvline(0, color="0.7", lw=0.5)
+            axis.plot(part.field_V_per_nm, part.current_nA, color=COLORS[name], label=label, lw=1.5)
+            band(axis, part.field_V_per_nm, part.low_nA, part.high_nA, COLORS[name])
+    axis.set(xlabel="E (V/nm)", ylabel="I (nA)")
+    legend(axis, title)

@@ -5,6 +5,7 @@ One long table: the current of every membrane by window of the field, and beside
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,16 @@ from ..space.paper import (
     name_of,
     order,
 )
+from .drawing import Panel, legend, panels, zero_lines
 from .ensemble import Content, Ensemble
 from .ndr import (
     Loop,
     cycle_of,
+    draw_loop,
     edges_of,
     find_loop,
     hysteresis,
+    missing,
     tables_of,
 )
 from .ndr import verdict as loop_verdict
@@ -140,42 +144,39 @@ def _verdict(membranes: dict[str, dict[str, Loop]]) -> str:
 
 
 def _figure(ensembles: list[Ensemble], names: list[str], loops: list[dict[str, Loop]]) -> Figure:
-    """A column for each membrane, and one with all of them; pore slab above whole cell."""
-    columns = len(ensembles) + 1
-    figure = Figure(figsize=(2.5 * columns + 0.6, 5.6), layout="constrained")
-    axes = figure.subplots(len(ESTIMATORS), columns, sharex=True, sharey="row", squeeze=False)
-    for estimator, row in zip(ESTIMATORS, axes, strict=True):
-        for k, axis in enumerate(row[:-1]):
-            _draw(axis, loops[k][estimator], "tab:blue", "tab:red")
-            _draw(row[-1], loops[k][estimator], f"C{k}", f"C{k}", band=False)
-        row[0].set_ylabel(f"{estimator}\nI (nA)")
-    for k, name in enumerate(names):
-        axes[0, k].set_title(name.replace(" (", "\n("), fontsize=9)
-        axes[0, -1].plot([], [], color=f"C{k}", label=name)
-    axes[0, 0].plot([], [], color="tab:blue", label="forward")
-    axes[0, 0].plot([], [], color="tab:red", ls="--", label="reverse")
-    axes[0, 0].legend(frameon=False, fontsize=7)
-    axes[0, -1].set_title("all of them", fontsize=9)
-    axes[0, -1].legend(frameon=False, fontsize=6)
-    for axis in axes[-1]:
-        axis.set_xlabel("E (V/nm)")
+    """A column for each membrane, and one with all of several; pore slab above whole cell."""
+    rows = []
+    for estimator in ESTIMATORS:
+        named = [(name, own[estimator]) for name, own in zip(names, loops, strict=True)]
+        row = [
+            Panel(
+                partial(draw_loop, loop=loop, title=f"{name}\n{estimator}"),
+                missing(loop, "ion", f"{name}, {estimator}"),
+            )
+            for name, loop in named
+        ]
+        carrying = [(name, loop) for name, loop in named if not missing(loop, "", "")]
+        if len(carrying) > 1:
+            row.append(Panel(partial(_together, named=carrying, title=f"together\n{estimator}")))
+        rows.append(row)
     seeds = sorted({len(ensemble.jobs) for ensemble in ensembles})
     count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
     first = ensembles[0]
     parts = [cycle_of(first).title, first.varies.legend(first.point.protocol)]
     parts += [f"{count} seeds a membrane", "bands 95 %"]
-    figure.suptitle(", ".join(filter(None, parts)), fontsize=10)
-    return figure
+    title = ", ".join(filter(None, parts))
+    return panels(title, rows, size=(3.0, 3.4), same_x=True, same_y=True)
 
 
-def _draw(axis: Axes, loop: Loop, forward: str, reverse: str, band: bool = True) -> None:
-    axis.axhline(0, color="0.7", lw=0.5)
-    axis.axvline(0, color="0.7", lw=0.5)
-    for branch, color, style in (("forward", forward, "-"), ("reverse", reverse, "--")):
-        for sign, turn in TURN.items():
-            field = turn * curve(summed(loop.tables), branch, sign)[0][0]
-            found = window_currents(loop.tables, branch, sign)
-            axis.plot(field, turn * found.value, style, color=color, lw=1.2)
-            if band:
-                ends = turn * found.low, turn * found.high
-                axis.fill_between(field, *ends, color=color, alpha=0.15, lw=0)
+def _together(axis: Axes, named: list[tuple[str, Loop]], title: str) -> None:
+    """Draw all membranes in one plot, without their bands."""
+    zero_lines(axis)
+    for k, (name, loop) in enumerate(named):
+        for branch, style in (("forward", "-"), ("reverse", "--")):
+            for sign, turn in TURN.items():
+                field = turn * curve(summed(loop.tables), branch, sign)[0][0]
+                current = turn * window_currents(loop.tables, branch, sign).value
+                label = name if (branch, sign) == ("forward", "+") else None
+                axis.plot(field, current, style, color=f"C{k}", lw=1.2, label=label)
+    axis.set(xlabel="E (V/nm)", ylabel="I (nA)")
+    legend(axis, f"{title}, reverse dashed", columns=2)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..analysis.current import (
     ESTIMATORS,
     Tables,
+    crossings,
     current_interval,
     current_tables,
     species_of,
@@ -39,11 +40,11 @@ from ..analysis.ndr import Ndr, find_ndr
 from ..analysis.statistics import Interval, bootstrap, summed
 from ..protocols import required
 from ..protocols.views import Cycle
+from .drawing import COLORS, Panel, band, legend, panels, zero_lines
 from .ensemble import Content, Ensemble
 
 _AREA = "forward minus reverse area", "nA V/nm"
 _SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
-_COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
 
 
 @dataclass(frozen=True)
@@ -230,42 +231,49 @@ def verdict(slab: Loop, cell: Loop) -> str:
 
 
 def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
-    figure = Figure(figsize=(11, 6.6), layout="constrained")
-    currents = species_of(ensemble.model)
-    axes = figure.subplots(len(ESTIMATORS), len(currents), sharex=True, sharey="row")
-    for row, estimator in zip(axes, ESTIMATORS, strict=True):
-        for axis, species in zip(row, currents, strict=True):
-            _panel(axis, loops[estimator, species])
-            name = " and ".join(currents[species])
-            areas = _areas(loops[estimator, species])
-            axis.set_title(f"{estimator}, {name}\n{areas}", fontsize=8.5)
-        row[0].set_ylabel("I (nA)")
-    for axis in axes[-1]:
-        axis.set_xlabel("E (V/nm)")
-    lines, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(lines, names, frameon=False, loc="outside lower center", ncols=2)
-    figure.suptitle(
-        f"{ensemble.title}; {cycle_of(ensemble).title}, {ensemble.seeds}, bands "
-        "95 %; areas in nA V/nm; triangles: peak (up) and valley (down) where NDR is found",
-        fontsize=10,
-    )
-    return figure
+    rows = []
+    for estimator in ESTIMATORS:
+        row = []
+        for species, ions in species_of(ensemble.model).items():
+            loop, name = loops[estimator, species], " and ".join(ions)
+            who = name if crossings(loops[estimator, "total"].tables) else "ion"
+            title = f"{estimator}, {name}\n{_areas(loop)}"
+            draw = partial(draw_loop, loop=loop, title=title)
+            row.append(Panel(draw, missing(loop, who, estimator)))
+        rows.append(row)
+    title = f"{ensemble.title}; {cycle_of(ensemble).title}; {ensemble.seeds}, bands 95 %"
+    drawn = any(not panel.missing for row in rows for panel in row)
+    more = "; areas in nA V/nm; triangles: peak (up) and valley (down) where NDR is found"
+    return panels(title + more * drawn, rows, size=(3.8, 3.6), same_x=True, same_y=True)
 
 
-def _panel(axis: Axes, loop: Loop) -> None:
+def missing(loop: Loop, who: str, where: str) -> str:
+    """Why a loop is not drawn: no ion crossed, and neither area stands outside its interval.
+
+    Args:
+        loop: what is found of a current.
+        who: the ions that it is of.
+        where: the current's estimator.
+    """
+    if crossings(loop.tables) or any(excludes_zero(found) for found in loop.area.values()):
+        return ""
+    return f"{where}: no {who} crossed"
+
+
+def draw_loop(axis: Axes, loop: Loop, title: str) -> None:
+    """Draw the current against the field, both branches."""
+    zero_lines(axis)
     sums = summed(loop.tables)
     for sign, turn in TURN.items():
-        for branch, color in _COLORS.items():
-            field = turn * curve(sums, branch, sign)[0][0]
+        for branch in _BRANCHES:
+            color, field = COLORS[branch], turn * curve(sums, branch, sign)[0][0]
             found = window_currents(loop.tables, branch, sign)
             label = branch if sign == "+" else None
             axis.plot(field, turn * found.value, "o-", ms=3, color=color, lw=1.3, label=label)
-            axis.fill_between(
-                field, turn * found.low, turn * found.high, color=color, alpha=0.15, lw=0
-            )
+            band(axis, field, turn * found.low, turn * found.high, color)
             _mark(axis, loop.ndr[branch, sign], field, turn * found.value, color)
-    axis.axhline(0, color="0.7", lw=0.5)
-    axis.axvline(0, color="0.7", lw=0.5)
+    axis.set(xlabel="E (V/nm)", ylabel="I (nA)")
+    legend(axis, title)
 
 
 def _mark(axis: Axes, ndr: Ndr, field: NDArray, current_nA: NDArray, color: str) -> None:

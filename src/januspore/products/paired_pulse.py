@@ -1,9 +1,11 @@
 """Paired-pulse facilitation and depression: I1/I0 against delay (paper, Fig. 5A)."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,7 +15,8 @@ from ..analysis.relaxation import exponential, fit_exponential
 from ..analysis.statistics import bootstrap
 from ..protocols import required
 from ..protocols.views import Pairs
-from .ensemble import Content, Ensemble, say
+from .drawing import Panel, bars, legend, panels, seen
+from .ensemble import Content, Ensemble
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -98,24 +101,30 @@ def _verdict(findings: dict[str, Any]) -> str:
 def _figure(
     ensemble: Ensemble, pairs: Pairs, table: pd.DataFrame, findings: dict[str, Any]
 ) -> Figure:
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots(1, 2)
-    for axis, estimator in zip(axes, ESTIMATORS, strict=True):
+    row = []
+    for estimator in ESTIMATORS:
         rows = table[table.estimator == estimator].sort_values("delay_ps")
-        axis.axhline(1, color="0.7", lw=0.5)
-        if rows.ratio.notna().any():
-            error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
-            axis.errorbar(rows.delay_ps, rows.ratio, error, fmt="o", capsize=3)
-        else:
-            say(axis, rows.flag.iloc[0])
-        if f"{estimator} tau_ps" in findings:
-            t = np.linspace(rows.delay_ps.min(), rows.delay_ps.max(), 200)
-            tau = findings[f"{estimator} tau_ps"][0]
-            level = findings[f"{estimator} current_at_long_delay_nA"][0]
-            curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude_nA"][0])
-            axis.plot(t, curve / rows.I0_nA.iloc[0], label=f"tau = {tau:.3g} ps")
-            axis.legend(frameon=False)
-        axis.set(xlabel="delay (ps)", ylabel="I1 / I0", title=estimator)
-    title = f"{ensemble.title}; {pairs.mode}; {ensemble.seeds}, bars 95 %"
-    figure.suptitle(title, fontsize=10)
-    return figure
+        draw = partial(_ratios, estimator=estimator, rows=rows, findings=findings)
+        row.append(Panel(draw, ratio_missing(estimator, rows)))
+    return panels(f"{ensemble.title}; {pairs.mode}; {ensemble.seeds}, bars 95 %", [row])
+
+
+def ratio_missing(estimator: str, rows: pd.DataFrame) -> str:
+    """Why an estimator's ratios are not drawn: there are none."""
+    return "" if seen(rows.ratio) else f"{estimator}: {rows.flag.iloc[0] or 'no ratio'}"
+
+
+def _ratios(axis: Axes, estimator: str, rows: pd.DataFrame, findings: dict[str, Any]) -> None:
+    axis.axhline(1, color="0.7", lw=0.5)
+    bars(axis, rows.delay_ps, rows.ratio, rows.ratio_low, rows.ratio_high, color="black")
+    if f"{estimator} tau_ps" in findings:
+        t = np.linspace(rows.delay_ps.min(), rows.delay_ps.max(), 200)
+        tau = findings[f"{estimator} tau_ps"][0]
+        level = findings[f"{estimator} current_at_long_delay_nA"][0]
+        curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude_nA"][0])
+        axis.plot(t, curve / rows.I0_nA.iloc[0], label=f"tau = {tau:.3g} ps")
+    axis.set(xlabel="delay (ps)", ylabel="I1 / I0")
+    first = "I0 = {:.3g} [{:.3g}, {:.3g}] nA".format(
+        *rows[["I0_nA", "I0_nA_low", "I0_nA_high"]].iloc[0]
+    )
+    legend(axis, f"{estimator}\n{first}")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..analysis import VERSION
 from ..errors import told_in_one_line
@@ -21,6 +21,9 @@ from ..space.dataspace import as_text, ensemble_of, protocol_of
 from ..space.lock import Busy, locked
 from ..space.varying import varying
 from .kept import FORMAT, head
+
+if TYPE_CHECKING:
+    from .ensemble import Content, Ensemble
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,26 @@ class Product:
             print(f"{folder} passed over: {error}", file=sys.stderr)
 
     def _make(self, jobs: Sequence[Any]) -> None:
-        from .ensemble import Ensemble, write
+        from .ensemble import write
+
+        files = {kind: self.path(jobs[0], kind) for kind in ("csv", "png", "json")}
+        ensembles, content = self.content(jobs)
+        about = {
+            "product": self.name,
+            "digest": digest([job for ensemble in ensembles for job in ensemble.jobs]),
+            "analysis_version": VERSION,
+            "format": FORMAT,
+        }
+        write(files, about, ensembles, content)
+
+    def content(self, jobs: Sequence[Any]) -> "tuple[list[Ensemble], Content]":
+        """Compute the product: the ensembles that it is of, and its table, figure and findings."""
+        from .ensemble import Ensemble
 
         module = importlib.import_module(f".{self.name}", __package__)
         groups = self._finished(jobs) if self.across else [list(jobs)]
         ensembles = [Ensemble.of(group) for group in groups]
-        files = {kind: self.path(jobs[0], kind) for kind in ("csv", "png", "json")}
-        inputs = [job for group in groups for job in group]
-        about = {
-            "product": self.name,
-            "digest": digest(inputs),
-            "analysis_version": VERSION,
-            "format": FORMAT,
-        }
-        content = module.make(ensembles if self.across else ensembles[0])
-        write(files, about, ensembles, content)
+        return ensembles, module.make(ensembles if self.across else ensembles[0])
 
     def path(self, job: Any, kind: str) -> Path:
         """File of the product that this job belongs to: kind is "csv", "json" or "png"."""

@@ -1,10 +1,13 @@
 """Short-term facilitation and depression: In/I0 and water order through a train (Figs 5B, 5C)."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..analysis.current import ESTIMATORS
@@ -18,7 +21,9 @@ from ..analysis.pulses import (
 from ..analysis.statistics import Interval, bootstrap
 from ..protocols import required
 from ..protocols.field import Programme
-from .ensemble import Content, Ensemble, say
+from .drawing import NOT_NEGATIVE, Panel, band, bars, legend, panels
+from .ensemble import Content, Ensemble
+from .paired_pulse import ratio_missing
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -97,25 +102,28 @@ def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
 def _figure(
     ensemble: Ensemble, mode: str, programme: Programme, table: pd.DataFrame, order: Interval
 ) -> Figure:
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    *left, right = figure.subplots(1, 3)
-    for axis, estimator in zip(left, ESTIMATORS, strict=True):
+    row = []
+    for estimator in ESTIMATORS:
         rows = table[table.estimator == estimator]
-        axis.axhline(1, color="0.7", lw=0.5)
-        if rows.ratio.notna().any():
-            error = [rows.ratio - rows.ratio_low, rows.ratio_high - rows.ratio]
-            axis.errorbar(rows.pulse, rows.ratio, error, fmt="o", ms=3, capsize=2)
-        else:
-            say(axis, rows.flag.iloc[0])
-        axis.set(xlabel="pulse", ylabel="In / I0", title=estimator)
-    leaves = list(programme.leaves())
-    middle = np.array([start + leaf.duration_ps / 2 for start, leaf in leaves])
-    right.plot(middle, order.value, lw=1)
-    right.fill_between(middle, order.low, order.high, alpha=0.15, lw=0)
+        draw = partial(_ratios, estimator=estimator, rows=rows)
+        row.append(Panel(draw, ratio_missing(estimator, rows)))
+    row.append(Panel(partial(_widths, programme=programme, order=order)))
+    return panels(f"{ensemble.title}; {mode}; {ensemble.seeds}, bars 95 %", [row])
+
+
+def _ratios(axis: Axes, estimator: str, rows: pd.DataFrame) -> None:
+    axis.axhline(1, color="0.7", lw=0.5)
+    bars(axis, rows.pulse, rows.ratio, rows.ratio_low, rows.ratio_high, color="black", ms=4)
+    axis.set(xlabel="pulse, from 0", ylabel="In / I0")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend(axis, estimator)
+
+
+def _widths(axis: Axes, programme: Programme, order: Interval) -> None:
+    middle = np.array([start + leaf.duration_ps / 2 for start, leaf in programme.leaves()])
+    axis.plot(middle, order.value, lw=1, color="black")
+    band(axis, middle, order.low, order.high, "black", NOT_NEGATIVE)
     pulse = pulse_segments(programme)
-    right.plot(middle[pulse], order.value[pulse], "o", ms=3, label="in pulses")
-    right.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
-    right.legend(frameon=False)
-    title = f"{ensemble.title}; {mode}; {ensemble.seeds}, bars 95 %"
-    figure.suptitle(title, fontsize=10)
-    return figure
+    axis.plot(middle[pulse], order.value[pulse], "o", ms=4, color="tab:orange", label="in pulses")
+    axis.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
+    legend(axis, "width of P(theta)")

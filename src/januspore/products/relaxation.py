@@ -24,11 +24,23 @@ from ..analysis.relaxation import (
 from ..analysis.statistics import Interval, bootstrap
 from ..protocols import required
 from ..protocols.views import Holds
+from .drawing import (
+    COLORS,
+    COSINE,
+    NOT_NEGATIVE,
+    Panel,
+    band,
+    bars,
+    legend,
+    panels,
+    shades,
+)
 from .ensemble import Content, Ensemble
 
 DIRECTIONS = ("forward", "reverse")
 #: Words and axis labels of the numbers that order is read off.
 LABELS = {"mean cosine": "mean cos(dipole, field)", "sigma_theta": "sigma_theta (rad)"}
+WITHIN = {"mean cosine": COSINE, "sigma_theta": NOT_NEGATIVE}
 #: In words, by whether the reverse steps are slower.
 SAYS = {
     "reverse slower": "relaxing (reverse) is slower than ordering (forward)",
@@ -172,49 +184,71 @@ def _figure(
     fits: dict[str, Interval],
     t: NDArray,
 ) -> Figure:
-    figure = Figure(figsize=(12, 7.6), layout="constrained")
-    for name, axes in zip(OBSERVABLES, figure.subplots(2, 3), strict=True):
+    grid = []
+    for name in OBSERVABLES:
         rows = table[table.observable == name].reset_index(drop=True)
         half = len(rows) // 2
-        for axis, part in ((axes[0], range(half)), (axes[1], range(half, 2 * half))):
-            _decays(axis, rows, curves[name], fits[name], t, list(part))
-            axis.set_ylabel(LABELS[name])
-        axes[0].set_title("forward: after each step up", fontsize=10)
-        axes[1].set_title("reverse: after each step down", fontsize=10)
-        _times(axes[2], rows, name)
-    figure.suptitle(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", fontsize=10)
-    return figure
+        row = [
+            Panel(
+                partial(
+                    _decays,
+                    rows=rows,
+                    values=curves[name],
+                    fits=fits[name],
+                    t=t,
+                    steps=list(part),
+                    title=title,
+                    name=name,
+                )
+            )
+            for part, title in (
+                (range(half), "forward: after each step up"),
+                (range(half, 2 * half), "reverse: after each step down"),
+            )
+        ]
+        grid.append([*row, Panel(partial(_times, rows=rows, name=name), _no_times(rows, name))])
+    return panels(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", grid)
+
+
+def _no_times(rows: pd.DataFrame, name: str) -> str:
+    steps = rows[rows.verdict != Decay.NO_STEP]
+    if (steps.verdict == Decay.RESOLVED).any():
+        return ""
+    return f"tau of {name}: none of {len(steps)} steps is resolved"
 
 
 def _times(axis: Axes, rows: pd.DataFrame, name: str) -> None:
-    for direction, color in zip(DIRECTIONS, ("tab:blue", "tab:red"), strict=True):
+    for direction in DIRECTIONS:
         found = rows[(rows.direction == direction) & (rows.verdict == Decay.RESOLVED)]
-        error = [found.tau_ps - found.tau_ps_low, found.tau_ps_high - found.tau_ps]
-        axis.errorbar(
-            found.field_V_per_nm,
-            found.tau_ps,
-            error,
-            color=color,
-            fmt="o",
-            capsize=3,
-            label=direction,
-        )
+        if len(found):
+            ends = found.tau_ps, found.tau_ps_low, found.tau_ps_high
+            bars(axis, found.field_V_per_nm, *ends, color=COLORS[direction], label=direction)
     steps = rows[rows.verdict != Decay.NO_STEP]
-    unresolved = (steps.verdict != Decay.RESOLVED).sum()
+    resolved = (steps.verdict == Decay.RESOLVED).sum()
     axis.set(xlabel="E (V/nm)", ylabel=f"tau of {name} (ps)", yscale="log")
-    axis.set_title(f"{unresolved} of {len(steps)} steps not resolved", fontsize=10)
-    axis.legend(frameon=False)
+    legend(axis, f"{resolved} of {len(steps)} steps resolved")
 
 
 def _decays(
-    axis: Axes, rows: pd.DataFrame, values: Interval, fits: Interval, t: NDArray, steps: list[int]
+    axis: Axes,
+    rows: pd.DataFrame,
+    values: Interval,
+    fits: Interval,
+    t: NDArray,
+    steps: list[int],
+    title: str,
+    name: str,
 ) -> None:
-    for k, i in enumerate(steps[:: max(1, len(steps) // 4)]):
-        color = f"C{k}"
+    chosen = steps[:: max(1, len(steps) // 4)]
+    fields = sorted(rows.field_V_per_nm[chosen], key=abs)
+    colors = dict(zip(fields, shades(len(fields)), strict=True))
+    for i in chosen:
+        field = rows.field_V_per_nm[i]
+        color = colors[field]
         axis.plot(t, values.value[i], ".", ms=3, color=color)
-        axis.fill_between(t, values.low[i], values.high[i], color=color, alpha=0.12, lw=0)
+        band(axis, t, values.low[i], values.high[i], color, WITHIN[name])
         if rows.verdict[i] == Decay.RESOLVED:
             axis.plot(t, exponential(t, *fits.value[i]), color=color)
-        axis.plot([], [], color=color, label=f"{rows.field_V_per_nm[i]:g} V/nm")
-    axis.set_xlabel("t since the step (ps)")
-    axis.legend(frameon=False, fontsize=8)
+        axis.plot([], [], color=color, label=f"{field:g} V/nm")
+    axis.set(xlabel="t since the step (ps)", ylabel=LABELS[name])
+    legend(axis, title, columns=2)

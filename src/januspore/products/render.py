@@ -7,14 +7,13 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from .. import materials
+from ..materials import SPECIES as ATOMS
 from ..model.forcefield import SPECIES
 from ..model.system import Model
 from ..simulate.observables import wrap
+from .drawing import COLORS
 
-#: The paper's colours for the membrane (Fig. 1A): Se orange, Mo blue, S yellow.
-COLORS = {name: own.color for name, own in materials.SPECIES.items()}
-RADII_NM = {name: own.radius_nm for name, own in materials.SPECIES.items()}
+RADII_NM = {name: own.radius_nm for name, own in ATOMS.items()}
 _LIGHT = np.array([-0.4, 0.5, 0.77])
 
 

@@ -5,7 +5,7 @@ of a hold, so the current is read in its second half: it holds neither charging 
 curve of a fast sine does. Any pore and any membrane; a pore that no ion passes gets bounds.
 """
 
-import textwrap
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..analysis.current import (
     Tables,
     crossing_current,
+    crossings,
     current_interval,
     current_tables,
     rate,
@@ -24,6 +25,7 @@ from ..analysis.current import (
 )
 from ..analysis.statistics import Interval, ratio_of_means, shown, student
 from ..model.system import Model
+from .drawing import COLORS, Panel, bars, legend, panels, zero_lines
 from .ensemble import Content, Ensemble, current_rows
 
 #: Share of a hold, at its beginning, that is left out.
@@ -54,13 +56,16 @@ def make(ensemble: Ensemble) -> Content:
         "window_ps": float(sums["time_ps"].sum()),
     }
     findings["verdict"] = _verdict(table, findings, next(iter(ensemble.model.ion_charges)))
-    return Content(table, _figure(ensemble, table, findings), findings)
+    crossed = {
+        species: crossings(tables[_SLAB[0], species]) for species in species_of(ensemble.model)
+    }
+    return Content(table, _figure(ensemble, table, crossed, findings), findings)
 
 
 def settled(sums: dict[str, NDArray]) -> dict[str, NDArray]:
-    """Sums of each hold without its first part, shape (seeds, holds), of (seeds, holds, bins)."""
+    """Sums of each hold without its first part, (seeds, holds, ...)."""
     first = int(SETTLING * sums["time_ps"].shape[2])
-    return {name: v[:, :, first:].sum(axis=2) for name, v in sums.items() if v.ndim == 3}
+    return {name: v[:, :, first:].sum(axis=2) for name, v in sums.items() if v.ndim >= 3}
 
 
 def _frame(
@@ -149,43 +154,63 @@ def _verdict(table: pd.DataFrame, findings: dict[str, Any], cation: str) -> str:
 # --- figure ------------------------------------------------------------------------------------
 
 
-def _figure(ensemble: Ensemble, table: pd.DataFrame, findings: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    rows = table[table.estimator == "pore slab"]
-    for direction, color in (("forward", "tab:blue"), ("reverse", "tab:red")):
-        part = rows[(rows.species == "total") & (rows.direction == direction)]
+def _figure(
+    ensemble: Ensemble, table: pd.DataFrame, crossed: dict[str, int], findings: dict[str, Any]
+) -> Figure:
+    length_nm = float(ensemble.model.box[0])
+    slab = table[table.estimator == _SLAB[0]]
+    total = slab[slab.species == _SLAB[1]]
+    ions = {ion: slab[slab.species == ion] for ion in ensemble.model.ion_charges}
+    why = "" if crossed[_SLAB[1]] else f"no ion crossed: {findings['verdict']}"
+    both = " and ".join(ions)
+    row = [
+        Panel(partial(_total, rows=total, length_nm=length_nm, findings=findings, title=both), why),
+        Panel(partial(_by_ion, ions=ions, length_nm=length_nm), why),
+    ]
+    return panels(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", [row], same_y=True)
+
+
+def _total(
+    axis: Axes, rows: pd.DataFrame, length_nm: float, findings: dict[str, Any], title: str
+) -> None:
+    for direction in _DIRECTIONS:
         # Both directions often agree: an open symbol shows the other one behind it.
-        _points(left, part, direction, color, direction == "forward")
-    for ion, color in zip(ensemble.model.ion_charges, ("tab:purple", "tab:green"), strict=True):
-        _points(right, rows[(rows.species == ion)], ion, color, filled=True)
+        own = rows[rows.direction == direction]
+        _points(axis, own, direction, filled=direction == _DIRECTIONS[0])
     value, low, high = findings["total conductance_nS"]
-    voltage = np.array([min(table.voltage_V.min(), 0.0), max(table.voltage_V.max(), 0.0)])
-    length = float(ensemble.model.box[0])
     if low > 0 or high < 0:
-        left.plot(voltage / length, voltage * value, color="0.5", lw=1, label=f"{value:.3g} nS")
-    left.set_ylabel("I (nA)")
-    for axis, title in ((left, " and ".join(ensemble.model.ion_charges)), (right, "each ion")):
-        axis.axhline(0, color="0.7", lw=0.5)
-        axis.set_xlabel("E (V/nm)")
-        axis.legend(frameon=False, fontsize=8, title=title)
-        top = axis.secondary_xaxis("top", functions=(lambda e: e * length, lambda v: v / length))
-        top.set_xlabel("voltage over the cell (V)")
-    title = f"{ensemble.title}; {ensemble.seeds}, bars 95 %"
-    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
-    return figure
+        field = np.array([min(rows.field_V_per_nm.min(), 0.0), max(rows.field_V_per_nm.max(), 0.0)])
+        axis.plot(field, field * length_nm * value, color="0.5", lw=1, label=f"{value:.3g} nS")
+    _axes(axis, length_nm, title)
 
 
-def _points(axis: Axes, rows: pd.DataFrame, label: str, color: str, filled: bool) -> None:
-    error = [rows.current_nA - rows.low_nA, rows.high_nA - rows.current_nA]
-    axis.errorbar(
-        rows.field_V_per_nm,
-        rows.current_nA,
-        error,
-        fmt="o",
-        ms=5,
-        capsize=3,
-        color=color,
-        mfc=color if filled else "none",
-        label=label,
-    )
+def _by_ion(axis: Axes, ions: dict[str, pd.DataFrame], length_nm: float) -> None:
+    for ion, rows in ions.items():
+        _points(axis, rows, ion, filled=True)
+    _axes(axis, length_nm, "each ion, both directions")
+
+
+def _points(axis: Axes, rows: pd.DataFrame, name: str, filled: bool) -> None:
+    color = COLORS[name]
+    style: dict[str, Any] = {
+        "color": color,
+        "mfc": color if filled else "none",
+        "label": name,
+        "ms": 5,
+    }
+    bars(axis, rows.field_V_per_nm, rows.current_nA, rows.low_nA, rows.high_nA, **style)
+
+
+def _axes(axis: Axes, length_nm: float, title: str) -> None:
+    zero_lines(axis, x=False)
+    axis.set(xlabel="E (V/nm); in grey: voltage over the cell (V)", ylabel="I (nA)")
+    for field in axis.get_xticks()[1:-1]:
+        axis.annotate(
+            f"{field * length_nm:.2g}",
+            (field, 0.01),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=7,
+            color="0.5",
+        )
+    legend(axis, title)

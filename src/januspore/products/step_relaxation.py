@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -21,10 +22,10 @@ from ..analysis.statistics import BATCHES, Interval, bootstrap, shown
 from ..analysis.steps import WAYS, log_bins, step_times
 from ..protocols import required
 from ..protocols.views import RepeatedSteps
+from .drawing import COLORS, Panel, band, legend, panels
 from .ensemble import Content, Ensemble
-from .relaxation import LABELS, SAYS, decay_columns
+from .relaxation import LABELS, SAYS, WITHIN, decay_columns
 
-_COLORS = {"up": "tab:blue", "down": "tab:red"}
 _WITHIN = (
     "one equilibration: repeats of one run may share what is slow, so the interval is that of this "
     "run alone"
@@ -137,25 +138,25 @@ def _verdict(findings: dict[str, Any]) -> str:
 
 
 def _figure(ensemble: Ensemble, steps: RepeatedSteps, found: Times) -> Figure:
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    for name, axis in zip(OBSERVABLES, figure.subplots(1, 2), strict=True):
-        for way in WAYS:
-            times, values = step_times(steps, way), found.curves[name, way]
-            first = log_bins(len(times))
-            t = np.add.reduceat(times, first) / np.diff(np.append(first, len(times)))
-            color, tau = _COLORS[way], found.findings.get(f"{name}, tau_{way}_ps")
-            axis.plot(t, values.value, ".", ms=4, color=color)
-            axis.fill_between(t, values.low, values.high, color=color, alpha=0.12, lw=0)
-            if tau:
-                fit = found.fits[name, way].value
-                axis.plot(times, exponential(times, *fit), color=color, lw=1)
-            label = f"{way}: tau = {tau[0]:.2g} ps" if tau else way
-            axis.plot([], [], color=color, label=label)
-        axis.set(xlabel="t since the step (ps)", ylabel=LABELS[name], xscale="log")
-        axis.legend(frameon=False, fontsize=8)
-    figure.suptitle(
+    row = [Panel(partial(_decay, name=name, steps=steps, found=found)) for name in OBSERVABLES]
+    title = (
         f"{ensemble.title}; {steps.repeats} steps between {steps.low_V_per_nm:g} and "
-        f"{steps.high_V_per_nm:g} V/nm; {ensemble.seeds}, bands 95 %",
-        fontsize=10,
+        f"{steps.high_V_per_nm:g} V/nm; {ensemble.seeds}, bands 95 %"
     )
-    return figure
+    return panels(title, [row], size=(4.6, 3.9))
+
+
+def _decay(axis: Axes, name: str, steps: RepeatedSteps, found: Times) -> None:
+    for way in WAYS:
+        times, values = step_times(steps, way), found.curves[name, way]
+        first = log_bins(len(times))
+        t = np.add.reduceat(times, first) / np.diff(np.append(first, len(times)))
+        color, tau = COLORS[way], found.findings.get(f"{name}, tau_{way}_ps")
+        axis.plot(t, values.value, ".", ms=4, color=color)
+        band(axis, t, values.low, values.high, color, WITHIN[name])
+        if tau:
+            axis.plot(times, exponential(times, *found.fits[name, way].value), color=color, lw=1)
+        shown = "{}: tau = {:.2g} [{:.2g}, {:.2g}] ps".format(way, *tau) if tau else way
+        axis.plot([], [], color=color, label=shown)
+    axis.set(xlabel="t since the step (ps)", ylabel=LABELS[name], xscale="log")
+    legend(axis, columns=1)

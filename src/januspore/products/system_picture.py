@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
 from ..simulate.layout import frames_in, trajectory
+from .drawing import COLORS
 from .ensemble import Content, Ensemble
 from .render import (
-    COLORS,
     RADII_NM,
     Camera,
     spheres,

@@ -5,6 +5,7 @@ different water. Pooled, the two cancel, and sigma_theta at low field is that of
 """
 
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,22 @@ from ..analysis.orientation import (
 )
 from ..analysis.statistics import Interval, bootstrap, shown
 from ..protocols import required
+from .drawing import (
+    COLORS,
+    COSINE,
+    NOT_NEGATIVE,
+    Panel,
+    bars,
+    legend,
+    panels,
+    shades,
+)
 from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
 SIGNS = {"+": "E > 0", "-": "E < 0"}
-_COLORS = {"forward": "tab:blue", "reverse": "tab:red"}
+_BRANCHES = ("forward", "reverse")
 #: Resamples of the fitted width, which is slow; only where both branches are together.
 _FITS = 30
 
@@ -202,48 +213,51 @@ def _verdict(findings: dict[str, Any]) -> str:
 def _figure(
     ensemble: Ensemble, table: pd.DataFrame, pooled: dict[tuple[str, str], dict[str, NDArray]]
 ) -> Figure:
-    figure = Figure(figsize=(14, 7.6), layout="constrained")
-    axes = figure.subplots(2, 4)
-    top = 0.0
-    for row, (sign, side) in zip(axes, SIGNS.items(), strict=True):
-        for axis, branch in zip(row, _COLORS, strict=False):
-            rows = table[(table.branch == branch) & (table.sign == sign)]
-            top = max(top, _distributions(axis, rows, pooled[branch, sign]["theta"].sum(axis=0)))
-            axis.set_title(f"{side}, {branch}", fontsize=10)
-        for branch, color in _COLORS.items():
-            rows = table[(table.branch == branch) & (table.sign == sign)]
-            for axis, name in zip(row[2:], ("cos_dipole", "sigma_theta_rad"), strict=True):
-                error = [rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]]
-                axis.errorbar(
-                    rows.field_V_per_nm, rows[name], error, color=color, capsize=3, label=branch
-                )
-            row[3].plot(rows.field_V_per_nm, rows.sigma_fit_rad, color=color, ls=":", lw=1)
-        row[2].set(xlabel="|E| (V/nm)", ylabel="mean cos(dipole, field)", title=side)
-        row[3].set(xlabel="|E| (V/nm)", ylabel="sigma_theta (rad); dotted: Gaussian fit")
-        row[2].legend(frameon=False)
-    for row in axes:
-        for axis in row[:2]:
-            axis.set_ylim(0, 1.05 * top or 1.0)
-    figure.suptitle(
-        f"{ensemble.title}; {ensemble.seeds}, bars 95 %; widths in rad, model-free "
-        "(of the dashed Gaussian fit)",
-        fontsize=10,
-    )
-    return figure
+    thetas = {key: tables["theta"].sum(axis=0) for key, tables in pooled.items()}
+    top = max(float(density(theta[::2]).max()) for theta in thetas.values())
+    grid = []
+    for sign, side in SIGNS.items():
+        rows = table[table.sign == sign]
+        row = []
+        for branch in _BRANCHES:
+            own, theta = rows[rows.branch == branch], thetas[branch, sign]
+            title = f"{side}, {branch}"
+            draw = partial(_distributions, rows=own, theta=theta, top=top, title=title)
+            row.append(Panel(draw, "" if theta.any() else f"{title}: no water in the pore"))
+        for name in ("cos_dipole", "sigma_theta_rad"):
+            row.append(Panel(partial(_by_field, rows=rows, name=name, side=side)))
+        grid.append(row)
+    title = f"{ensemble.title}; {ensemble.seeds}, bars 95 %; widths in rad, model-free (of the "
+    return panels(title + "dashed Gaussian fit)", grid, size=(3.6, 3.9))
 
 
-def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray) -> float:
-    """P(theta) of every other window with its Gaussian; returns the largest density."""
+def _by_field(axis: Axes, rows: pd.DataFrame, name: str, side: str) -> None:
+    within, label = {
+        "cos_dipole": (COSINE, "mean cos(dipole, field)"),
+        "sigma_theta_rad": (NOT_NEGATIVE, "sigma_theta (rad); dotted: Gaussian fit"),
+    }[name]
+    for branch in _BRANCHES:
+        own, color = rows[rows.branch == branch], COLORS[branch]
+        ends = own[name], own[f"{name}_low"], own[f"{name}_high"]
+        bars(axis, own.field_V_per_nm, *ends, within, fmt="o-", ms=3, color=color, label=branch)
+        if name == "sigma_theta_rad":
+            axis.plot(own.field_V_per_nm, own.sigma_fit_rad, color=color, ls=":", lw=1)
+    axis.set(xlabel="|E| (V/nm)", ylabel=label)
+    legend(axis, side)
+
+
+def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray, top: float, title: str) -> None:
+    """Draw P(theta) of every other window with its Gaussian; `top` is the largest density."""
     degrees = np.degrees(CENTRES)
-    for k, (_, row) in list(enumerate(rows.iterrows()))[::2]:
+    windows = list(enumerate(rows.iterrows()))[::2]
+    for color, (k, (_, row)) in zip(shades(len(windows)), windows, strict=True):
         window = f"{row.window_low_V_per_nm:.1f}-{row.window_high_V_per_nm:.1f} V/nm"
         label = f"{window}: {row.sigma_theta_rad:.2f} ({row.sigma_fit_rad:.2f})"
-        (line,) = axis.plot(degrees, density(theta[k]), drawstyle="steps-mid", lw=1, label=label)
+        axis.plot(degrees, density(theta[k]), drawstyle="steps-mid", lw=1, color=color, label=label)
         if np.isfinite(row.sigma_fit_rad):
             # The nearest image of each angle: a fitted peak may lie across +-180 degrees.
             away = np.mod(CENTRES - row.mu_fit_rad + np.pi, 2 * np.pi) - np.pi
-            fit = gaussian(away, 0.0, row.sigma_fit_rad)
-            axis.plot(degrees, fit, color=line.get_color(), ls="--", lw=1)
+            axis.plot(degrees, gaussian(away, 0.0, row.sigma_fit_rad), color=color, ls="--", lw=1)
     axis.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")
-    axis.legend(frameon=False, fontsize=7)
-    return float(density(theta[::2]).max())
+    axis.set_ylim(0, 1.05 * top or 1.0)
+    legend(axis, title, columns=1)

@@ -244,6 +244,17 @@ CLAIMS = (
         )
         for side in ("E > 0", "E < 0")
     ),
+    *(
+        Claim(
+            f"water order rises with held field, {side}",
+            "Fig. 2C",
+            "sigma_theta falls",
+            "held_order",
+            water.rises(side),
+            assumes=water.RISES_ASSUMES,
+        )
+        for side in ("E > 0", "E < 0")
+    ),
     Claim(
         "water order under the sine, reverse above forward beyond lag",
         "Fig. 2C",

@@ -5,7 +5,7 @@ paper's side, and disagrees if it lies on the other. A value disagrees if its in
 paper's, and agrees if it contains it and excludes what is off by more than half of it. Else there
 is not enough data, and the number of seeds is given that would tell at the present spread. One
 interval is wrong in 5 % of cases, and the report has some thirty: `controlled` keeps those verdicts
-of which, all together, 5 % are expected to be wrong.
+of which, all together, at most 5 % are expected to be wrong.
 """
 
 from collections.abc import Sequence

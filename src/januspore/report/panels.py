@@ -50,7 +50,7 @@ PANELS = (
         "Figs 2B, 2C",
         "P(theta) and its width by field, forward and reverse: narrower with field "
         "and in the reverse sweep",
-        ("water_order",),
+        ("water_order", "held_order"),
     ),
     Panel(
         "Figs 2D, 3A, 3B",

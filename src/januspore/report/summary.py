@@ -21,6 +21,7 @@ from .judging import Verdict
 NUMBERS = (
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
+    ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
     ("steady_current", "K_share", "share of K+ in the steady current", ""),
 )

@@ -32,8 +32,10 @@ def rises(side: str) -> Callable[[Made], Reading]:
     """Whether the water's alignment grows with the field of one sign."""
 
     def read(made: Made) -> Reading:
-        rise = made.findings[f"rise of mean cosine with field, {side}"]
-        width = made.findings[f"fall of sigma_theta with field, {side}"]
+        rise = made.findings.get(f"rise of mean cosine with field, {side}")
+        width = made.findings.get(f"fall of sigma_theta with field, {side}")
+        if rise is None or width is None:
+            return Reading("-", Verdict.MISSING, "no two fields of this sign were held")
         reading = judge_sign(rise, "of the mean cosine", made.equilibrations)
         return replace(
             reading, value=f"{reading.value}; {_shown('sigma_theta falls by', width)} rad"

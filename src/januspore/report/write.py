@@ -14,7 +14,8 @@ from ..errors import InputError
 from ..files import written_aside
 from ..materials import NO_MEMBRANE
 from ..model.dipole import sheet_potential
-from ..products.ensemble import DPI
+from ..products import PRODUCTS
+from ..products.drawing import DPI, FORMATS, save
 from ..products.results import results as job_table
 from ..space import provenance
 from ..space.paper import MEMBRANES, in_words
@@ -22,14 +23,16 @@ from ..space.paper import PANELS as PANELS_BY_MEMBRANE
 from .charging import sentences
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison, tested
-from .panels import PANELS
+from .panels import PANELS as FIGURES
 from .summary import found
 
 #: Sentences on the first screen: what the data space shows.
 SENTENCES = 5
 
 
-def write_report(project: signac.Project, output: Path | None = None) -> list[Path]:
+def write_report(
+    project: signac.Project, output: Path | None = None, figures: str = FORMATS[0]
+) -> list[Path]:
     """Write the report of whatever is finished.
 
     Args:
@@ -37,9 +40,11 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         output: a folder to take the report, every product's CSV, JSON and PNG, and the table of
             jobs, but no trajectory: all that is worth keeping or showing of a data space. Without
             it the report goes to `results/`, beside the products.
+        figures: one of `FORMATS`. The report shows PNG; figures of another format, drawn again
+            from the analyses, go beside it.
 
     Returns:
-        Paths of the report's files.
+        Paths of the report's files, and of figures drawn again.
 
     Raises:
         InputError: there is a file in the folder's place.
@@ -64,7 +69,7 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         # Where a number is from is long and shared by many lines: a footnote.
         "sources": _numbered(row.source for row in rows if row.made is not None),
         "tested": tested(rows),
-        "panels": [(panel, *panel.split(made)) for panel in PANELS],
+        "panels": [(panel, *panel.split(made)) for panel in FIGURES],
         "progress": progress(project),
         "membranes": _membranes(made),
         "charging": sentences(made),
@@ -89,6 +94,22 @@ def write_report(project: signac.Project, output: Path | None = None) -> list[Pa
         with written_aside(path) as aside:
             aside.write_text(text, encoding="utf-8")
         paths.append(path)
+    if figures != FORMATS[0]:
+        paths += _drawn_again(project, results, folder, figures)
+    return paths
+
+
+def _drawn_again(project: signac.Project, results: Path, folder: Path, kind: str) -> list[Path]:
+    """Draw the figures of all products that are made in another format."""
+    paths = []
+    for product in PRODUCTS:
+        for jobs in product.groups(project):
+            if product.is_made(*jobs):
+                path = folder / product.path(jobs[0], kind).relative_to(results)
+                figure = product.content(jobs)[1].figure
+                with written_aside(path) as aside:
+                    save(figure, aside, kind)
+                paths.append(path)
     return paths
 
 

@@ -15,10 +15,33 @@ import signac
 from pydantic import BaseModel
 
 from ..protocols import AnyProtocol
+from ..protocols.sections import Cell, Dynamics
 from .dataspace import recipes_of
 
 #: A legend has these by themselves, where a protocol has them.
 _NAMED_ANYWAY = ("mode", "ion")
+#: The state of the pore and of the solution: named wherever it is not the paper's, the default.
+_CONDITIONS = (
+    "cell.pore_diameter_nm",
+    "cell.salt",
+    "cell.salt_mol_per_L",
+    "dynamics.temperature_K",
+)
+#: What a reader asks first of two simulations; then come a protocol's own keys, then all others.
+_FIRST = (*_NAMED_ANYWAY, *_CONDITIONS)
+_DEFAULTS = {"cell": Cell(), "dynamics": Dynamics()}
+#: Endings of keys, longest first, and how they are written behind a number.
+_UNITS = {
+    "_V_per_nm": "V/nm",
+    "_mol_per_L": "mol/L",
+    "_kJ_per_mol_nm2": "kJ/mol/nm2",
+    "_kJ_per_mol": "kJ/mol",
+    "_GHz": "GHz",
+    "_nm": "nm",
+    "_ps": "ps",
+    "_fs": "fs",
+    "_K": "K",
+}
 _KEPT_AS = "_januspore_varying"
 
 
@@ -28,7 +51,7 @@ class Varying:
 
     Attributes:
         values: of each key, every value that there is.
-        implied: keys whose value follows from what a legend names anyway.
+        implied: keys whose value follows from what a legend names before them.
     """
 
     values: Mapping[str, list[Any]]
@@ -36,8 +59,8 @@ class Varying:
 
     @property
     def telling(self) -> list[str]:
-        """The keys without those whose value follows from others."""
-        return [key for key in self.values if key not in self.implied]
+        """The keys that are enough to tell each from the others, what a reader asks first first."""
+        return sorted((key for key in self.values if key not in self.implied), key=_rank)
 
     def columns(self, protocol: AnyProtocol) -> dict[str, Any]:
         """Return a column for each key, with a protocol's own value: for a table."""
@@ -45,10 +68,11 @@ class Varying:
         return {f"protocol.{key}": own.get(key) for key in self.values}
 
     def legend(self, protocol: AnyProtocol) -> str:
-        """Say which one a protocol is, such as "salt_mol_per_L 4, temperature_K 340"."""
-        own = dict(_flat(protocol)) if self.values else {}
-        told = [key for key in self.telling if key not in _NAMED_ANYWAY]
-        return ", ".join(f"{key.rpartition('.')[2]} {_short(own.get(key))}" for key in told)
+        """Say which one a protocol is, such as "salt 4 mol/L, temperature 340 K"."""
+        own = dict(_flat(protocol))
+        apart = [key for key in _CONDITIONS if key in own and own[key] != _default(key)]
+        told = sorted({*self.telling, *apart} - {*_NAMED_ANYWAY}, key=[*_FIRST, *own].index)
+        return ", ".join(_in_words(key.rpartition(".")[2], own.get(key)) for key in told)
 
 
 _NOTHING = Varying({})
@@ -76,14 +100,32 @@ def _of_project(project: signac.Project) -> dict[str, Varying]:
 def _differing(protocols: list[dict[str, Any]]) -> Varying:
     texts = {key: [json.dumps(own[key]) for own in protocols] for key in protocols[0]}
     keys = [key for key, found in texts.items() if len(set(found)) > 1]
-    named = list(zip(*(texts[key] for key in _NAMED_ANYWAY if key in keys), strict=True))
-
-    def follows(key: str) -> bool:
-        return len(set(zip(named, texts[key], strict=True))) == len(set(named))
-
-    implied = [key for key in keys if named and key not in _NAMED_ANYWAY and follows(key)]
+    named: list[tuple[str, ...]] = [()] * len(protocols)
+    implied = set()
+    for key in sorted(keys, key=_rank):
+        with_key = [(*before, own) for before, own in zip(named, texts[key], strict=True)]
+        if key not in _NAMED_ANYWAY and len(set(with_key)) == len(set(named)):
+            implied.add(key)
+        named = with_key
     values = {key: [json.loads(text) for text in sorted(set(texts[key]))] for key in keys}
     return Varying(values, frozenset(implied))
+
+
+def _default(key: str) -> Any:
+    section, _, name = key.partition(".")
+    return getattr(_DEFAULTS[section], name)
+
+
+def _rank(key: str) -> tuple[int, bool]:
+    """Place of a key in a legend; Python's sort keeps the order of equals."""
+    return (_FIRST.index(key) if key in _FIRST else len(_FIRST), "." in key)
+
+
+def _in_words(key: str, value: Any) -> str:
+    """A key and its value with the unit behind it, such as "pore diameter 2 nm"."""
+    ending = next((end for end in _UNITS if key.endswith(end)), "")
+    words = key.removesuffix(ending).replace("_", " ")
+    return f"{words} {_short(value)} {_UNITS.get(ending, '')}".rstrip()
 
 
 def _flat(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:

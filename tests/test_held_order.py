@@ -1,0 +1,70 @@
+"""Planted order at held fields is recovered; what is left on the way back is seen; none is none."""
+
+import numpy as np
+import pytest
+from planted_order import ordered_rows, static
+from test_pulses import ensemble_of
+from test_report import made_of
+
+from januspore.products.held_order import make
+from januspore.report import water
+from januspore.report.judging import Verdict
+
+HOLDS = [-1.2, 0.0, 0.6, 1.2]
+
+
+def held(space, mean_of, holds=HOLDS, seeds=5):
+    """The product of water whose mean cosine to +x is mean_of(field, whether on the way back)."""
+
+    def rows(point, rng):
+        def mean(field, _step):
+            return mean_of(field, np.arange(len(field)) >= len(field) // 2)
+
+        return ordered_rows(point, rng, mean, waters=30, shift=rng.normal(0, 0.02)), []
+
+    protocol = {"name": "staircase", "holds_V_per_nm": holds, "hold_ps": 20.0}
+    return make(ensemble_of(space, protocol, rows, seeds))
+
+
+def inside(triple, truth):
+    return triple[1] <= truth <= triple[2]
+
+
+def test_order_of_each_hold_and_its_rise_are_recovered(tmp_path):
+    content = held(tmp_path, lambda field, back: static(field) + 0.2 * (back & (field == 0.6)))
+    table, found = content.table, content.findings
+    assert table.direction.tolist() == ["forward"] * 4 + ["reverse"] * 4
+    fields = np.array(HOLDS + HOLDS[::-1])
+    assert table.field_V_per_nm.to_numpy() == pytest.approx(fields)
+    # To the field: without one, to +x.
+    truth = np.where(fields < 0, -1, 1) * static(fields) + 0.2 * np.isin(np.arange(8), 5)
+    assert table.mean_cosine.to_numpy() == pytest.approx(truth, abs=0.05)
+    assert table.sigma_theta[3] == pytest.approx(np.sqrt(-2 * np.log(static(1.2))), abs=0.08)
+    for side in ("E > 0", "E < 0"):
+        assert inside(found[f"rise of mean cosine with field, {side}"], static(1.2))
+        assert found[f"fall of sigma_theta with field, {side}"][1] > 0
+        made = made_of("held_order", found, seeds=5)
+        assert water.rises(side)(made).code is Verdict.AGREES
+    assert "E > 0: mean cosine +0.7" in found["verdict"] and "rises" in found["verdict"]
+
+
+def test_water_that_a_field_does_not_order_is_not_said_to_be(tmp_path):
+    found = held(tmp_path, lambda field, back: 0.2 + 0 * field).findings
+    made = made_of("held_order", found, seeds=5)
+    for side in ("E > 0", "E < 0"):
+        assert inside(found[f"rise of mean cosine with field, {side}"], 0.0)
+        assert not water.rises(side)(made).decides
+
+
+@pytest.mark.parametrize("holds", [[0.6], [0.6, -0.6]])
+def test_one_field_of_each_sign_has_nothing_to_rise_from(tmp_path, holds):
+    found = held(tmp_path, lambda field, back: static(field), holds, seeds=2).findings
+    assert found == {"verdict": "one field of each sign: nothing to compare it with"}
+    made = made_of("held_order", found, seeds=2)
+    assert water.rises("E > 0")(made).code is Verdict.MISSING
+
+
+def test_one_seed_has_no_interval_and_says_so(tmp_path):
+    content = held(tmp_path, lambda field, back: static(field), [0.0, 1.2], seeds=1)
+    assert "one seed gives no interval" in content.findings["verdict"]
+    assert content.table.mean_cosine_low.isna().all()
