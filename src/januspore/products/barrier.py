@@ -179,6 +179,7 @@ def _findings(profiles: Profiles, table: pd.DataFrame, caution: str) -> dict[str
     for row in stated.to_dict("records"):
         name = "barrier" if row["profile"] == "whole" else "barrier without the field's share"
         found[f"E = {row['field_V_per_nm']:g} V/nm, {name}"] = row["statement"]
+    found |= _along_windows(profiles)
     found["intervals"] = total.interval_from
     found["caution"] = caution
     found["spread over seeds in standard errors of the runs"] = total.excess
@@ -194,6 +195,24 @@ def _findings(profiles: Profiles, table: pd.DataFrame, caution: str) -> dict[str
         found[key] = [row["value"], row["low"], row["high"]]
     # The one sentence that a figure's caption gives must not leave the caution behind.
     found["verdict"] = "; but ".join(filter(None, [_verdict(slopes), found["caution"]]))
+    return found
+
+
+def _along_windows(profiles: Profiles) -> dict[str, list[float]]:
+    """What the mean force does along all windows, and what it is at the one nearest to x = 0."""
+    total, found = profiles.means["total"], {}
+    for f, field in enumerate(profiles.fields):
+        part = profiles.stretch(f)
+        if part.stop - part.start < 2:
+            continue
+        rules = [profiles.weights(f, spline)[part.stop - 1] for spline in (False, True)]
+        middle = np.zeros_like(rules[0])
+        middle[f, part.start + int(np.argmin(np.abs(profiles.x[f, part])))] = 1.0
+        at = f"E = {field:g} V/nm"
+        rise = total.estimate(*rules).interval
+        found[f"{at}, PMF from first to last window (kJ/mol)"] = rise.triple()
+        force = total.estimate(middle).interval
+        found[f"{at}, mean force at the metal plane (kJ/mol/nm)"] = force.triple()
     return found
 
 

@@ -63,11 +63,17 @@ def _frame(delays: NDArray, estimator: str, pulses: Pulses, seeds: int) -> pd.Da
 
 def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dict[str, Any]]:
     """What one estimator finds: a code, and the numbers with what they say."""
+    known: dict[str, Any] = {f"{estimator}, I0_nA": pulses.currents.at(0).triple()}
     if pulses.missing:
-        return pulses.missing, {estimator: pulses.flag}
+        return pulses.missing, known | {estimator: pulses.flag}
+    known |= {
+        f"{estimator}, I1 over I0 after {delay:g} ps": pulses.ratio.at(k).triple()
+        for k, delay in enumerate(delays)
+    }
     order = np.argsort(delays)
     if len(delays) < 4:
-        return Memory.OPEN, {estimator: "ratios given; fewer than four delays carry no fit"}
+        few = "ratios given; fewer than four delays carry no fit"
+        return Memory.OPEN, known | {estimator: few}
 
     # Every ratio shares the first current, so tau is that of the second currents themselves.
     def fit(tables: Tables) -> NDArray:
@@ -76,8 +82,9 @@ def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dic
     fitted = bootstrap(pulses.tables, fit, repeats=400)
     triple, step = fitted.at(0).exp().triple(), fitted.at(2).triple()
     if not np.isfinite(triple).all() or step[1] <= 0 <= step[2]:
-        return Memory.OPEN, {estimator: "no dependence on the delay that the data can carry"}
-    return Memory.DECAYS, {
+        none = "no dependence on the delay that the data can carry"
+        return Memory.OPEN, known | {estimator: none}
+    return Memory.DECAYS, known | {
         estimator: "fit carried",
         f"{estimator} tau_ps": triple,
         f"{estimator} amplitude_nA": step,

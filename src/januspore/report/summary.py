@@ -5,6 +5,7 @@ its own that the paper does not give; each is one sentence with its interval. Wh
 by product, with the first reason, since one cause (no ion passed) opens many statements at once.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable
 from itertools import groupby
@@ -17,15 +18,29 @@ from .collect import Made, products_made, progress
 from .comparison import Row, comparison
 from .judging import Verdict
 
-#: Numbers of this data space's own: product, finding, what it is, unit.
+#: Numbers of this data space's own: product, pattern of the finding, what it is, unit. What the
+#: pattern's groups match goes into the words.
 NUMBERS = (
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
     ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
     ("steady_current", "K_share", "share of K+ in the steady current", ""),
+    ("paired_pulse", "pore slab, I0_nA", "current of a first pulse", "nA"),
+    ("paired_pulse", "pore slab, I1 over I0 after (.*) ps", "I1/I0 after {} ps", ""),
+    (
+        "barrier",
+        r"E = (.*) V/nm, PMF from first to last window \(kJ/mol\)",
+        "PMF of the held ion over its windows at {} V/nm",
+        "kJ/mol",
+    ),
+    (
+        "barrier",
+        r"E = (.*) V/nm, mean force at the metal plane \(kJ/mol/nm\)",
+        "mean force on the ion held at the metal plane, {} V/nm",
+        "kJ/mol/nm",
+    ),
 )
-_NOTHING = (None, None, None)
 #: Columns of a terminal, and how far a sentence's further lines are moved in.
 WIDTH, INDENT = 100, 6
 
@@ -99,11 +114,13 @@ def _decided(rows: list[Row]) -> list[str]:
 def _own(made: list[Made]) -> list[str]:
     """Numbers that stand outside their intervals and that no statement of the paper is about."""
     sentences = []
-    for product, key, words, unit in NUMBERS:
+    for product, pattern, words, unit in NUMBERS:
         for m in made:
-            value, low, high = (m.findings if m.product == product else {}).get(key, _NOTHING)
-            if low is not None and high is not None and (low > 0 or high < 0):
-                sentences.append(f"{words}: {m.name} {shown((value, low, high))} {unit}")
+            for key, triple in m.findings.items() if m.product == product else ():
+                match = re.fullmatch(pattern, key)
+                if match and None not in triple and (triple[1] > 0 or triple[2] < 0):
+                    named = words.format(*match.groups())
+                    sentences.append(f"{named}: {m.name} {shown(triple)} {unit}".rstrip())
     return sentences
 
 
