@@ -29,7 +29,12 @@ def jobs_of(seeds):
 
 
 class EmptyProject(list):
-    """A data space without jobs: nothing varies in it."""
+    """A data space without jobs or a document: nothing varies in it, and nothing has a name."""
+
+    FN_DOCUMENT = "none.json"
+
+    def fn(self, name):
+        return str(Path("no such folder", name))
 
 
 def planted_rows(
