@@ -4,4 +4,4 @@
 analysis and every product is then made again.
 """
 
-VERSION = 5
+VERSION = 6

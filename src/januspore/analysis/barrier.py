@@ -64,23 +64,31 @@ def by_window(rows: Rows, held: Windows) -> dict[str, NDArray]:
 
     Returns:
         Arrays of shape (fields, positions): `samples`; for each of `SERIES` its mean, its
-        `_variance` and that variance's degrees of freedom, `_freedom`; `theta`, histograms of the
-        pore's waters, shape (fields, positions, BINS). A window without samples has NaN.
+        `_variance` and that variance's degrees of freedom, `_freedom`; `x_nm_spread`, the variance
+        of the ion's position itself, and `x_nm_slow`, that of its mean times the time, nm^2 ps;
+        `theta`, histograms of the pore's waters, shape (fields, positions, BINS). A window without
+        samples has NaN.
     """
     shape = len(held.fields_V_per_nm), len(held.positions_nm)
     windows = shape[0] * shape[1]
     series, window = _series(rows), rows["window"]
+    spread = np.full(windows, np.nan)
     moments = np.full((len(SERIES), 3, windows), np.nan)
     for k in np.unique(window[window >= 0]):
+        if np.count_nonzero(window == k) > 1:
+            spread[k] = series["x_nm"][window == k].var(ddof=1)
         for s, name in enumerate(SERIES):
             seen = series[name][window == k]
             seen = seen[np.isfinite(seen)]
             if len(seen):
                 moments[s, :, k] = mean_of_batches(seen)
-    found = {"samples": np.bincount(window[window >= 0], minlength=windows).reshape(shape)}
+    found: dict[str, NDArray] = {}
+    found["samples"] = np.bincount(window[window >= 0], minlength=windows).reshape(shape)
     for name, three in zip(SERIES, moments, strict=True):
         keys = name, f"{name}_variance", f"{name}_freedom"
         found |= {key: v.reshape(shape) for key, v in zip(keys, three, strict=True)}
+    found["x_nm_spread"] = spread.reshape(shape)
+    found["x_nm_slow"] = found["x_nm_variance"] * held.window_ps
     waters = np.repeat(window, rows["water_in_pore"])
     inside = waters >= 0
     theta = histogram(rows["theta_rad"][inside], waters[inside], windows)

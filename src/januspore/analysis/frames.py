@@ -12,6 +12,7 @@ from ..protocols import required
 from ..schema import StatePoint
 from ..simulate.layout import frames_in, trajectory
 from .hydration import hydration_sums
+from .nernst_planck import end_counts
 
 
 def kept_frames(job: Any, point: StatePoint) -> Iterator[tuple[float, State]]:
@@ -32,3 +33,15 @@ def frame_sums(job: Any, point: StatePoint, model: Model) -> dict[str, NDArray]:
     amplitude = required(point.protocol.cycle, "cycle").amplitude_V_per_nm
     frames = ((field, state.positions) for field, state in kept_frames(job, point))
     return hydration_sums(frames, amplitude, model, point.protocol.recording)
+
+
+def end_sums(job: Any, point: StatePoint, model: Model) -> dict[str, NDArray]:
+    """Sums of the frames of a job with a held ion: the others at the ends of its windows."""
+    windows = required(point.protocol.windows, "windows")
+    ions = model.indices(windows.ion)
+    dt = point.protocol.dynamics.timestep_ps
+    frames = (
+        (state.step * dt, state.positions[ions[0], 0], state.positions[ions[1:], 0])
+        for _, state in kept_frames(job, point)
+    )
+    return end_counts(frames, windows, model.box)

@@ -1,7 +1,7 @@
 """Products of an ensemble: all seeds of one charge set and protocol, combined.
 
 A product is a module here with a function ``make(ensemble) -> Content``, or ``make(ensembles)`` if
-it goes across charge sets, and a row in `PRODUCTS`;
+it goes across charge sets or has something beside it, and a row in `PRODUCTS`;
 `project.py` makes an aggregate operation of each row.
 """
 
@@ -25,6 +25,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("free_ion_force", needs="holds"),
     Product("bulk_structure", needs="bulk"),
     Product("bulk_transport", needs="bulk"),
+    Product("mean_force_current", needs="windows", beside="holds"),
 )
 
 __all__ = ["PRODUCTS", "Product"]

@@ -145,10 +145,10 @@ def write(
     Args:
         files: paths by kind.
         head: name, digest and analysis version, by which the product is known to be made.
-        ensembles: what it was made of, of one protocol.
+        ensembles: what it was made of, the leading one first.
         content: what was computed.
     """
-    for key, value in reversed(ensembles[0].varies.columns(ensembles[0].point.protocol).items()):
+    for key, value in reversed(shared_columns(ensembles).items()):
         content.table.insert(0, key, [value] * len(content.table))
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
@@ -159,23 +159,40 @@ def write(
     write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
 
 
+def shared_columns(ensembles: Sequence[Ensemble]) -> dict[str, Any]:
+    """Return the columns of what varies in the data space and is the same in all ensembles."""
+    varies = ensembles[0].varies
+    each = [varies.columns(ensemble.point.protocol) for ensemble in ensembles]
+    return {key: own for key, own in each[0].items() if all(one[key] == own for one in each)}
+
+
 def _record(ensembles: Sequence[Ensemble], content: Content) -> dict[str, Any]:
     return {
-        "membranes": [
-            {
-                "charge_set": ensemble.point.charge_set.model_dump(),
-                "pore_diameter_nm": ensemble.model.pore.diameter_nm,
-                "box_nm": ensemble.model.box.tolist(),
-                "dipole_step_V": membrane_step(ensemble.model),
-                "jobs": [_job(job) for job in ensemble.jobs],
-            }
-            for ensemble in ensembles
-        ],
+        "membranes": [_membrane(own) for own in by_membrane(ensembles)],
         "protocol": ensembles[0].point.protocol.model_dump(),
         "boundary": "periodic in three dimensions, tin foil, uniform applied field along x",
         "code": provenance.code(),
         "findings": content.findings,
         "table": content.table.to_dict(orient="records"),
+    }
+
+
+def by_membrane(ensembles: Sequence[Ensemble]) -> list[list[Ensemble]]:
+    """Return the ensembles of each charge set, in the order in which these come."""
+    found: dict[str, list[Ensemble]] = {}
+    for ensemble in ensembles:
+        found.setdefault(ensemble.point.charge_set.model_dump_json(), []).append(ensemble)
+    return list(found.values())
+
+
+def _membrane(ensembles: Sequence[Ensemble]) -> dict[str, Any]:
+    model = ensembles[0].model
+    return {
+        "charge_set": ensembles[0].point.charge_set.model_dump(),
+        "pore_diameter_nm": model.pore.diameter_nm,
+        "box_nm": model.box.tolist(),
+        "dipole_step_V": membrane_step(model),
+        "jobs": [_job(job) for ensemble in ensembles for job in ensemble.jobs],
     }
 
 

@@ -25,6 +25,9 @@ from .kept import FORMAT, head
 if TYPE_CHECKING:
     from .ensemble import Content, Ensemble
 
+#: Sections of a protocol in which the jobs of a product with something `beside` it agree.
+CONDITIONS = ("cell", "force_field", "dynamics")
+
 
 @dataclass(frozen=True)
 class Product:
@@ -33,22 +36,32 @@ class Product:
     It is made of the jobs whose protocol has the capability that it `needs`, whatever the protocol.
 
     Its jobs share all of their state points but the seed and, if it goes `across` charge sets, the
-    charge set. A product of one ensemble waits for all of its seeds. One across charge sets shows
-    those that are finished, so that one slow membrane does not hide the others, and is made again
-    as each of the rest is.
+    charge set. If it has something `beside` it, a second capability, its jobs are those of one
+    membrane in one cell with either capability, whatever else their protocols say. A product of one
+    ensemble waits for all of its seeds. One of several ensembles shows those that are finished, so
+    that one slow membrane does not hide the others, and is made again as each of the rest is.
     """
 
     name: str
     needs: str
     across: bool = False
+    beside: str = ""
 
     def concerns(self, job: Any) -> bool:
         """Whether a job is an input of this product."""
+        return self.leads(job) or bool(self.beside and has(job, self.beside))
+
+    def leads(self, job: Any) -> bool:
+        """Whether a job has what the product needs, and is not only shown beside it."""
         return has(job, self.needs)
 
     def key(self, job: Any) -> str:
         """What a job shares with the others that go into the same product, as one string."""
         ensemble = ensemble_of(job)
+        if self.beside:
+            point = job.cached_statepoint
+            same = [point["charge_set"], *(point["protocol"].get(part) for part in CONDITIONS)]
+            return json.dumps(same, sort_keys=True)
         return as_text(job.cached_statepoint, "protocol") if self.across else ensemble
 
     def groups(self, jobs: Iterable[Any]) -> list[list[Any]]:
@@ -57,11 +70,18 @@ class Product:
         for job in jobs:
             if self.concerns(job):
                 found.setdefault(self.key(job), []).append(job)
-        return list(found.values())
+        return [group for group in found.values() if any(map(self.leads, group))]
+
+    @property
+    def _several(self) -> bool:
+        """Whether it is made of several ensembles."""
+        return self.across or bool(self.beside)
 
     def is_ready(self, *jobs: Any) -> bool:
-        """Whether every input is analysed; across charge sets, those of one set at least."""
-        return bool(self._finished(jobs)) if self.across else _all_analysed(jobs)
+        """Whether every input is analysed; of several ensembles, all of a leading one."""
+        if not self._several:
+            return _all_analysed(jobs)
+        return any(self.leads(group[0]) for group in self._finished(jobs))
 
     def is_made(self, *jobs: Any) -> bool:
         """Whether the product is of its present inputs, and all of its files are whole."""
@@ -69,7 +89,7 @@ class Product:
         kept = head(path)
         if kept is None:
             return False
-        inputs = [job for group in self._finished(jobs) for job in group] if self.across else jobs
+        inputs = [job for group in self._finished(jobs) for job in group] if self._several else jobs
         return bool(kept.digest == digest(inputs)) and kept.is_whole(path.parent)
 
     def run(self, *jobs: Any) -> None:
@@ -103,9 +123,9 @@ class Product:
         from .ensemble import Ensemble
 
         module = importlib.import_module(f".{self.name}", __package__)
-        groups = self._finished(jobs) if self.across else [list(jobs)]
+        groups = self._finished(jobs) if self._several else [list(jobs)]
         ensembles = [Ensemble.of(group) for group in groups]
-        return ensembles, module.make(ensembles if self.across else ensembles[0])
+        return ensembles, module.make(ensembles if self._several else ensembles[0])
 
     def path(self, job: Any, kind: str) -> Path:
         """File of the product that this job belongs to: kind is "csv", "json" or "png"."""
@@ -117,16 +137,18 @@ class Product:
         point = job.cached_statepoint
         charges = {} if self.across else dict(point["charge_set"])
         parts = [charges.pop("material")] if charges else []
-        parts += [f"{k}{v:+g}" for k, v in charges.items()] + [point["protocol"]["name"]]
+        parts += [f"{k}{v:+g}" for k, v in charges.items()]
+        parts += [] if self.beside else [point["protocol"]["name"]]
         rest = hashlib.sha256(self.key(job).encode()).hexdigest()
         return "_".join([*parts, rest[:6]])
 
     def _finished(self, jobs: Sequence[Any]) -> list[list[Any]]:
-        """Jobs of each charge set whose every seed is analysed."""
+        """Jobs of each ensemble whose every seed is analysed, the leading ones first."""
         groups: dict[str, list[Any]] = {}
         for job in jobs:
-            groups.setdefault(as_text(job.cached_statepoint, "charge_set"), []).append(job)
-        return [group for group in groups.values() if _all_analysed(group)]
+            groups.setdefault(ensemble_of(job), []).append(job)
+        done = [group for group in groups.values() if _all_analysed(group)]
+        return sorted(done, key=lambda group: not self.leads(group[0]))
 
 
 def digest(jobs: Sequence[Any]) -> str:
@@ -141,11 +163,12 @@ def legend_of(jobs: Sequence[Any]) -> list[str]:
 
     A key that begins to vary is named by every product, so those made before are made again.
     """
-    if not jobs:
-        return []
-    protocol = protocol_of(jobs[0])
-    varies = varying(jobs[0].project, protocol.name)
-    return [json.dumps(varies.columns(protocol))] if varies.values else []
+    protocols = {as_text(job.cached_statepoint, "protocol"): protocol_of(job) for job in jobs}
+    found = []
+    for protocol in protocols.values():
+        varies = varying(jobs[0].project, protocol.name)
+        found += [json.dumps(varies.columns(protocol))] if varies.values else []
+    return sorted(found)
 
 
 def _all_analysed(jobs: Sequence[Any]) -> bool:

@@ -69,16 +69,18 @@ def product_table(
         raise InputError(
             f"--product = {name!r}: must be one of {', '.join(p.name for p in PRODUCTS)}"
         )
-    jobs = [job for job in _find(project, where or {}) if product.concerns(job)]
+    jobs = [job for job in _find(project, where or {}) if product.leads(job)]
     paths = {product.path(job, "json"): protocol_of(job) for job in jobs}
-    every = [job for job in _find(project, {}) if product.concerns(job)]
+    every = [job for job in _find(project, {}) if product.leads(job)]
     several = len({protocol_of(job).name for job in every}) > 1
     frames = []
     for path, protocol in sorted(paths.items(), key=lambda item: item[0]):
         made = read_product(path) if path.exists() else None
         if made is not None:
             frame = pd.read_csv(path.with_suffix(".csv"))
-            about = varying(project, protocol.name).columns(protocol)
+            # The file of a product of several protocols has the columns that hold for all of them.
+            varies = varying(project, protocol.name)
+            about = {} if product.beside else varies.columns(protocol)
             if several:
                 about = {"protocol.name": protocol.name} | about
             if not product.across:

@@ -55,6 +55,13 @@ class Windows:
         wait = self.charging_ps + self.settle_ps
         return wait if len(self.fields_V_per_nm) > 1 else self.approach_ps + wait
 
+    def sampled_field(self, t_ps: float) -> int | None:
+        """Index of the field under which a window is sampled at a time, None if none is."""
+        k = bisect_right([w.sampled_ps for w in self.visits], t_ps - 1e-6) - 1
+        if k < 0 or t_ps > self.visits[k].ends_ps + 1e-6:
+            return None
+        return self.visits[k].field
+
     @cached_property
     def visits(self) -> list[Window]:
         """Every window in the order of visits."""

@@ -87,6 +87,11 @@ PANELS = (
         "the steady current of held fields: conductance, share of K+, rectification",
         ("steady_current",),
     ),
+    Panel(
+        "not in the paper",
+        "the current that the mean force on held ions gives, beside the direct one",
+        ("mean_force_current",),
+    ),
     Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
     Panel(
         "not in the paper",

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import engines
 from ..analysis.bulk import bulk_sums
-from ..analysis.frames import frame_sums
+from ..analysis.frames import end_sums, frame_sums
 from ..analysis.free_ions import job_sums
 from ..analysis.job import analyse_record
 from ..analysis.store import write_analysis
@@ -220,7 +220,7 @@ def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
     The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`, those of a
-    bulk liquid `bulk.h5`. A job that
+    held ion `ends.h5`, those of a bulk liquid `bulk.h5`. A job that
     another process is at is passed over.
     """
     _alone(job, partial(_analyse, job))
@@ -249,4 +249,6 @@ def _analyse(job: Any) -> None:
 
         forces = ForceParts(model, Resources.from_environment())
         files["free_ions.h5"] = job_sums(job, point, model, forces)
+    if point.protocol.windows is not None:
+        files["ends.h5"] = end_sums(job, point, model)
     write_analysis(job, files, summary, origin)

@@ -1,0 +1,215 @@
+"""From mean force to current: planted Brownian ions, known limits, constants and units."""
+
+import numpy as np
+import pytest
+from scipy import constants
+from scipy.signal import lfilter
+
+from januspore.analysis.flux import Held, current, current_interval
+from januspore.analysis.nernst_planck import (
+    COMPANY_NM,
+    END_HALF_NM,
+    cylinder_area,
+    end_counts,
+    held_diffusion,
+    share_in_cylinder,
+    steady_flux,
+)
+from januspore.analysis.statistics import mean_of_batches
+from januspore.protocols.windows import Windows
+from januspore.units import BOLTZMANN
+
+KT = BOLTZMANN * 300.0
+D = 1.5e-3
+
+
+def flux(x, force, ends=(1.0, 1.0), diffusion=D):
+    """Flux over one profile."""
+    spread = np.broadcast_to(diffusion, x.shape)
+    return steady_flux(x, np.atleast_2d(force), spread[None], np.atleast_2d(ends), KT)[0]
+
+
+def held_x(rng, n, dt, diffusion, stiffness=20_000.0):
+    """Positions of an overdamped ion in a harmonic tether, every dt: an exact OU process."""
+    spread, tau = KT / stiffness, KT / stiffness / diffusion
+    rho = np.exp(-dt / tau)
+    noise = rng.normal(size=n + 200) * np.sqrt(spread * (1 - rho**2))
+    return lfilter([1.0], [1.0, -rho], noise)[200:]
+
+
+def test_a_flat_force_is_ohmic_with_the_constants_of_the_si():
+    """I = c A D (z e)^2 E / kT, from constants that the package does not hold."""
+    x = np.linspace(-1, 1, 11)
+    e, k, avogadro = constants.e, constants.k, constants.N_A
+    for charge in (1.0, -1.0):
+        for field in (0.01, 0.5, -1.2):  # V/nm
+            held = Held(charge, 300.0, 0.4, 1e6, 7.0, 20, np.inf)
+            count = 1000 * avogadro * 1e-27  # 1 mol/L in ions per nm^3
+            seen = count * 2 * END_HALF_NM * 7.0 * 19 / 20
+            tables = {
+                "tether": np.full((1, 11), charge * e * field * 1e9 * avogadro * 1e-12),
+                "x_nm_spread": np.full((1, 11), 1e-4),
+                "x_nm_slow": np.full((1, 11), 2e-8 / D),
+                "end_frames": np.ones((1, 2)),
+                "end_ions": np.full((1, 2), seen),
+                "seeds": np.ones((1, 1)),
+                "batch_ps": np.full((1, 1), 1e6),
+            }
+            area = cylinder_area(0.4, 1e6, KT) * 1e-18
+            siemens = count * 1e27 * area * D * 1e-6 * e**2 / (k * 300.0)
+            assert current(tables, held, x)[0, 0] == pytest.approx(
+                siemens * field * 1e9 * 1e9, rel=1e-6
+            )
+
+
+def test_at_no_field_equal_ends_have_no_flux_and_unequal_ones_diffuse():
+    x = np.linspace(-1, 1, 9)
+    bump = 40.0 * np.sin(np.pi * x)
+    assert flux(x, bump) == pytest.approx(0.0, abs=1e-12)
+    assert flux(x, 0 * x, (3.0, 1.0)) == pytest.approx(D * 2.0 / 2.0)
+
+
+def test_a_high_barrier_lets_exponentially_few_pass():
+    x = np.linspace(-1, 1, 201)
+
+    def over(height):
+        force = height * np.pi * np.sin(2 * np.pi * np.clip(x, -0.5, 0.5))
+        return flux(x, force + 3.0)
+
+    heights = np.array([20.0, 30.0, 40.0])
+    falls = np.diff(np.log([over(h) for h in heights]))
+    # Kramers: exp(-w/kT), and a top that is narrower by the root of the height.
+    assert falls == pytest.approx(-10 / KT + 0.5 * np.diff(np.log(heights)), rel=0.02)
+
+
+def test_a_window_without_diffusion_takes_its_neighbours():
+    x = np.linspace(-1, 1, 5)
+    gap = np.array([D, D, np.nan, D, D])
+    assert flux(x, 0 * x, (2.0, 1.0), gap) == pytest.approx(flux(x, 0 * x, (2.0, 1.0)))
+
+
+def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
+    """Ions in a periodic potential under a force, without any tether: their own flux is counted."""
+    rng = np.random.default_rng(5)
+    length, height, push, walkers, steps = 2.0, 6.0, 4.0, 2000, 16_000
+    dt = 4e-4 / D  # a step of 0.028 nm
+    wave = 2 * np.pi / length
+
+    def force(x):
+        return push + height / 2 * wave * np.sin(wave * x)
+
+    x = rng.uniform(-1, 1, 20 * walkers)
+    weight = np.exp(-height / 2 * np.cos(wave * x) / KT)
+    x = rng.choice(x, walkers, p=weight / weight.sum())  # near where they will be
+    start, seen = x.copy(), 0.0
+    for k in range(steps):
+        x += D / KT * force(x) * dt + np.sqrt(2 * D * dt) * rng.normal(size=walkers)
+        if k == steps // 2:
+            start = x.copy()
+        if k >= steps // 2 and k % 10 == 0:
+            seen += np.mean(np.abs(x - length * np.round(x / length)) > 0.95)
+    walked = (x - start).mean() / (dt * (steps - 1 - steps // 2))
+    counted = walkers * walked / length
+    # Line density at the ends of the windows, which are one period apart.
+    density = walkers * seen / (steps // 20) / 0.1
+    windows = np.linspace(-1, 1, 21)
+    assert flux(windows, force(windows), (density, density)) == pytest.approx(counted, rel=0.05)
+
+
+def test_without_a_barrier_the_access_resistance_is_hall_s():
+    """Two reservoirs to a disc of diameter d: 1 / (sigma d); the pore adds its own length."""
+    radius, mouth = 0.5, 0.2
+    away = mouth + np.concatenate([np.linspace(0, 5, 101), np.geomspace(5.1, 1000, 100)])
+    x = np.concatenate([-away[::-1], away])
+
+    def share(at):
+        return share_in_cylinder(at, radius, mouth, 0.0)
+
+    area = np.pi * radius**2
+    found = steady_flux(
+        x, 0 * x[None], np.full((1, len(x)), D), np.array([[2.0, 1.0]]) * area, KT, share
+    )[0]
+    resistance = 2 * mouth / (area * D) + 1 / (2 * radius * D)
+    assert found == pytest.approx(1 / resistance, rel=0.03)
+    assert share(np.array([0.0, 0.1, mouth + 50 * radius])) == pytest.approx(
+        [1, 1, 1 / (2 * 50**2)], rel=1e-2
+    )
+
+
+@pytest.mark.parametrize("diffusion", [2e-4, 6e-4])
+def test_the_diffusion_coefficient_of_a_held_ion_is_recovered(diffusion):
+    """From short windows, as the analysis keeps them: spread, and the variance of the mean."""
+    rng, dt, n = np.random.default_rng(1), 0.1, 200
+    runs = held_x(rng, 400 * n, dt, diffusion).reshape(400, n)
+    spread = runs.var(axis=1, ddof=1).mean()
+    slow = np.mean([mean_of_batches(run)[1] for run in runs]) * n * dt
+    assert held_diffusion(spread, slow, n * dt / 5) == pytest.approx(diffusion, rel=0.12)
+
+
+def test_an_unmoving_or_unknown_position_has_no_diffusion():
+    spread, slow = np.array([1e-4, 1e-4, np.nan]), np.array([0.0, np.nan, 1.0])
+    assert np.isnan(held_diffusion(spread, slow, 2.0)).all()
+
+
+def test_a_batch_shorter_than_the_ion_s_own_time_tells_no_diffusion():
+    run = held_x(np.random.default_rng(2), 4000, 0.1, 1e-5)  # tau = 12 ps
+    spread, slow = run.var(), np.mean(run.reshape(-1, 40).mean(axis=1) ** 2) * 4.0
+    assert np.isnan(held_diffusion(spread, slow, 4.0))
+
+
+def test_the_cylinder_s_area_is_the_integral_of_its_wall():
+    radius, stiffness = 0.3, 20_000.0
+    r = np.linspace(0, 0.6, 60_001)
+    outside = np.maximum(r - radius, 0)
+    weight = np.exp(-stiffness * outside**2 / (2 * KT))
+    area = np.trapezoid(2 * np.pi * r * weight, r)
+    assert cylinder_area(radius, stiffness, KT) == pytest.approx(area, rel=1e-5)
+
+
+def test_the_interval_of_a_current_over_a_barrier_covers_it():
+    """Of 40 planted ensembles of 6 seeds; fewer than 33 of intervals of 95 % has a chance of 1e-3.
+
+    A barrier of 15 kJ/mol whose forces each seed knows badly: the current of one seed is an
+    exponential of that, and would scatter by factors.
+    """
+    x = np.linspace(-1, 1, 21)
+    held = Held(1.0, 300.0, 0.4, 2e4, 7.0, 20, np.inf)
+    force = 15 * np.pi * np.sin(2 * np.pi * np.clip(x, -0.5, 0.5)) + 5.0
+    rng = np.random.default_rng(3)
+
+    def tables(seeds, noise):
+        noisy = force + noise * rng.normal(size=(seeds, len(x)))
+        slow = 2e-8 / D * rng.chisquare(4, size=(seeds, len(x))) / 4
+        return {
+            "tether": noisy,
+            "x_nm_spread": np.full_like(noisy, 1e-4),
+            "x_nm_slow": slow if noise else np.full_like(noisy, 2e-8 / D),
+            "end_frames": np.full((seeds, 2), 30.0),
+            "end_ions": rng.poisson(50.0, (seeds, 2)) if noise else np.full((seeds, 2), 50.0),
+            "seeds": np.ones((seeds, 1)),
+            "batch_ps": np.full((seeds, 1), 1e6),
+        }
+
+    exact = {name: v.sum(axis=0, keepdims=True) for name, v in tables(1, 0.0).items()}
+    truth = current(exact, held, x)[0, 0]
+    found = [current_interval(tables(6, 8.0), held, x, 1) for _ in range(40)]
+    inside = [bool(one.low[0] <= truth <= one.high[0]) for one in found]
+    assert sum(inside) >= 33
+    assert all(one.low[0] > 0 for one in found)
+
+
+def test_ions_at_the_ends_are_counted_while_the_held_one_is_away():
+    windows = Windows("K", (0.5, 1.0), (-1.0, 0.0, 1.0), 2.0, 0.0, 1.0, 4.0, 0.3, 1e4)
+    box = np.array([3.6, 2.0, 2.0])
+    free = np.array([-1.1, -0.9, 0.95, 0.4, 2.65])  # the last is at -0.95, an image
+    frames = [
+        (1.0, 0.0, free),  # the approach
+        (4.0, -1.0, free),  # held at the first end
+        (9.0, 0.0, free),  # held between
+        (14.0, 1.0, free),  # held at the last end
+        (19.0, 1.0, free),  # the second field, which begins where the first ended
+    ]
+    found = end_counts(frames, windows, box)
+    assert COMPANY_NM < 1.0 and END_HALF_NM == 0.2
+    assert found["end_frames"].tolist() == [[2, 2], [1, 0]]
+    assert found["end_ions"].tolist() == [[6, 2], [3, 0]]
