@@ -137,6 +137,24 @@ def _report(project: signac.Project, options: argparse.Namespace) -> None:
         print(f"{what}: {path if options.output else os.path.relpath(path, project.path)}")
 
 
+def _sweep(project: signac.Project, options: argparse.Namespace) -> None:
+    from .products.sweep import Asked
+    from .products.sweep_files import write_sweep
+
+    asked = Asked(
+        quantities=tuple(filter(None, options.quantity.split(","))),
+        over=options.over,
+        by=options.by,
+        allowed=tuple(options.allow),
+        product=options.product,
+        where=parse_filter(options.filter),
+    )
+    table, paths = write_sweep(project, asked)
+    print(_narrow(table.drop(columns="ensemble")))
+    for path in paths:
+        print(f"sweep: {os.path.relpath(path, project.path)}")
+
+
 def _row(project: signac.Project, options: argparse.Namespace) -> None:
     from .run.row import workflow
 
@@ -183,6 +201,28 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--csv", action="store_true", help="every column, as CSV")
     form.add_argument("--json", action="store_true", help="every column, as JSON records")
     ask.set_defaults(command=_results)
+    sweep = commands.add_parser("sweep", help="a number of a product against a key")
+    sweep.add_argument(
+        "quantity",
+        help="such as conductance: a finding of a product or a column of its table; several by ,",
+    )
+    sweep.add_argument(
+        "filter",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="a key of the state point chooses ensembles, a column of a table its row",
+    )
+    sweep.add_argument("--over", required=True, metavar="KEY", help="such as charge_set.Se")
+    sweep.add_argument("--by", default="", metavar="KEY", help="a curve for each of its values")
+    sweep.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="may differ, too; may be repeated",
+    )
+    sweep.add_argument("--product", default="", help="where several have the quantity")
+    sweep.set_defaults(command=_sweep)
     tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
     tell.add_argument("--all", action="store_true", help="every number of every product")
     tell.set_defaults(command=_summary)

@@ -1,10 +1,10 @@
 """Structure and pressure of a bulk liquid: g(r), hydration, contact pairs, the density at 1 bar."""
 
-import textwrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,6 +13,15 @@ from ..analysis.hydration import first_shell_nm
 from ..analysis.pressure import tail
 from ..analysis.statistics import Interval, bootstrap, shown
 from ..model.system import Model
+from .drawing import (
+    COLORS,
+    NOT_NEGATIVE,
+    Panel,
+    band,
+    legend,
+    panels,
+    shades,
+)
 from .ensemble import Content, Ensemble
 
 #: kg/m^3 of one amu/nm^3.
@@ -105,24 +114,30 @@ def _verdict(found: dict[str, Any]) -> str:
     return text + f", with the attraction beyond the cut-off {with_tail}"
 
 
+# --- figure --------------------------------------------------------------------------------------
+
+
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    model = ensemble.model
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True)
-    for pair, own in table.groupby("pair", sort=False):
-        (line,) = left.plot(own.r_nm, own.g, lw=1.2, label=pair)
-        if own.low.notna().any():
-            left.fill_between(own.r_nm, own.low, own.high, color=line.get_color(), alpha=0.3, lw=0)
-        right.plot(own.r_nm, own.around, lw=1.2, color=line.get_color(), label=pair)
-    if len(model.ions):
-        for ion in model.ion_charges:
-            right.axvline(first_shell_nm(ion), color="0.8", lw=0.7)
-        right.axvline(CONTACT_NM, color="0.8", lw=0.7, ls=":")
-    left.axhline(1, color="0.7", lw=0.5)
-    left.set(xlabel="r (nm)", ylabel="g(r)")
-    # Of ions about an ion there are few; the shells of water set the scale.
-    right.set(xlabel="r (nm)", ylabel="particles within r", yscale="log", ylim=(0.05, 100))
-    left.legend(frameon=False, fontsize=8)
-    title = f"{ensemble.title}; {ensemble.seeds}, shades 95 %"
-    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
-    return figure
+    pairs = [(str(pair), own) for pair, own in table.groupby("pair", sort=False)]
+
+    def radial(axis: Axes) -> None:
+        for color, (pair, own) in zip(shades(len(pairs)), pairs, strict=True):
+            axis.plot(own.r_nm, own.g, lw=1.2, color=color, label=pair)
+            band(axis, own.r_nm, own.low, own.high, color, NOT_NEGATIVE)
+        axis.axhline(1, color="0.7", lw=0.5, zorder=0)
+        axis.set(xlabel="r (nm)", ylabel="g(r)")
+        legend(axis)
+
+    def running(axis: Axes) -> None:
+        for color, (pair, own) in zip(shades(len(pairs)), pairs, strict=True):
+            axis.plot(own.r_nm, own.around, lw=1.2, color=color, label=pair)
+        if len(ensemble.model.ions):
+            for ion in ensemble.model.ion_charges:
+                axis.axvline(first_shell_nm(ion), color=COLORS[ion], lw=0.7, ls="--")
+            axis.axvline(CONTACT_NM, color="0.6", lw=0.7, ls=":")
+        # Of ions about an ion there are few: a logarithm shows them beside the waters.
+        axis.set(xlabel="r (nm)", ylabel="particles within r", yscale="log", ylim=(0.05, 100))
+        legend(axis)
+
+    title = f"{ensemble.title}; {ensemble.seeds}, bands 95 %"
+    return panels(title, [[Panel(radial), Panel(running)]])

@@ -7,7 +7,6 @@ in a field from the charge that it moves. The dielectric constant of a liquid wi
 from the fluctuations of its dipole.
 """
 
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +28,7 @@ from ..analysis.diffusion import (
 from ..analysis.statistics import Interval, bootstrap, shown
 from ..model.system import Model
 from ..protocols import required
+from .drawing import COLORS, NOT_NEGATIVE, Panel, band, legend, panels
 from .ensemble import Content, Ensemble
 
 Tables = dict[str, NDArray]
@@ -188,26 +188,26 @@ def _verdict(findings: dict[str, Any]) -> str:
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    names = list(dict.fromkeys(table["of"]))
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots(1, 2 if "charge" in names else 1, squeeze=False)[0]
-    for name in names:
-        own = table[table["of"] == name]
-        _curve(axes[-1] if name == "charge" else axes[0], own, name)
-    axes[0].set(xlabel="lag (ps)", ylabel="mean square displacement along one direction (nm$^2$)")
-    axes[0].axvspan(*MOLECULES_PS, color="0.95", lw=0)
-    if "charge" in names:
-        axes[1].set(xlabel="lag (ps)", ylabel="of all charge (e$^2$ nm$^2$)")
-        axes[1].axvspan(*CHARGE_PS, color="0.95", lw=0)
-    for axis in axes:
-        axis.set_ylim(bottom=0)
-        axis.legend(frameon=False, fontsize=8)
-    title = f"{ensemble.title}; {ensemble.seeds}, shades 95 %"
-    figure.suptitle(textwrap.fill(title, 100), fontsize=10)
-    return figure
+    charge = table[table["of"] == "charge"]
+
+    def molecules(axis: Axes) -> None:
+        for name, own in table[table["of"] != "charge"].groupby("of", sort=False):
+            _curve(axis, own, str(name), COLORS.get(str(name), COLORS["O"]))
+        axis.axvspan(*MOLECULES_PS, color="0.95", lw=0, zorder=0)
+        axis.set(xlabel="lag (ps)", ylabel="mean square displacement (nm$^2$)", ylim=(0, None))
+        legend(axis, "along one direction")
+
+    def carried(axis: Axes) -> None:
+        _curve(axis, charge, "all ions", COLORS["total"])
+        axis.axvspan(*CHARGE_PS, color="0.95", lw=0, zorder=0)
+        axis.set(xlabel="lag (ps)", ylabel="squared displacement (e$^2$ nm$^2$)", ylim=(0, None))
+        legend(axis, "of all charge together")
+
+    title = f"{ensemble.title}; {ensemble.seeds}, bands 95 %; shaded: where slopes are read"
+    without = "" if len(charge) else "No ions: no charge moves."
+    return panels(title, [[Panel(molecules), Panel(carried, without)]])
 
 
-def _curve(axis: Axes, own: pd.DataFrame, label: str) -> None:
-    (line,) = axis.plot(own.lag_ps, own.squares, lw=1.2, label=label)
-    if own.low.notna().any():
-        axis.fill_between(own.lag_ps, own.low, own.high, color=line.get_color(), alpha=0.3, lw=0)
+def _curve(axis: Axes, own: pd.DataFrame, label: str, color: str) -> None:
+    axis.plot(own.lag_ps, own.squares, lw=1.2, label=label, color=color)
+    band(axis, own.lag_ps, own.low, own.high, color, NOT_NEGATIVE)

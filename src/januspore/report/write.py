@@ -17,6 +17,7 @@ from ..model.dipole import sheet_potential
 from ..products import PRODUCTS
 from ..products.drawing import DPI, FORMATS, save
 from ..products.results import results as job_table
+from ..products.sweep_files import Kept, kept_sweeps
 from ..space import provenance
 from ..space.paper import MEMBRANES, in_words
 from ..space.paper import PANELS as PANELS_BY_MEMBRANE
@@ -50,16 +51,19 @@ def write_report(
         InputError: there is a file in the folder's place.
         OSError: the disk is full or read-only; an older report stands.
     """
-    made = products_made(project)
+    made, sweeps = products_made(project), kept_sweeps(project)
     for stale in (m for m in made if m.stale):
         print(f"note: {stale.figure.parent}: {stale.stale}", file=sys.stderr)
     results = Path(project.path, "results")
+    for one in sweeps:
+        if one.stale:
+            print(f"note: {one.figure}: {one.stale}", file=sys.stderr)
     folder = output or results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output = {folder}: a file is there; it must be a folder, or nothing")
     folder.mkdir(parents=True, exist_ok=True)
     if output is not None:
-        _copy_products(made, results, output)
+        _copy_products(made, sweeps, results, output)
         with written_aside(output / "jobs.csv") as aside:
             job_table(project).to_csv(aside, index=False)
     rows = comparison(made)
@@ -70,6 +74,7 @@ def write_report(
         "sources": _numbered(row.source for row in rows if row.made is not None),
         "tested": tested(rows),
         "panels": [(panel, *panel.split(made)) for panel in FIGURES],
+        "sweeps": sweeps,
         "progress": progress(project),
         "membranes": _membranes(made),
         "charging": sentences(made),
@@ -113,10 +118,10 @@ def _drawn_again(project: signac.Project, results: Path, folder: Path, kind: str
     return paths
 
 
-def _copy_products(made: list[Made], results: Path, output: Path) -> None:
-    for one in made:
+def _copy_products(made: list[Made], sweeps: list[Kept], results: Path, output: Path) -> None:
+    for figure in (one.figure for each in (made, sweeps) for one in each):
         for kind in (".csv", ".json", ".png"):
-            source = one.figure.with_suffix(kind)
+            source = figure.with_suffix(kind)
             target = output / source.relative_to(results)
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(target) as aside:

@@ -64,12 +64,12 @@ class Varying:
 
     def columns(self, protocol: AnyProtocol) -> dict[str, Any]:
         """Return a column for each key, with a protocol's own value: for a table."""
-        own = dict(_flat(protocol)) if self.values else {}
+        own = dict(flat(protocol)) if self.values else {}
         return {f"protocol.{key}": own.get(key) for key in self.values}
 
     def legend(self, protocol: AnyProtocol) -> str:
         """Say which one a protocol is, such as "salt 4 mol/L, temperature 340 K"."""
-        own = dict(_flat(protocol))
+        own = dict(flat(protocol))
         apart = [key for key in _CONDITIONS if key in own and own[key] != _default(key)]
         told = sorted({*self.telling, *apart} - {*_NAMED_ANYWAY}, key=[*_FIRST, *own].index)
         return ", ".join(_in_words(key.rpartition(".")[2], own.get(key)) for key in told)
@@ -93,7 +93,7 @@ def varying(project: signac.Project, name: str) -> Varying:
 def _of_project(project: signac.Project) -> dict[str, Varying]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for point in recipes_of(project):
-        by_name.setdefault(point.protocol.name, []).append(dict(_flat(point.protocol)))
+        by_name.setdefault(point.protocol.name, []).append(dict(flat(point.protocol)))
     return {name: _differing(protocols) for name, protocols in by_name.items()}
 
 
@@ -128,12 +128,12 @@ def _in_words(key: str, value: Any) -> str:
     return f"{words} {_short(value)} {_UNITS.get(ending, '')}".rstrip()
 
 
-def _flat(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted key and value of everything in a section; keys at their defaults are there, too."""
     for key in type(section).model_fields:
         value = getattr(section, key)
         if isinstance(value, BaseModel):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

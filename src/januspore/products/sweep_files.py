@@ -1,0 +1,132 @@
+"""The files of a sweep: table, figure, and what it was made of, in `results/sweeps/`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import signac
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..analysis.store import write_json
+from ..files import written_aside
+from ..space import provenance
+from .drawing import Panel, bars, legend, panels, save, shades
+from .kept import head, is_sealed, read_json, sealed
+from .sweep import Asked, sweep
+
+FOLDER = "sweeps"
+
+
+def write_sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Path]]:
+    """Make a sweep and write its CSV, PNG and JSON.
+
+    Returns:
+        The table, and the paths of its files.
+
+    Raises:
+        InputError: see `sweep.sweep`; nothing is written.
+    """
+    table, made = sweep(project, asked)
+    folder = Path(project.path, "results", FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {kind: folder / f"{asked.name}.{kind}" for kind in ("csv", "png", "json")}
+    with written_aside(files["csv"]) as aside:
+        table.to_csv(aside, index=False)
+    with written_aside(files["png"]) as aside:
+        save(figure(table, asked), aside, "png")
+    about = {
+        "sweep": asked.name,
+        "title": title(asked),
+        "made_of": {_place(project, one.path): one.digest for one in made},
+        "code": provenance.code(),
+        "table": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
+    }
+    others = {kind: path for kind, path in files.items() if kind != "json"}
+    write_json(files["json"], sealed(about, others))
+    return table, list(files.values())
+
+
+def title(asked: Asked) -> str:
+    """What a sweep shows, in words."""
+    text = f"{', '.join(asked.quantities)} over {asked.over}"
+    text += f", by {asked.by}" if asked.by else ""
+    chosen = ", ".join(f"{key} = {value}" for key, value in asked.where.items())
+    text += f"; {chosen}" if chosen else ""
+    return text + (f"; {', '.join(asked.allowed)} differ, too" if asked.allowed else "")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A sweep as read back.
+
+    Attributes:
+        title: what it shows.
+        figure: its PNG.
+        stale: why it is not of the products that are here, empty if it is.
+    """
+
+    title: str
+    figure: Path
+    stale: str
+
+
+def kept_sweeps(project: signac.Project) -> list[Kept]:
+    """Read back the sweeps of a data space; one that is damaged is left out."""
+    found = []
+    for path in sorted(Path(project.path, "results", FOLDER).glob("*.json")):
+        data = read_json(path)
+        figure = path.with_suffix(".png")
+        if data is not None and is_sealed(data) and figure.exists():
+            found.append(Kept(str(data["title"]), figure, _stale(project, data["made_of"])))
+    return found
+
+
+def _stale(project: signac.Project, made_of: Mapping[str, str]) -> str:
+    for place, digest in made_of.items():
+        now = head(Path(project.path, place))
+        if now is None or now.digest != digest:
+            return f"{place} is another one now; type the sweep again"
+    return ""
+
+
+def _place(project: signac.Project, path: Path) -> str:
+    return path.relative_to(project.path).as_posix()
+
+
+# --- figure --------------------------------------------------------------------------------------
+
+
+def figure(table: pd.DataFrame, asked: Asked) -> Figure:
+    """Draw the quantities, those of one unit in one plot."""
+    by_unit: dict[str, list[str]] = {}
+    for name in dict.fromkeys(table["quantity"]):
+        by_unit.setdefault(_unit(name), []).append(name)
+    row = [Panel(partial(_draw, table, asked, names)) for names in by_unit.values()]
+    return panels(f"{title(asked)}; bars 95 %", [row])
+
+
+def _draw(table: pd.DataFrame, asked: Asked, names: list[str], axis: Axes) -> None:
+    keys = ["quantity", asked.by] if asked.by else ["quantity"]
+    groups = list(table[table["quantity"].isin(names)].groupby(keys, sort=False))
+    for color, (values, part) in zip(shades(len(groups)), groups, strict=True):
+        x = part[asked.over].tolist()
+        numeric = all(isinstance(value, int | float) for value in x)
+        at = x if numeric else np.arange(len(x))
+        label = ", ".join(str(value) for value in values)
+        style = {"fmt": "o-" if numeric else "o", "ms": 5, "lw": 1, "label": label, "color": color}
+        ends = (part[end].fillna(part["value"]) for end in ("low", "high"))
+        bars(axis, at, part["value"], *ends, **style)
+        if not numeric:
+            axis.set_xticks(at, [str(value) for value in x])
+    label = names[0] if len(names) == 1 else _unit(names[0])
+    axis.set(xlabel=asked.over.rpartition(".")[2], ylabel=label)
+    legend(axis, columns=1)
+
+
+def _unit(quantity: str) -> str:
+    """What stands behind a name's first underscore: "nS" of "total conductance_nS"."""
+    return quantity.rpartition(" ")[2].partition("_")[2]

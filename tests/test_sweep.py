@@ -1,0 +1,207 @@
+"""Sweeps give back what was planted, and refuse to mix what differs in more than one key."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted import plant, planted_rows
+
+from januspore.__main__ import main
+from januspore.errors import InputError
+from januspore.products import PRODUCTS
+from januspore.products.results import parse_filter
+from januspore.products.sweep import Asked, sweep
+from januspore.products.sweep_files import kept_sweeps
+from januspore.report.write import write_report
+from januspore.run.initialise import init_command
+from januspore.space.conditions import is_driven
+from januspore.space.dataspace import open_project, point_of
+
+HEAD = """
+[dynamics]
+timestep_fs = 2.0
+cutoff_nm = 0.9
+[equilibration]
+count = 3
+[[charge_sets]]
+name = "janus"
+Mo = 1.06
+S = -0.61
+Se = -0.45
+[[charge_sets]]
+name = "neutral"
+Mo = 0.0
+S = 0.0
+Se = 0.0
+"""
+STAIRCASE = """
+[[protocols]]
+name = "staircase"
+holds_V_per_nm = [0.6, 1.2]
+hold_ps = 6.0
+cell = {{ repeats_y = 8, repeats_z = 5, reservoir_nm = {depth}, pore_diameter_nm = {pore} }}
+seeds = {{ {sets} }}
+"""
+JANUS, BOTH = 'janus = "0:3"', 'janus = "0:3", neutral = "0:3"'
+OVER = "protocol.cell.pore_diameter_nm"
+DEPTH = "protocol.cell.reservoir_nm"
+
+
+def slope(point):
+    """Planted current per field, nA nm/V: 10 d^2 in the Janus membrane, 20 d^2 in the neutral."""
+    factor = 10.0 if point.charge_set.Mo else 20.0
+    return factor * point.protocol.cell.pore_diameter_nm**2
+
+
+def space_of(folder, *blocks):
+    """A data space whose staircases are planted and whose steady currents are made."""
+    text = HEAD + "".join(STAIRCASE.format(depth=d, pore=p, sets=s) for d, p, s in blocks)
+    (folder / "study.toml").write_text(text)
+    init_command(["--study", str(folder / "study.toml")], folder)
+    project = open_project(folder)
+    for job in filter(is_driven, project):
+        point, rng = point_of(job), np.random.default_rng(job.sp.seed)
+        per_field = slope(point)
+        rows = planted_rows(
+            point, lambda e, _, a=per_field: a * e, lambda e: 1.0, rng, noise_e_nm=1e-3
+        )
+        plant(job, rows)
+    (product,) = (p for p in PRODUCTS if p.name == "steady_current")
+    for jobs in product.groups(project):
+        product.run(*jobs)
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Pores of three diameters, one of them in a second cell, two membranes of one of them."""
+    blocks = [(1.5, 0.85, JANUS), (1.5, 1.2, BOTH), (1.5, 1.6, JANUS), (2.0, 1.6, JANUS)]
+    return space_of(tmp_path_factory.mktemp("sweep"), *blocks)
+
+
+def asked(quantity="conductance", over=OVER, **keys):
+    where = parse_filter(keys.pop("where", [f"{DEPTH}=1.5", "charge_set.Mo=1.06"]))
+    return Asked(tuple(quantity.split(",")), over, where=where, **keys)
+
+
+def test_the_conductance_of_each_pore_is_that_planted(project):
+    table, made = sweep(project, asked())
+    assert table[OVER].tolist() == [0.85, 1.2, 1.6] and len(made) == 3
+    assert set(table.quantity) == {"total conductance_nS"}
+    length = 2 * 1.5 + 0.67
+    truth = 10 * table[OVER] ** 2 / length
+    assert table.value.to_numpy() == pytest.approx(truth.to_numpy(), rel=0.05)
+    assert (table.low < table.value).all() and (table.value < table.high).all()
+    assert (table.seeds == 3).all()
+
+
+def test_a_column_of_a_table_is_swept_by_its_row(project):
+    rows = ["field_V_per_nm=1.2", "species=K", "estimator=pore slab", "direction=forward"]
+    where = [f"{DEPTH}=1.5", "charge_set.Mo=1.06", *rows]
+    table, _ = sweep(project, asked("current_nA", where=where))
+    assert table.value.to_numpy() == pytest.approx(6 * np.array([0.85, 1.2, 1.6]) ** 2, rel=0.1)
+    assert (table.low < table.high).all()
+
+
+def test_several_rows_ask_for_one_and_name_the_columns_that_tell_them_apart(project):
+    with pytest.raises(InputError, match=r"has 32 rows in each steady_current") as caught:
+        sweep(project, asked("current_nA"))
+    for told in ("direction (forward, reverse)", "species (total, K, Cl)", "estimator (pore slab"):
+        assert told in str(caught.value)
+    nothing = [f"{DEPTH}=1.5", "charge_set.Mo=1.06", "species=Na"]
+    with pytest.raises(InputError, match=r"no row of steady_current .* has species=Na"):
+        sweep(project, asked("current_nA", where=nothing))
+
+
+def test_what_differs_in_other_keys_is_never_mixed(project):
+    with pytest.raises(InputError) as caught:
+        sweep(project, asked(where=[]))
+    message = str(caught.value)
+    assert "charge_set.Mo (1.06, 0)" in message or "charge_set.Mo (0, 1.06)" in message
+    assert f"{DEPTH} (1.5, 2)" in message and "--allow" in message and "\n" not in message
+    table, _ = sweep(project, asked(where=["charge_set.Mo=1.06"], allowed=(DEPTH,)))
+    assert table[DEPTH].tolist() == [1.5, 1.5, 1.5, 2.0]
+
+
+def test_curves_by_another_key(project):
+    where = [f"{DEPTH}=1.5", f"{OVER}=1.2"]
+    both = ("charge_set.S", "charge_set.Se")
+    with pytest.raises(InputError, match=r"differ in more than charge_set.Mo: charge_set.S "):
+        sweep(project, asked(over="charge_set.Mo", where=where))
+    table, _ = sweep(project, asked(over="charge_set.Mo", where=where, allowed=both))
+    assert table.value[0] / table.value[1] == pytest.approx(2.0, rel=0.05)
+    by = asked(where=["charge_set.Mo=1.06"], by=DEPTH)
+    table, _ = sweep(project, by)
+    assert table[DEPTH].tolist() == [1.5, 1.5, 1.5, 2.0]
+
+
+def test_one_point_says_so_and_what_would_make_more(tmp_path):
+    project = space_of(tmp_path, (1.5, 1.2, JANUS))
+    with pytest.raises(InputError) as caught:
+        sweep(project, asked(where=[]))
+    message = str(caught.value)
+    assert f"{OVER} = 1.2 alone" in message and "python init.py --study FILE.toml" in message
+    (tmp_path / "more.toml").write_text(HEAD + STAIRCASE.format(depth=1.5, pore=1.6, sets=JANUS))
+    init_command(["--study", str(tmp_path / "more.toml")], tmp_path)
+    with pytest.raises(InputError, match=r"needs two points; python project.py run makes 2 of"):
+        sweep(open_project(tmp_path), asked(where=[]))
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"quantity": "conductivity"}, "no product has 'conductivity'; quantities here: "),
+        ({"over": "protocol.cell.depth_nm"}, "--over = protocol.cell.depth_nm: no such key here"),
+        ({"by": "protocol.mode"}, "--by = protocol.mode: no such key here; keys that vary: "),
+        ({"product": "ndr"}, "no product has 'conductance'"),
+        ({"product": "barriers"}, "--product = 'barriers': must be one of system_picture"),
+        ({"where": ["protocol.name=sine"]}, "no product matches protocol.name=sine"),
+    ],
+)
+def test_bad_input_is_one_line(project, keys, told):
+    with pytest.raises(InputError) as caught:
+        sweep(project, asked(**keys))
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="="), min_size=1, max_size=12)
+
+
+@given(quantity=WORDS, over=WORDS, key=WORDS, value=st.one_of(st.none(), st.floats(), WORDS))
+def test_no_words_make_a_traceback(project, quantity, over, key, value):
+    for where in ({}, {key: value}, {f"protocol.{key}": value}):
+        with pytest.raises(InputError) as caught:
+            sweep(project, Asked((quantity,), over, where=where))
+        assert str(caught.value)
+
+
+def test_the_command_writes_its_files_and_the_report_shows_them(project, capsys):
+    root = ["--project", str(project.path), "sweep", "conductance", f"{DEPTH}=1.5"]
+    assert main([*root, "charge_set.Mo=1.06", "--over", OVER]) == 0
+    shown = capsys.readouterr().out
+    assert "total conductance_nS" in shown and "sweep: results/sweeps/conductance_over" in shown
+    (kept,) = kept_sweeps(project)
+    table = pd.read_csv(kept.figure.with_suffix(".csv"))
+    assert table[OVER].tolist() == [0.85, 1.2, 1.6]
+    assert kept.stale == "" and OVER in kept.title
+    pages = [path.read_text() for path in write_report(project)]
+    assert all(kept.title in page for page in pages)
+    # Another making of a product that it is of: told, and mended by typing it again.
+    data = json.loads(kept.figure.with_suffix(".json").read_text())
+    place = next(iter(data["made_of"]))
+    path = kept.figure.parents[2] / place
+    other = path.with_suffix(".aside")
+    path.rename(other)
+    assert "type the sweep again" in kept_sweeps(project)[0].stale
+    other.rename(path)
+
+
+def test_a_refusal_writes_nothing_and_ends_with_status_2(tmp_path, capsys):
+    project = space_of(tmp_path, (1.5, 1.2, JANUS))
+    code = main(["--project", str(project.path), "sweep", "conductance", "--over", OVER])
+    error = capsys.readouterr().err
+    assert code == 2 and error.startswith("error: sweep: ") and error.count("\n") == 1
+    assert not (tmp_path / "results" / "sweeps").exists()
