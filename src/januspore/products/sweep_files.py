@@ -117,9 +117,9 @@ def _draw(table: pd.DataFrame, asked: Asked, names: list[str], axis: Axes) -> No
         numeric = all(isinstance(value, int | float) for value in x)
         at = x if numeric else np.arange(len(x))
         label = ", ".join(str(value) for value in values)
-        style = {"fmt": "o-" if numeric else "o", "ms": 5, "lw": 1, "label": label, "color": color}
-        ends = (part[end].fillna(part["value"]) for end in ("low", "high"))
-        bars(axis, at, part["value"], *ends, **style)
+        low, high = (part[end].fillna(part["value"]) for end in ("low", "high"))
+        style = {"fmt": "o-" if numeric else "o", "ms": 5, "lw": 1, "color": color}
+        bars(axis, at, part["value"], low, high, label=label, **style)
         if not numeric:
             axis.set_xticks(at, [str(value) for value in x])
     label = names[0] if len(names) == 1 else _unit(names[0])
