@@ -144,6 +144,8 @@ class Space:
 
 def main() -> int:
     options = _options()
+    # What a shell starts in the background ignores it, and so would all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     found, dice, began = Found(), random.Random(options.seed), time.monotonic()
     more = {"study": Path(options.study).stem}
     kept = Path(tempfile.mkdtemp(prefix="space_campaign."))
