@@ -67,8 +67,9 @@ STAGES = (
     Stage("products", RUN, 30, "done", ("results/*/*/*.png",)),
     Stage("report", ("-m", "januspore", "report"), 25, "done", ("results/report.*",)),
 )
-#: How long a command is let live at most, s, where its work is not the same each time.
-ALIVE_S = 8.0
+#: A command that does little but start, and in how many times its time another one, whose work is
+#: not the same each time, is killed at the latest.
+START, ALIVE = ("init.py", "--study", "quick", "--dry-run"), 6.0
 
 
 @dataclass
@@ -202,8 +203,9 @@ def _templates(kept: Path, study: str, found: Found) -> dict[str, Path]:
 def _kill_init(space: Space, most: int, dice: random.Random) -> None:
     """Kill `init.py` while it makes the thousands of jobs of the paper's study."""
     found = space.found
+    alive = ALIVE / 2 * _time(space, START)
     while found.kills < most and not found.problems:
-        if not _kill(space, INIT, ALIVE_S / 2, dice):
+        if not _kill(space, INIT, alive, dice):
             shutil.rmtree(space.folder / "workspace")  # it was done: all is to be made again
     space.to_the_end(INIT.name, INIT.words)
     space.to_the_end("verify", ("-m", "januspore", "verify"))
@@ -229,7 +231,9 @@ def _kill_stage(
     """Kill a stage's command until so many kills are counted, in as many copies as that takes."""
     while found.kills < most and not found.problems:
         space = Space(folder, found, templates[stage.begins])
-        alive = _time(space, stage) if stage.again else ALIVE_S
+        space.clear(stage.again)
+        # As long as it takes, where it always has the same work.
+        alive = _time(space, stage.words) if stage.again else ALIVE * _time(space, START)
         while found.kills < most and not found.problems:
             space.clear(stage.again)
             if not _kill(space, stage, alive, dice) and not stage.again:
@@ -239,11 +243,10 @@ def _kill_stage(
             shutil.rmtree(folder)
 
 
-def _time(space: Space, stage: Stage) -> float:
-    """How long a stage's command takes here and now, s."""
-    space.clear(stage.again)
+def _time(space: Space, words: Sequence[str]) -> float:
+    """How long a command takes here and now, s."""
     began = time.monotonic()
-    space.to_the_end(stage.name, stage.words)
+    space.to_the_end(words[0], words)
     return time.monotonic() - began
 
 
