@@ -4,7 +4,8 @@
     python benchmarks/coverage.py --families barrier --repeats 50
     python benchmarks/coverage.py --table             (the last results as Markdown)
 
-What is planted are the sums that the analysis keeps of each seed (`coverage_*.py`); from there on
+What is planted are the sums that the analysis keeps of each seed (`coverage_*.py`), of one family
+the records themselves (`coverage_records.py`); from there on
 everything is the package's own: estimates, intervals, findings, claims. Of each claim, planted case
 and number of seeds it counts how often the interval covers the truth, how often a verdict is wrong
 ("agrees" where the paper is not right, "disagrees" where it is), and how often it is right (power).
@@ -25,6 +26,7 @@ import numpy as np
 from coverage_barriers import BARRIER_CASES
 from coverage_case import Case
 from coverage_currents import LOOP_CASES, PULSE_CASES
+from coverage_records import RECORD_CASES
 from coverage_water import WATER_CASES
 
 from januspore.report.claims import CLAIMS
@@ -35,6 +37,7 @@ FAMILIES = {
     "barriers": BARRIER_CASES,
     "loops": LOOP_CASES,
     "pulses": PULSE_CASES,
+    "records": RECORD_CASES,
     "water": WATER_CASES,
 }
 RESULTS = Path(__file__).parent / "results" / "coverage.json"

@@ -28,9 +28,7 @@ pmf.DRAWS = 500
 
 POSITIONS = [round(float(x), 3) for x in np.linspace(-0.6, 0.6, 25)]
 WIDTH = 0.15
-TOTALS = {
-    (E, part): f"Cl- barrier at {E:g} V/nm, {PART[part]}" for E in (0.3, 0.7) for part in PART
-}
+TOTALS = {(E, part): f"Cl- barrier at {E:g} V/nm, {PART[part]}" for E in TABLE_1 for part in PART}
 SLOPES = {
     part: f"{PART[part]} of the Cl- barrier with field"
     for part in ("water_electrostatic", "water_vdw")
@@ -38,10 +36,10 @@ SLOPES = {
 
 
 def held_point(charging_ps: float) -> Any:
-    """Two fields of Table 1; tiny reservoirs of 1.5 nm need 45 ps."""
+    """The fields of Table 1; tiny reservoirs of 1.5 nm need 45 ps."""
     return tiny_point(
         "barrier",
-        fields_V_per_nm=[0.3, 0.7],
+        fields_V_per_nm=list(TABLE_1),
         positions_nm=POSITIONS,
         approach_ps=1.0,
         charging_ps=charging_ps,
@@ -53,8 +51,7 @@ def held_point(charging_ps: float) -> Any:
 def heights(scale: float, constant: bool) -> dict[float, dict[str, float]]:
     """Heights of the parts' hills, kJ/mol: those of Table 1 times `scale`, or all of 0.3 V/nm's."""
     return {
-        E: {part: scale * v for part, v in TABLE_1[0.3 if constant else E].items()}
-        for E in (0.3, 0.7)
+        E: {part: scale * v for part, v in TABLE_1[0.3 if constant else E].items()} for E in TABLE_1
     }
 
 
@@ -109,7 +106,7 @@ def _barriers() -> list[Case]:
     for name, scale, constant, options in (
         ("as the paper, shifts of 10", 1.0, False, {"shift": 10.0, "noise": 10.0}),
         ("1.6 times the paper's, neighbours 0.8", 1.6, False, {"rho": 0.8, "noise": 10.0}),
-        ("the same at both fields, shifts of 25", 1.0, True, {"shift": 25.0}),
+        ("the same at every field, shifts of 25", 1.0, True, {"shift": 25.0}),
         ("flat, shifts of 25", 0.0, True, {"shift": 25.0}),
         ("as the paper, reservoirs charging", 1.0, False, {"charging_ps": 0.0, "shift": 5.0}),
     ):

@@ -65,7 +65,12 @@ def ensemble_of(point: Any, sums: dict[str, NDArray]) -> Ensemble:
 
     seeds = len(next(iter(sums.values())))
     # All points are of the tiny cell and the Janus membrane, so one model serves all.
-    return Planted(jobs_of(seeds), point, _model(point.model_dump_json()))
+    return Planted(jobs_of(seeds), point, model_of(point))
+
+
+def model_of(point: Any) -> Any:
+    """The model of a state point, built once."""
+    return _model(point.model_dump_json())
 
 
 @cache

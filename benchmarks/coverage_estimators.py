@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from coverage_case import made_of
+from coverage_records import train_intervals
 from coverage_water import some_steps
 from helpers import tiny_point
 from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ from januspore.analysis.cycle import PHASES
 from januspore.analysis.lag import lag
 from januspore.analysis.loop import area, bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
-from januspore.analysis.statistics import Interval, ratio_of_means, student
+from januspore.analysis.statistics import Interval, ratio_of_means
 from januspore.products import step_relaxation
 from januspore.products.ensemble import Content
 from januspore.report import water
@@ -79,7 +80,7 @@ def ratio(rng: Numbers, seeds: int, errors: float) -> bool | None:
     share = rng.normal([1.0, 1.7], np.sqrt(seeds) / errors, (seeds, 2))
     spread, (bottom, top) = np.cov(share, rowvar=False) / seeds, share.mean(axis=0)
     known = (spread[1, 1], spread[0, 0])
-    return holds(ratio_of_means((top, bottom), known, spread[0, 1], student(seeds)), 1.7)
+    return holds(ratio_of_means((top, bottom), known, spread[0, 1], seeds), 1.7)
 
 
 def times(rng: Numbers, seeds: int, pair: tuple[float, float]) -> list[bool | None]:
@@ -123,6 +124,11 @@ def false_memory(rng: Numbers, seeds: int, frequency: float) -> bool:
     return water.beyond_lag(made).code is Verdict.AGREES
 
 
+def train(rng: Numbers, seeds: int, last: float) -> list[bool | None]:
+    """Currents of two later pulses of a train over the first one's, and its change of width."""
+    return [holds(triple, truth) for truth, triple in train_intervals(rng, seeds, last)]
+
+
 #: Name, what is varied, its values, the estimator, share of the repeats.
 CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] = (
     (
@@ -145,6 +151,13 @@ CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] =
     ),
     ("area of no loop", "crossings a bin", (0.0, 0.1, 0.5, 3.0, 30.0), loop_area, 1.0),
     ("memory beyond lag, none is", "frequency (GHz)", (125.0, 5.0, 0.2), false_memory, 0.5),
+    (
+        "train, from records: I4/I0, I9/I0, change of sigma_theta",
+        "I9/I0",
+        (4.0, 1.0, 0.2),
+        train,
+        0.5,
+    ),
 )
 
 

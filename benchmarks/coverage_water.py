@@ -143,7 +143,7 @@ def _water() -> list[Case]:
         left = 0.12 if right == "agrees" else 0.0
         truths = {STAIR_TAU: ratio, HELD: Truth("agrees" if left else "disagrees", left)}
         plant = partial(stairs_made, up=up, down=down, left=left)
-        cases.append(Case(f"{name}, staircase, {left:g} left", truths, plant, 0.25))
+        cases.append(Case(f"{name}, staircase, {left:g} left", truths, plant))
     return cases
 
 

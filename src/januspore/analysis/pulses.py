@@ -92,26 +92,28 @@ def _ratio(tables: Tables, currents: Interval) -> tuple[Interval, Memory | None,
     """Ratio of each later pulse's current to the first one's, or the reason why there is none.
 
     No ratio is given where the first current is not significant. The interval is Fieller's, whose
-    coverage is 90 to 96 %, also where the first current is only two standard errors from 0
+    coverage is 92 to 98 %, also where the first current is only two standard errors from 0
     (docs/statistics.md).
     """
     seeds = len(tables["time"])
     nothing = Interval.unknown(len(currents.value) - 1)
     if seeds < 2:
         return nothing, Memory.ONE_SEED, "one seed gives no interval"
+    first = f"I0 = {currents.at(0).shown()} nA"
     if currents.low[0] <= 0 <= currents.high[0]:
-        first = f"I0 = {currents.at(0).shown()} nA"
         return nothing, Memory.NO_FIRST_CURRENT, f"no significant first current: {first}"
-    t = student(seeds)
     # Rows differ in their total time where equilibrations have different numbers of seeds.
     apart = tables["charge"] - currents.value * tables["time"]
     share = apart / tables["time"].mean(axis=0)
-    errors = np.maximum(currents.high - currents.value, currents.value - currents.low) / t
+    errors = np.maximum(currents.high - currents.value, currents.value - currents.low)
+    errors = errors / student(seeds)
     shared = np.cov(share, rowvar=False)[0, 1:] / seeds
     ratio = ratio_of_means(
         (currents.value[1:], np.broadcast_to(currents.value[0], nothing.value.shape)),
         (errors[1:] ** 2, np.broadcast_to(errors[0] ** 2, nothing.value.shape)),
         shared,
-        t,
+        seeds,
     )
+    if np.isnan(ratio.value).all():
+        return nothing, Memory.NO_FIRST_CURRENT, f"first current too uncertain for a ratio: {first}"
     return ratio, None, ""

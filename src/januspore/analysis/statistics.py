@@ -11,6 +11,8 @@ from scipy import stats
 LEVEL = 0.95
 #: Batches of a run. Fewer batches allow longer correlations, but widen Student's factor.
 BATCHES = 5
+#: In half widths of its own interval: from where on a ratio's denominator is no matter of luck.
+FAR_FROM_ZERO = 4.0
 
 
 @dataclass(frozen=True)
@@ -281,23 +283,30 @@ def ratio_of_means(
     means: tuple[NDArray, NDArray],
     variances: tuple[NDArray, NDArray],
     covariance: NDArray,
-    t: float,
+    seeds: int,
 ) -> Interval:
     """Numerator over denominator with Fieller's interval, all arrays of one shape.
 
     A ratio r is in the interval if numerator - r x denominator is within t standard errors of 0.
     Unlike a linear expansion this holds for a denominator with a large error.
 
+    A ratio is given only where its interval has ends, which it has where the denominator came out
+    large: of intervals of 95 %, those that are given hold 90 % of ratios to a denominator that is
+    some two standard errors. So t is that of 97.5 % for denominators that are not `FAR_FROM_ZERO`.
+
     Args:
         means: of numerator and denominator.
         variances: of these means.
         covariance: of these means.
-        t: Student's quantile for their degrees of freedom.
+        seeds: independent ones behind the means.
 
     Returns:
         NaN where the denominator is within t standard errors of 0, as the interval is unbounded.
     """
     (top, bottom), (top_variance, bottom_variance) = means, variances
+    t = np.asarray(student(seeds))
+    far = np.abs(bottom) > FAR_FROM_ZERO * t * np.sqrt(bottom_variance)
+    t = np.where(far, t, student(seeds, (1 + LEVEL) / 2))
     square = bottom**2 - t**2 * bottom_variance
     middle = top * bottom - t**2 * covariance
     root = np.sqrt(np.maximum(middle**2 - square * (top**2 - t**2 * top_variance), 0.0))
@@ -326,4 +335,4 @@ def bootstrap_ratio(
         return Interval.of(value[0] / value[1])
     spread = np.cov(estimator(resampled(tables, repeats)), rowvar=False) * n / (n - 1)
     variances = spread[0, 0], spread[1, 1]
-    return ratio_of_means((value[0], value[1]), variances, spread[0, 1], student(n))
+    return ratio_of_means((value[0], value[1]), variances, spread[0, 1], n)

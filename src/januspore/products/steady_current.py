@@ -23,7 +23,7 @@ from ..analysis.current import (
     rate,
     species_of,
 )
-from ..analysis.statistics import Interval, ratio_of_means, shown, student
+from ..analysis.statistics import Interval, ratio_of_means, shown
 from ..model.system import Model
 from .drawing import COLORS, Panel, bars, legend, panels, zero_lines
 from .ensemble import Content, Ensemble, current_rows
@@ -132,7 +132,7 @@ def _ratio(above: NDArray, below: NDArray) -> Interval:
         (np.array([above.mean()]), np.array([below.mean()])),
         (covariance[:1, 0], covariance[1:, 1]),
         covariance[:1, 1],
-        student(n),
+        n,
     )
 
 
