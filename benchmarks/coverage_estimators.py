@@ -152,7 +152,7 @@ CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] =
     ("area of no loop", "crossings a bin", (0.0, 0.1, 0.5, 3.0, 30.0), loop_area, 1.0),
     ("memory beyond lag, none is", "frequency (GHz)", (125.0, 5.0, 0.2), false_memory, 0.5),
     (
-        "train, from records: I4/I0, I9/I0, change of sigma_theta",
+        "train, from records: I4/I0, I9/I0, change of mean cosine, of sigma_theta",
         "I9/I0",
         (4.0, 1.0, 0.2),
         train,

@@ -29,8 +29,9 @@ POINT = {
 }
 #: Time that an ion takes through the slab, ps.
 TRANSIT_PS = 0.5
-#: Width of theta in the first pulse, and what is added to it up to the last, rad.
-WIDTH, WIDENED = 1.1, -0.3
+#: Width of theta in the first pulse, what is added to it up to the last, and the standard deviation
+#: of the seeds' widths, rad.
+WIDTH, WIDENED, SHIFT = 1.1, -0.3, 0.05
 WATERS = 8
 
 
@@ -49,7 +50,7 @@ def train_rows(point: Any, rng: Numbers, ratios: NDArray, factor: float = 0.2) -
     begins = np.array([start for start, _ in leaves])
     widths = np.full(len(leaves), WIDTH)
     widths[pulse_segments(programme)] += WIDENED * np.arange(PULSES) / (PULSES - 1)
-    widths += 0.05 * rng.normal()
+    widths += SHIFT * rng.normal()
 
     def width_at(time: float) -> float:
         return float(widths[np.searchsorted(begins, time, side="right") - 1])
@@ -69,6 +70,12 @@ def train_rows(point: Any, rng: Numbers, ratios: NDArray, factor: float = 0.2) -
     return rows
 
 
+def resultant(width: float) -> float:
+    """Mean cosine of angles that are normal about 0, their widths normal about this one."""
+    spread = 1 + SHIFT**2
+    return float(np.exp(-(width**2) / 2 / spread) / np.sqrt(spread))
+
+
 def train_content(seeds: int, rng: Numbers, mode: str, last: float) -> Content:
     """The product of the records of so many seeds, each analysed by itself."""
     point = POINT[mode]
@@ -81,12 +88,20 @@ def train_content(seeds: int, rng: Numbers, mode: str, last: float) -> Content:
 
 
 def train_intervals(rng: Numbers, seeds: int, last: float) -> list[tuple[float, Any]]:
-    """Truths and intervals (value, low, high) of I4/I0, I9/I0 and the change of sigma_theta."""
+    """Truths and intervals (value, low, high) of I4/I0, I9/I0, and of what the order changes by."""
     content, ratios = train_content(seeds, rng, "facilitation", last), ratios_to(last)
     rows = content.table[content.table.estimator == "pore slab"].set_index("pulse")
     names = ["ratio", "ratio_low", "ratio_high"]
     intervals = [(ratios[n], rows.loc[n, names].tolist()) for n in (4, PULSES - 1)]
-    return [*intervals, (WIDENED, content.findings["sigma_theta_change_rad"])]
+    first, last_one = resultant(WIDTH), resultant(WIDTH + WIDENED)
+    changes = {
+        "mean cosine": last_one - first,
+        "sigma_theta": np.sqrt(-2 * np.log(last_one)) - np.sqrt(-2 * np.log(first)),
+    }
+    return intervals + [
+        (truth, content.findings[f"{name}, last pulse less first"])
+        for name, truth in changes.items()
+    ]
 
 
 def train_made(seeds: int, rng: Numbers, mode: str, last: float) -> tuple[Made, dict[str, Ends]]:

@@ -9,6 +9,7 @@ from januspore.analysis.statistics import (
     by_cluster,
     integrated_time,
     poisson,
+    ratio_of_means,
     run_mean,
     seeds_needed,
 )
@@ -35,6 +36,24 @@ def test_bootstrap_of_a_ratio_of_sums_covers():
         interval = bootstrap(table, lambda t: t["q"] / t["t"], repeats=300, seed=k)
         covered += bool(interval.low[0] <= 2.0 <= interval.high[0])
     assert 0.91 <= covered / repeats <= 0.98
+
+
+@pytest.mark.parametrize("errors", [2.0, 3.0, 5.0, 15.0])
+def test_ratios_that_are_given_cover_also_where_the_denominator_is_hardly_known(errors):
+    """Those that are given are the cases where the denominator came out large."""
+    seeds, repeats, truth = 4, 30000, 1.7
+    rng = np.random.default_rng(5)
+    shape = repeats, seeds, 2
+    share = rng.normal([1.0, truth], np.sqrt(seeds) / errors, shape)
+    apart = share - share.mean(axis=1, keepdims=True)
+    spread = np.einsum("rsi,rsj->ijr", apart, apart) / (seeds - 1) / seeds
+    bottom, top = share.mean(axis=1).T
+    found = ratio_of_means((top, bottom), (spread[1, 1], spread[0, 0]), spread[0, 1], seeds)
+    given = np.isfinite(found.low)
+    inside = (found.low <= truth) & (truth <= found.high)
+    covered = inside[given].mean()
+    # At least some 5,000 are given: their standard error is 0.3 %.
+    assert given.sum() > 4500 and 0.915 < covered < 0.97, covered
 
 
 def test_one_seed_has_a_value_and_no_interval():

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..analysis.current import ESTIMATORS
-from ..analysis.orientation import along_field, circular_std
+from ..analysis.orientation import OBSERVABLES, along_field, order
 from ..analysis.pulses import (
     Memory,
     Pulses,
@@ -21,13 +21,14 @@ from ..analysis.pulses import (
 from ..analysis.statistics import Interval, bootstrap
 from ..protocols import required
 from ..protocols.field import Programme
-from .drawing import NOT_NEGATIVE, Panel, band, bars, legend, panels
+from .drawing import Panel, band, bars, legend, panels
 from .ensemble import Content, Ensemble
 from .paired_pulse import ratio_missing
+from .relaxation import LABELS, WITHIN
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Current of each pulse over the first one's, and sigma_theta in every segment of the train."""
+    """Current of each pulse over the first one's, and the water's order in every segment."""
     protocol = ensemble.point.protocol
     mode, programme = required(protocol.train, "train").mode, protocol.programme()
     sums = {name: values[:, :, 0] for name, values in ensemble.sums().items()}
@@ -41,11 +42,12 @@ def make(ensemble: Ensemble) -> Content:
         codes[name], findings[name] = _trend(one)
         if not one.missing:
             findings[f"{name}, last over first"] = one.ratio.at(-1).triple()
-    order = _order(sums)
-    findings["sigma_theta_change_rad"] = _change(sums, pulses)
+    orders = {name: _order(sums, name) for name in OBSERVABLES}
+    for name in OBSERVABLES:
+        findings[f"{name}, last pulse less first"] = _change(sums, pulses, name).triple()
     table = pd.concat(frames, ignore_index=True)
     findings["verdict"] = f"pore slab: {findings['pore slab']}"
-    return Content(table, _figure(ensemble, mode, programme, table, order), findings)
+    return Content(table, _figure(ensemble, mode, programme, table, orders), findings)
 
 
 def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
@@ -85,29 +87,35 @@ def _aligned(sums: dict[str, NDArray]) -> dict[str, NDArray]:
     return along_field(sums, sums["field_ps"].sum(axis=0))
 
 
-def _order(sums: dict[str, NDArray]) -> Interval:
-    return bootstrap(_aligned(sums), lambda t: circular_std(t["theta"]), repeats=300)
+def _order(sums: dict[str, NDArray], name: str) -> Interval:
+    """One of `OBSERVABLES` in every segment, shape (segments,)."""
+    return bootstrap(_aligned(sums), partial(order, observable=name), repeats=300)
 
 
-def _change(sums: dict[str, NDArray], pulses: NDArray) -> list[float]:
-    """Width in the last pulse less that in the first, with its interval."""
+def _change(sums: dict[str, NDArray], pulses: NDArray, name: str) -> Interval:
+    """One of `OBSERVABLES` in the last pulse less that in the first."""
 
     def change(tables: dict[str, NDArray]) -> NDArray:
-        sigma = circular_std(tables["theta"])
-        return sigma[:, [pulses[-1]]] - sigma[:, [pulses[0]]]
+        values = order(tables, name)
+        return values[:, [pulses[-1]]] - values[:, [pulses[0]]]
 
-    return bootstrap(_aligned(sums), change, repeats=300).at(0).triple()
+    return bootstrap(_aligned(sums), change, repeats=300).at(0)
 
 
 def _figure(
-    ensemble: Ensemble, mode: str, programme: Programme, table: pd.DataFrame, order: Interval
+    ensemble: Ensemble,
+    mode: str,
+    programme: Programme,
+    table: pd.DataFrame,
+    orders: dict[str, Interval],
 ) -> Figure:
     row = []
     for estimator in ESTIMATORS:
         rows = table[table.estimator == estimator]
         draw = partial(_ratios, estimator=estimator, rows=rows)
         row.append(Panel(draw, ratio_missing(estimator, rows)))
-    row.append(Panel(partial(_widths, programme=programme, order=order)))
+    for name, values in orders.items():
+        row.append(Panel(partial(_orders, programme=programme, name=name, values=values)))
     return panels(f"{ensemble.title}; {mode}; {ensemble.seeds}, bars 95 %", [row])
 
 
@@ -119,11 +127,11 @@ def _ratios(axis: Axes, estimator: str, rows: pd.DataFrame) -> None:
     legend(axis, estimator)
 
 
-def _widths(axis: Axes, programme: Programme, order: Interval) -> None:
+def _orders(axis: Axes, programme: Programme, name: str, values: Interval) -> None:
     middle = np.array([start + leaf.duration_ps / 2 for start, leaf in programme.leaves()])
-    axis.plot(middle, order.value, lw=1, color="black")
-    band(axis, middle, order.low, order.high, "black", NOT_NEGATIVE)
+    axis.plot(middle, values.value, lw=1, color="black")
+    band(axis, middle, values.low, values.high, "black", WITHIN[name])
     pulse = pulse_segments(programme)
-    axis.plot(middle[pulse], order.value[pulse], "o", ms=4, color="tab:orange", label="in pulses")
-    axis.set(xlabel="t (ps)", ylabel="sigma_theta (rad)")
-    legend(axis, "width of P(theta)")
+    axis.plot(middle[pulse], values.value[pulse], "o", ms=4, color="tab:orange", label="in pulses")
+    axis.set(xlabel="t (ps)", ylabel=LABELS[name])
+    legend(axis, name)
