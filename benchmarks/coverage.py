@@ -6,10 +6,10 @@
 
 What is planted are the sums that the analysis keeps of each seed (`coverage_*.py`), of one family
 the records themselves (`coverage_records.py`); from there on everything is the package's own:
-estimates, intervals, findings, claims. Of each claim, planted case and number of seeds it counts how
-often the interval covers the truth, how often a verdict is wrong ("agrees" where the paper is not
-right, "disagrees" where it is), and how often it is right (power). Verdicts are counted as each claim
-gives them alone; the control of the false discovery rate over a whole report
+estimates, intervals, findings, claims. Of each claim, planted case and number of seeds it counts
+how often the interval covers the truth, how often a verdict is wrong ("agrees" where the paper is
+not right, "disagrees" where it is), and how often it is right (power). Verdicts are counted as
+each claim gives them alone; the control of the false discovery rate over a whole report
 (`report.judging.controlled`) only ever withholds some of them. Families, or numbers of seeds, that
 are not asked for stay in the results as they were.
 """
