@@ -1,11 +1,11 @@
 """Initialise the data space, or extend it with charge sets, protocols and seeds."""
 
-import sys
-from pathlib import Path
+from januspore.quiet import QuietImports
 
-from januspore.run.command import quiet_imports
+with QuietImports():
+    import sys
+    from pathlib import Path
 
-with quiet_imports():
     from januspore.run.initialise import main
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 Everything here is a name, a condition and a request for resources; the work is in `src/`.
 """
 
-import sys
-from functools import partial
-from pathlib import Path
-from typing import Any
+from januspore.quiet import QuietImports
 
-from januspore.run.command import quiet_imports
+with QuietImports():
+    import sys
+    from functools import partial
+    from pathlib import Path
+    from typing import Any
 
-with quiet_imports():
     from flow import aggregator
 
     from januspore.products import PRODUCTS

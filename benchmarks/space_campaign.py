@@ -77,6 +77,7 @@ class Found(Counts):
     """What the campaign counts.
 
     `fills_told`: full disks that stopped a command, which said so; the others had room enough.
+    `interrupted_starts`: SIGINT before the first line of a script, which Python itself tells of.
     """
 
     fills: int = 0
@@ -86,6 +87,7 @@ class Found(Counts):
     bricked: int = 0
     stale: int = 0
     tracebacks: int = 0
+    interrupted_starts: int = 0
     skipped: list[str] = field(default_factory=list)
 
 
@@ -107,9 +109,12 @@ class Space:
     def ended(self, command: Command, stage: str) -> int:
         """Wait for a command's end; count a traceback, whoever ended it; return its status."""
         status = command.wait()
-        if "Traceback (most recent call last)" in command.said():
+        said = command.said()
+        if _begins_no_script(said):
+            self.found.interrupted_starts += 1
+        elif "Traceback (most recent call last)" in said:
             self.found.tracebacks += 1
-            self.problem(f"{stage}: traceback: {command.last_lines()}")
+            self.problem(f"{stage}: traceback: {said[said.index('Traceback') :]}")
         return status
 
     def to_the_end(self, stage: str, words: Sequence[str]) -> None:
@@ -177,6 +182,14 @@ def main() -> int:
         return 1
     shutil.rmtree(kept)
     return 0
+
+
+def _begins_no_script(said: str) -> bool:
+    """Whether Python was interrupted before it came to the script: no frame is of its file."""
+    files = re.findall(r'File "([^"]+)"', said)
+    python = (sys.prefix, sys.base_prefix, "<frozen ")
+    own = [name for name in files if not name.startswith(python)]
+    return "KeyboardInterrupt" in said and not own
 
 
 def _options() -> argparse.Namespace:
@@ -261,7 +274,7 @@ def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bo
     if killed:
         space.found.killed(number, stage.name)
     status = space.ended(command, stage.name)
-    if status in (1, 2):
+    if status in (1, 2) and not _begins_no_script(command.said()):
         space.problem(f"{stage.name}: failed by itself, status {status}: {command.last_lines()}")
     return killed
 

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "januspore"
 #: Each imports from those before it; those of one line know nothing of each other.
 LAYERS = [
-    ["errors", "units", "values", "materials", ""],
+    ["errors", "quiet", "units", "values", "materials", ""],
     ["files", "settings"],
     ["hdf5", "stamps"],
     ["protocols"],

@@ -1,5 +1,6 @@
 """What a user types, and where: each slip is one line; no disk or shell brings a traceback."""
 
+import ast
 import ctypes
 import os
 import re
@@ -170,6 +171,16 @@ def test_a_reader_that_leaves_early_hears_no_complaint(space, command):
     os.close(write)
     assert done.returncode == 1
     assert not re.search("Traceback|BrokenPipe|Exception|ERROR", done.stderr), done.stderr
+
+
+def test_what_a_command_imports_before_it_is_deaf_to_an_interrupt_is_next_to_nothing():
+    code = "import signal, sys; there = set(sys.modules); import januspore.quiet; "
+    code += "print(*set(sys.modules) - there)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"januspore", "januspore.quiet"}
+    for script in ("init.py", "project.py", "src/januspore/__main__.py"):
+        first = ast.parse((ROOT / script).read_text(encoding="utf-8")).body[1]
+        assert isinstance(first, ast.ImportFrom) and first.module in ("quiet", "januspore.quiet")
 
 
 @pytest.mark.parametrize("command", ["init.py", "project.py status", "-m januspore results"])

@@ -1,18 +1,18 @@
 """`python -m januspore`: questions to a data space."""
 
-import argparse
-import os
-import shlex
-import sys
-from pathlib import Path
+from .quiet import QuietImports
 
-from . import __version__
-from .run.command import carry_out, quiet_imports
+with QuietImports():
+    import argparse
+    import os
+    import shlex
+    import sys
+    from pathlib import Path
 
-with quiet_imports():
     import pandas as pd
     import signac
 
+    from . import __version__
     from .files import written_aside
     from .products.drawing import FORMATS
     from .products.results import (
@@ -22,6 +22,7 @@ with quiet_imports():
         product_table,
         results,
     )
+    from .run.command import carry_out
     from .run.failures import marked
     from .space.dataspace import find_project
     from .space.varying import varying

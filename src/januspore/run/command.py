@@ -4,25 +4,12 @@ Whatever a user can mend is told in one line; a traceback is for what nobody for
 """
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ..errors import InputError
 from ..settings import warn_of_misspelt
 from ..space import faults
-
-
-@contextmanager
-def quiet_imports() -> Iterator[None]:
-    """Let Ctrl-C end the process without a traceback while modules are imported."""
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if heard:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    if heard:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def carry_out(command: Callable[[], int | None], interrupted: str = "") -> int:
