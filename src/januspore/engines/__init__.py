@@ -1,7 +1,7 @@
-"""Engines: the one narrow door through which the rest of the package runs dynamics.
+"""Engines: the interface through which the rest of the package runs dynamics.
 
-:class:`~januspore.engines.base.Engine` is the whole interface; no type of an engine's own library
-passes through it. An engine is a module here that defines ``create`` and a row in `_MODULES`.
+:class:`~januspore.engines.base.Engine` is the whole interface; types of an engine's own library are
+not visible through it. An engine is a module here that defines ``create`` and a row in `_MODULES`.
 """
 
 import importlib
@@ -45,18 +45,18 @@ def available() -> list[str]:
 def choose(name: str | None = None) -> str:
     """Return the engine to use: `name`, else JANUSPORE_ENGINE, else what suits the machine best.
 
-    That is what the data space prefers on such a machine, where `python -m januspore check` has
-    measured it; else HOOMD-blue where it is installed and sees a GPU, and OpenMM otherwise.
+    The last is the data space's preference for this kind of machine, if `python -m januspore check`
+    has measured one; else HOOMD-blue where it is installed and sees a GPU, else OpenMM.
 
     Raises:
-        SettingError: no such engine, or it is not installed, or of no use.
+        SettingError: there is no such engine, it is not installed, or it cannot be used.
     """
     wanted = name or engine_set() or ""
     installed = available()
     if wanted and wanted not in _MODULES:
         raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
     if wanted == "gromacs":
-        gromacs_program.find()  # says what is missing
+        gromacs_program.find()  # raises an error that names what is missing
     if wanted and wanted not in installed:
         raise SettingError(
             f"engine {wanted!r} is not installed here; found: {', '.join(installed)}"
@@ -67,20 +67,20 @@ def choose(name: str | None = None) -> str:
 
 
 def _preferred(installed: list[str]) -> str | None:
-    """The data space's preference on this kind of machine, None if there is none to follow."""
+    """Return the data space's preference for this kind of machine, None if it has none."""
     wanted = {k: name for k, name in preferred().items() if name in installed}
     on_gpu, on_cpu = wanted.get("gpu"), wanted.get("cpu")
     if on_gpu and _takes_gpu(on_gpu):
         return on_gpu
-    # What is best on CPUs says nothing of a machine whose usual engine has a GPU.
+    # The preference for CPUs does not apply where the default engine would run on a GPU.
     return on_cpu if on_cpu and not _takes_gpu(_usual(installed)) else None
 
 
 def _takes_gpu(name: str) -> bool:
-    """Whether an engine would run on a GPU here without being told."""
+    """Whether an engine would choose a GPU on this machine by itself."""
     try:
         return devices(name)[0].is_gpu
-    except SettingError:  # installed, and of no use
+    except SettingError:  # it is installed but cannot be used
         return False
 
 
@@ -89,7 +89,7 @@ def _usual(installed: list[str]) -> str:
 
 
 def devices(name: str) -> list[Device]:
-    """Return where an engine can run here, the place that it chooses by itself first."""
+    """Return the devices that an engine can run on here; the first is its own choice."""
     module = importlib.import_module(_MODULES[name], __package__)
     found: list[Device] = module.devices()
     return found
@@ -113,20 +113,20 @@ def create(
 def minimise(model: Model, state: State, resources: Resources | None = None) -> State:
     """Return a nearby energy minimum, at rest: the start of a run of any engine, made by OpenMM.
 
-    One minimiser for all: HOOMD-blue's own (FIRE) fails with rigid bodies on a GPU in version 4
-    (hoomd-blue #2080).
+    OpenMM minimises for every engine: HOOMD-blue's own minimiser (FIRE) fails with rigid bodies on
+    a GPU in version 4 (hoomd-blue #2080).
     """
-    # Imported here: start-up loads no engine's library.
+    # Imported here, so that start-up loads no engine's library.
     from .openmm_minimiser import minimise as by_openmm
 
     return by_openmm(model, state, openmm_resources(resources or Resources.from_environment()))
 
 
 def openmm_resources(resources: Resources) -> Resources:
-    """Return what OpenMM may use beside the engine that runs.
+    """Return the resources of OpenMM where it computes beside the engine that runs.
 
-    The platform and precision of another engine mean nothing to OpenMM and are left to it: the GPU
-    where there is one, unless that engine is told to run on the CPU.
+    The platform and precision of another engine do not apply to OpenMM, which chooses its own: a
+    GPU where there is one, unless the other engine is told to run on the CPU.
     """
     if choose(resources.engine) == "openmm":
         return resources
@@ -135,7 +135,7 @@ def openmm_resources(resources: Resources) -> Resources:
 
 
 def _hoomd_sees_gpu() -> bool:
-    # Imported here: the look for a GPU loads HOOMD-blue, which start-up must not.
+    # Imported here, as looking for a GPU loads HOOMD-blue, which start-up must not.
     from .hoomd_library import sees_gpu
 
     return sees_gpu()

@@ -1,4 +1,4 @@
-"""The interface that every engine implements, and the Ewald parameters that all derive alike."""
+"""The interface of all engines, and the Ewald parameters that all of them use."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ..model.state import State
 from ..model.system import Model
 from .stretch import Observed, Sample, Stretch
 
-#: What acts on an ion along x, taken apart (`force_parts`); their sum is the whole force.
+#: Parts of the force on an ion along x (`force_parts`); their sum is the whole force.
 PARTS = (
     "water_vdw",
     "water_electrostatic",
@@ -26,8 +26,8 @@ PARTS = (
 class Engine(Protocol):
     """Molecular dynamics of one model: NVT with rigid waters, frozen membrane, a field along x.
 
-    Arrays are float64 in the model's atom order. Positions are unwrapped: an atom that leaves
-    through a face goes on beyond it.
+    Arrays are float64 in the model's atom order. Positions are unwrapped: the coordinates of an
+    atom that crosses a face of the box stay continuous.
     """
 
     name: str
@@ -52,21 +52,26 @@ class Engine(Protocol):
     def set_tether(self, x_nm: float, radius_nm: float) -> None:
         """Set where the tether pulls to, and its cylinder's radius, from the next step on.
 
-        Only of an engine made with a :class:`Tether`, which pulls from the first call on. The state
-        holds no tether: set it again after a load.
+        Only for an engine that was created with a :class:`Tether`, which acts from the first call
+        on. A state does not hold the tether's position, so set it again after a load.
         """
         ...
 
     def advance(self, steps: int) -> None:
-        """Integrate; raises FloatingPointError if the system blew up."""
+        """Integrate a number of steps.
+
+        Raises:
+            FloatingPointError: the system blew up.
+        """
         ...
 
     def follow(self, stretch: Stretch) -> Iterator[Sample]:
         """Go along a stretch of the programme and hand over every sample on the way, in order.
 
-        Ends at the stretch's last step, or at a sample before it: soon after the stretch is over,
-        or wherever suits the engine. Once it has ended, the engine is at the last sample's step,
-        and `save` gives its state there; before, it may be further.
+        The iteration ends at the stretch's last step or at an earlier sample: soon after
+        `stretch.over` holds, or at any sample that the engine chooses. After it the engine is at
+        the last sample's step and `save` returns the state there; during it the engine may be ahead
+        of the sample.
 
         Raises:
             FloatingPointError: the system blew up.
@@ -99,7 +104,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Tether:
-    """What holds one atom: a spring along x, and a cylinder about the pore's axis, free inside.
+    """A restraint of one atom: a spring along x, and a cylinder about the pore's axis, free inside.
 
     V = k/2 (x - x0)^2, and k/2 (r - R)^2 where r > R, with r^2 = y^2 + z^2 (minimum image).
     """
@@ -137,9 +142,9 @@ class Device:
 
     Attributes:
         platform: what JANUSPORE_PLATFORM calls it.
-        name: the device's own, as its driver gives it.
+        name: the device's name, from its driver.
         is_gpu: whether it is a GPU.
-        settings: what the engine must be told to take it, or another of the same driver.
+        settings: properties that make the engine use this device or another of the same driver.
     """
 
     platform: str
@@ -157,7 +162,7 @@ class Ewald:
 
 
 def ewald_parameters(model: Model) -> Ewald:
-    """Choose the splitting so that real and reciprocal space err alike.
+    """Choose the splitting so that real and reciprocal space have the same error.
 
     With tolerance d and cut-off r: alpha = sqrt(-ln 2d) / r, and 2 alpha L / (3 d^(1/5)) mesh
     points, OpenMM's rule, rounded up to products of 2, 3, 5. `ewald_tolerance` = 5e-5, the

@@ -1,8 +1,9 @@
-"""Which devices the drivers of GPUs show, and which of these are GPUs: asked of their libraries.
+"""Devices of CUDA, HIP and OpenCL, and which of them are GPUs, read from the drivers' libraries.
 
-OpenMM registers a platform wherever its driver's library is: OpenCL also where the only device is
-the CPU (PoCL, Intel's), ten times slower than the CPU platform; CUDA and HIP also where the driver
-shows no device. OpenMM 8.3 cannot be asked what there is, and GROMACS only by a run.
+OpenMM registers a platform wherever its driver's library is installed: OpenCL also where its only
+device is the CPU (PoCL, Intel's), ten times slower than the CPU platform; CUDA and HIP also where
+the driver has no device. OpenMM 8.3 has no call that lists devices, and GROMACS lists them only in
+a run.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _OPENCL = ("libOpenCL.so.1", "OpenCL", "/System/Library/Frameworks/OpenCL.framework/OpenCL")
 _CUDA = ("libcuda.so.1", "nvcuda")
 _HIP = ("libamdhip64.so.7", "libamdhip64.so.6", "amdhip64_7", "amdhip64_6")
-#: To initialise, to count devices, to name one: CUDA and HIP declare the three alike.
+#: Functions that initialise, count devices and name one; CUDA and HIP declare them alike.
 _CUDA_CALLS = ("cuInit", "cuDeviceGetCount", "cuDeviceGetName")
 _HIP_CALLS = ("hipInit", "hipGetDeviceCount", "hipDeviceGetName")
 #: From CL/cl.h.
@@ -29,8 +30,8 @@ _CL_CPU, _CL_GPU = 1 << 1, 1 << 2
 def driver_devices(platform: str) -> tuple[Device, ...]:
     """Return the devices of a GPU platform that OpenMM has registered; empty if there is none.
 
-    A driver whose library cannot be asked has one device of unknown name: of CUDA and HIP, whose
-    devices are all GPUs, a GPU; of OpenCL, none.
+    Where a driver's library cannot be loaded, CUDA and HIP, whose devices are all GPUs, count as
+    one GPU of unknown name, and OpenCL as no device.
     """
     if platform == "OpenCL":
         return _opencl_devices()
@@ -40,7 +41,7 @@ def driver_devices(platform: str) -> tuple[Device, ...]:
 
 
 def sees_gpu() -> bool:
-    """Whether any driver that is here shows a GPU."""
+    """Whether any installed driver has a GPU."""
     found = [
         device
         for platform, names in (("CUDA", _CUDA), ("HIP", _HIP), ("OpenCL", _OPENCL))
@@ -56,13 +57,13 @@ def _opencl_devices() -> tuple[Device, ...]:
         return ()
     found = []
     for index, platform in enumerate(_opencl_list(library.clGetPlatformIDs)):
-        # The kinds that OpenMM looks at.
+        # OpenMM considers devices of these types.
         for device in _opencl_list(
             library.clGetDeviceIDs, ctypes.c_void_p(platform), ctypes.c_uint64(_CL_CPU | _CL_GPU)
         ):
             kind = int.from_bytes(_opencl_value(library, device, _CL_DEVICE_TYPE), "little")
             name = _opencl_value(library, device, _CL_DEVICE_NAME)
-            # OpenMM takes the fastest of this driver's devices; a GPU counts for more than a CPU.
+            # OpenMM takes the fastest of this driver's devices, and ranks a GPU above a CPU.
             found.append(
                 Device(
                     "OpenCL",
@@ -75,7 +76,7 @@ def _opencl_devices() -> tuple[Device, ...]:
 
 
 def _opencl_list(function: Any, *arguments: Any) -> list[int]:
-    """Handles that an OpenCL function lists: asked for their number first, as is OpenCL's way."""
+    """Handles that an OpenCL function lists; it is called first for their number."""
     count = ctypes.c_uint(0)
     if function(*arguments, 0, None, ctypes.byref(count)) != 0 or not count.value:
         return []

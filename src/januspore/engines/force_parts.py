@@ -1,9 +1,10 @@
-"""What acts on an ion along x, taken apart, on one configuration of either engine.
+"""Parts of the force on an ion along x, for one configuration of any engine.
 
-Coulomb forces are bilinear in the charges, so an ion's force from the water is what switching the
-water's charges on adds, with the mesh's long range: three evaluations by OpenMM for all ions at
-once, and the parts sum to the whole. The net charge of a part of the system is neutralised by a
-uniform background, which has no force. Lennard-Jones is a sum over pairs.
+Coulomb forces are bilinear in the charges, so the force of the water on an ion is the difference
+between evaluations with and without the water's charges, long-range part included. Three
+evaluations by OpenMM give the parts for all ions at once, and the parts sum to the whole force. The
+net charge of a part of the system is neutralised by a uniform background, which has no force.
+Lennard-Jones forces are sums over pairs.
 """
 
 import numpy as np
@@ -18,15 +19,15 @@ from .openmm_charges import SwitchedCharges
 
 
 class ForceParts:
-    """Forces on ions by origin; made once for a model, as making it takes a second."""
+    """Forces on ions by origin; create it once for a model, as that takes a second."""
 
     def __init__(self, model: Model, resources: Resources | None = None) -> None:
         """Prepare for a model.
 
         Args:
             model: the atoms.
-            resources: what the run may use; the platform and precision of another engine than
-                OpenMM mean nothing here and are left to OpenMM.
+            resources: what the run may use; OpenMM chooses its own platform and precision where
+                they are those of another engine.
         """
         resources = openmm_resources(resources or Resources.from_environment())
         self._model = model
@@ -39,7 +40,7 @@ class ForceParts:
 
     @property
     def platform(self) -> str:
-        """OpenMM's platform that computes: a GPU's where the engine has one."""
+        """Name of the OpenMM platform that computes: a GPU's where the engine has one."""
         return self._charges.platform
 
     def along_x(

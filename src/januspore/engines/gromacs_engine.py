@@ -2,8 +2,8 @@
 
 Leap-frog, rigid water by SETTLE, the membrane a freeze group, smooth PME, Nose-Hoover, and
 GROMACS's own electric field, constant or a cosine. Nothing removes the motion of the centre of
-mass: the frozen membrane takes up momentum. Between two runs the state passes as GROMACS's own
-checkpoint, so nothing is rounded. Only the `gromacs_*` modules know of its files and options.
+mass: the frozen membrane takes up momentum. Between two runs the state is kept as GROMACS's own
+checkpoint, so it is not rounded. Only the `gromacs_*` modules use its files and options.
 """
 
 import math
@@ -32,13 +32,13 @@ from .gromacs_run import Course, Outcome, Runner
 from .gromacs_run import devices as devices
 from .stretch import Observed, Sample, Stretch, has_energies
 
-#: Longest time between two frames, ps: no atom crosses half a box in it.
+#: Longest time between two frames, ps: in it no atom moves by half a box.
 _MOST_BETWEEN_PS = 0.5
-#: Samples of an engine's first run, whose speed tells how long the next ones may be.
+#: Samples of an engine's first run; the length of the next runs follows from its speed.
 _FIRST_SAMPLES = 20
 #: Most that a run's trajectory may take on disk, bytes; it is deleted when it has been read.
 _MOST_BYTES = 500_000_000
-#: Of an atom in a frame: position and velocity in double precision.
+#: Bytes of an atom in a frame: position and velocity in double precision.
 _ATOM_BYTES = 48
 
 
@@ -84,10 +84,10 @@ class GromacsEngine:
         self._positions, self._velocities = state.positions.copy(), state.velocities.copy()
         self.step = state.step
         self._checkpoint: bytes | None = None
-        #: GROMACS's number of the programme's step 0.
+        #: GROMACS's step number at the programme's step 0.
         self._offset = -state.step
         own = state.native if state.engine == self.name else {}
-        # A state may have been changed since: a barrier gives its ions other numbers.
+        # The checkpoint is of no use if the state was changed since, as when ions are renumbered.
         if own and own["checkpoint_of"][0] == self._mark():
             self._checkpoint = own["checkpoint"].tobytes()
             self._offset = int(own["checkpoint_step"][0]) - state.step
@@ -178,7 +178,7 @@ class GromacsEngine:
         """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included."""
         self._place()
         found = self._runner.forces(self._field_V_per_nm, self._target)
-        # The interface's field acts on mobile charges; GROMACS's on the frozen ones, too.
+        # The interface's field acts on mobile charges only; GROMACS's acts on frozen ones as well.
         frozen = self._model.frozen
         found[frozen, 0] -= self._model.charge[frozen] * (self._field_V_per_nm * VOLT_PER_NM)
         return found
@@ -189,13 +189,13 @@ class GromacsEngine:
         return self._runner.potential_energy()
 
     def _course(self, stretch: Stretch) -> Course:
-        """How far the next run goes, and with which field, tether and output."""
+        """Return the length, field, tether and output of the next run."""
         dt, tether = stretch.timestep_ps, stretch.tether
         end = min(stretch.end_step, self.step + self._most_samples(stretch) * stretch.sample_steps)
         begin_ps, end_ps = self.step * dt, end * dt
         pull = None
         if tether:
-            self._place()  # GROMACS looks how far the atom is from where it is pulled to
+            self._place()  # GROMACS checks how far the atom is from the point that it is pulled to
             pull = Pull(begin_ps, tether(begin_ps), end_ps, tether(end_ps))
         return Course(
             begin_step=self.step,
@@ -207,7 +207,7 @@ class GromacsEngine:
         )
 
     def _most_samples(self, stretch: Stretch) -> int:
-        """Samples that fit on disk and, by the last run's speed, into the stretch's time."""
+        """Number of samples that fit on disk and, at the last run's speed, into the time."""
         most = _MOST_BYTES // (_ATOM_BYTES * self._model.n_atoms)
         if math.isfinite(stretch.seconds):
             a_sample = (self._seconds_a_step or math.inf) * stretch.sample_steps
@@ -216,17 +216,17 @@ class GromacsEngine:
         return max(1, most)
 
     def _output(self, stretch: Stretch) -> Output:
-        """GROMACS writes at multiples of its steps: each sample's, and more where they are far."""
+        """Steps between outputs, at whose multiples GROMACS writes, also between far samples."""
         between = math.gcd(stretch.sample_steps, self.step + self._offset)
         most = max(1, int(_MOST_BETWEEN_PS / stretch.timestep_ps + 1e-6))
         between = max(n for n in range(1, min(most, between) + 1) if between % n == 0)
-        # Whether or not one falls into this stretch: steps with energies round forces otherwise,
-        # and a run must not depend on where it was cut.
+        # Set also where no such step lies in this stretch: forces are rounded differently at steps
+        # with energies, and the trajectory must not depend on where it was cut into runs.
         energies = math.gcd(stretch.energy_steps, self._offset) if stretch.energy_steps else 0
         return Output(between, energies)
 
     def _samples(self, stretch: Stretch, course: Course, runs: list[Outcome]) -> Iterator[Sample]:
-        """Read the runs' trajectories, one frame at a time, and stand at each sample's step."""
+        """Read the runs' trajectories frame by frame, and yield each sample."""
         unwrapping = Unwrapping(self._model, self._positions)
         potentials: dict[int, float] = {}
         steps = range(self.step + stretch.sample_steps, course.end_step + 1, stretch.sample_steps)
@@ -237,7 +237,7 @@ class GromacsEngine:
         for frame in (frame for file in files for frame in frames(file)):
             step = frame.step - self._offset
             if step <= self.step:
-                continue  # a run begins with the frame that the one before ended with
+                continue  # the first frame of a run is the last one of the run before
             positions = unwrapping.follow(frame.positions)
             if (step - course.begin_step) % stretch.sample_steps:
                 continue
@@ -256,7 +256,7 @@ class GromacsEngine:
         self._runner.place(self._positions, self._velocities)
 
     def _mark(self) -> float:
-        """Number by which a state is known to be the one that a checkpoint was written with."""
+        """Checksum of a state, by which the checkpoint that belongs to it is recognised."""
         return float(zlib.crc32(self._velocities.tobytes(), zlib.crc32(self._positions.tobytes())))
 
 

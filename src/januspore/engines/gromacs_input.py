@@ -1,4 +1,4 @@
-"""What GROMACS is given: topology, configuration, groups of atoms, and run parameters, as texts."""
+"""Input files of GROMACS as texts: topology, configuration, groups of atoms, run parameters."""
 
 import math
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ from ..protocols.field import (
 from .base import Tether, ewald_parameters
 
 _WATER = ("O", "H")
-#: Names of the groups of atoms that the run parameters name.
+#: Names of the groups of atoms in the run parameters.
 _ALL, _FROZEN, _HELD = "All", "Frozen", "Held"
 #: Order of the mesh's splines, as in the other engines.
 _PME_ORDER = 5
-#: Largest angle at which a ramp is taken for the middle of a sine: it then bends by 8e-6 of its
-#: largest field, and as much is rounded in single precision.
+#: A ramp is given as the middle of a sine up to this angle: the curvature is then 8e-6 of its
+#: largest field, comparable to rounding in single precision.
 _RAMP_ANGLE = 7e-3
-#: Largest drift of an atom's energy by pairs that the neighbour list lacks, kJ/mol/ps, as GROMACS
-#: estimates it. Its default is 5e-3; 1e-3, with lists every 10 steps, took 8 % longer.
+#: Largest drift of the energy per atom that GROMACS allows for pairs missing from the neighbour
+#: list, kJ/mol/ps. Its default is 5e-3; 1e-3, with lists every 10 steps, took 8 % longer.
 _BUFFER_TOLERANCE = 2e-3
 
 
 def topology(model: Model) -> str:
-    """Topology: every atom but the waters' is a molecule of its own; waters are rigid by SETTLE."""
+    """Topology: each ion and membrane atom is a molecule; waters are rigid by SETTLE."""
     lines = ["[ defaults ]", "1 2 no 1.0 1.0", "[ atomtypes ]"]
     first = {name: int(model.indices(name)[0]) for name in SPECIES if len(model.indices(name))}
     for name, i in first.items():
@@ -73,7 +73,7 @@ def _water(model: Model) -> list[str]:
 
 
 def configuration(model: Model, positions: NDArray, velocities: NDArray) -> str:
-    """A .gro file with 12 decimals, which GROMACS reads as they are; molecules in the box, whole.
+    """A .gro file with 12 decimals, all of which GROMACS reads; molecules whole and in the box.
 
     Args:
         model: gives names and box.
@@ -84,7 +84,7 @@ def configuration(model: Model, positions: NDArray, velocities: NDArray) -> str:
     shift[model.waters] = shift[model.waters[:, :1]]
     rows = np.hstack([positions - shift * model.box, velocities]).tolist()
     names = [SPECIES[i] for i in model.type_id.tolist()]
-    # Width and decimals are GROMACS's rule: five more than the decimals, one more for velocities.
+    # GROMACS derives the decimals from the width: decimals + 5, one decimal more for velocities.
     numbers = "%17.12f" * 3 + "%17.13f" * 3
     lines = [
         f"{n % 100000:5d}{'SOL' if name in _WATER else name:5s}{name:>5s}{n % 100000:5d}"
@@ -119,8 +119,9 @@ class Wave:
 def wave(programme: Programme, begin_ps: float, end_ps: float, timestep_ps: float) -> Wave:
     """Return the field of a stretch of a programme that lies within one of its segments.
 
-    The field of a step is that of the step's middle, so the impulse over any number of steps is the
-    programme's integral, to (omega dt)^2 / 24 of it. A ramp is the middle of a slow, high sine.
+    Each step has the field at its middle, so the impulse over any number of steps is the
+    programme's integral within a relative error of (omega dt)^2 / 24. A ramp is given as the nearly
+    straight part of a slow sine of large amplitude.
 
     Args:
         programme: the field, V/nm, as a function of time.
@@ -138,8 +139,8 @@ def wave(programme: Programme, begin_ps: float, end_ps: float, timestep_ps: floa
             if isinstance(leaf, Ramp) and leaf.first_V_per_nm == leaf.last_V_per_nm:
                 return Wave(leaf.first_V_per_nm, 0.0, 0.0)
             amplitude, omega, phase = _sine(leaf)
-            # sin(w t + phase) = cos(w (t + (phase - pi/2) / w)); GROMACS's own shift is not heeded
-            # unless the field is a pulse.
+            # sin(w t + phase) = cos(w (t + (phase - pi/2) / w)); GROMACS ignores its
+            # own time shift unless the field is a pulse.
             shift = (phase - 0.5 * math.pi) / omega
             return Wave(amplitude, omega, start - 0.5 * timestep_ps - shift)
     raise ValueError(f"no segment of the programme holds {begin_ps:g} to {end_ps:g} ps")
@@ -184,7 +185,7 @@ def parameters(
     neighbour_steps: int,
     pull: Mapping[str, object],
 ) -> str:
-    """Run parameters (.mdp) of a run from whatever step it starts at to `end_step`.
+    """Run parameters (.mdp) of a run that ends at `end_step`.
 
     Args:
         model: cut-off and Ewald parameters.
@@ -192,7 +193,7 @@ def parameters(
         end_step: GROMACS's number of the last step.
         zero_ps: the programme's time at GROMACS's step 0.
         field: the applied field.
-        output: what is written, when.
+        output: what is written, and how often.
         neighbour_steps: steps between two neighbour lists.
         pull: parameters of a tether (`tether_parameters`).
     """
@@ -203,7 +204,7 @@ def parameters(
         "dt": dynamics.timestep_ps,
         "nsteps": end_step,
         "tinit": zero_ps - field.start_ps,
-        "comm-mode": "none",  # the frozen membrane takes up momentum
+        "comm-mode": "none",  # momentum is not conserved: the frozen membrane takes it up
         "nstxout": output.frames,
         "nstvout": output.frames,
         "nstfout": output.forces,
@@ -212,7 +213,7 @@ def parameters(
         "nstlog": 0,
         "cutoff-scheme": "Verlet",
         "nstlist": neighbour_steps,
-        "rlist": model.cutoff_nm,  # and the buffer that the tolerance needs
+        "rlist": model.cutoff_nm,  # GROMACS adds the buffer that the tolerance needs
         "verlet-buffer-tolerance": _BUFFER_TOLERANCE,
         "vdwtype": "Cut-off",
         "vdw-modifier": "None",
@@ -225,15 +226,15 @@ def parameters(
         **{f"fourier-{axis}": points for axis, points in mesh.items()},
         "pme-order": _PME_ORDER,
         "tcoupl": "nose-hoover",
-        "nh-chain-length": 1,  # leap-frog has no longer ones
+        "nh-chain-length": 1,  # GROMACS allows no longer chain with leap-frog
         "nsttcouple": 1,
         "tc-grps": _ALL,
-        # GROMACS's is the period of the oscillation.
+        # GROMACS's tau-t is the period of the thermostat's oscillation.
         "tau-t": 2 * math.pi * dynamics.thermostat_tau_ps,
         "ref-t": dynamics.temperature_K,
         "pcoupl": "no",
         "gen-vel": "no",
-        "continuation": "yes",  # the configuration keeps its constraints
+        "continuation": "yes",  # the configuration already satisfies the constraints
         "electric-field-x": f"{field.amplitude_V_per_nm!r} {field.omega_per_ps!r} 0 0",
         **pull,
     }
@@ -257,7 +258,7 @@ def tether_parameters(tether: Tether, pull: Pull, zero_ps: float = 0.0) -> dict[
     rates = [
         (b - a) / lasts if lasts else 0.0 for a, b in zip(pull.begin_nm, pull.end_nm, strict=True)
     ]
-    # A reference value is the initial one at time 0, however late the run starts.
+    # GROMACS takes the initial reference value as that at time 0, also if the run starts later.
     along, across = (
         v - rate * (pull.begin_ps - zero_ps) for v, rate in zip((0.0, radius), rates, strict=True)
     )

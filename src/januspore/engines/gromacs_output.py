@@ -1,4 +1,4 @@
-"""What GROMACS wrote: frames, made continuous over the box's faces, energies, and forces."""
+"""Output of GROMACS: frames with unwrapped positions, energies, and forces."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Frame(NamedTuple):
 
 def frames(path: Path) -> Iterator[Frame]:
     """Read a trajectory (.trr) frame by frame."""
-    import chemfiles  # no other engine needs it
+    import chemfiles  # imported here, as only GROMACS needs it
 
     with chemfiles.Trajectory(str(path)) as trajectory:
         for _ in range(trajectory.nsteps):
@@ -34,14 +34,14 @@ def frames(path: Path) -> Iterator[Frame]:
 
 
 class Unwrapping:
-    """Follows atoms over the box's faces; frames must be so close that none moves half a box."""
+    """Unwraps positions frame by frame; between two frames no atom may move by half a box."""
 
     def __init__(self, model: Model, positions: NDArray) -> None:
         self._model = model
         self._last = positions
 
     def follow(self, wrapped: NDArray) -> NDArray[np.float64]:
-        """Return the next frame's positions, unwrapped, waters whole, the membrane where it was."""
+        """Return the next frame's positions: unwrapped, waters whole, the membrane unmoved."""
         model, last = self._model, self._last
         now = _nearest(wrapped, last, model.box)
         hydrogens, oxygens = model.waters[:, 1:], model.waters[:, :1]
@@ -69,7 +69,7 @@ def potential_energies(program: Program, folder: Path, energies: Path, tethered:
         answers="\n".join([*terms, "", ""]),
     )
     text = (folder / "energies.xvg").read_text(encoding="utf-8", errors="replace")
-    # The columns are in the order of the energy file, not of the question.
+    # The columns are in the order of the energy file, not in that of the request.
     names = re.findall(r'^@ s\d+ legend "(.*)"', text, re.M)
     time, *values = np.loadtxt(text.splitlines(), comments=("#", "@"), ndmin=2).T
     sign = {"Potential": 1.0}

@@ -1,4 +1,4 @@
-"""The program `gmx`: where it is, what it says of itself, and running it; errors are one line."""
+"""The program `gmx`: finding it, reading its version and build, and running it."""
 
 import ctypes
 import importlib.util
@@ -16,22 +16,22 @@ from pathlib import Path
 from ..errors import SettingError, StoppedError
 from ..settings import gmx_set
 
-#: Looked for on PATH, in this order, unless JANUSPORE_GMX names the program.
+#: Names looked for on PATH, in this order, unless JANUSPORE_GMX names the program.
 _NAMES = ("gmx", "gmx_mpi")
 #: Oldest version whose options these modules use; docs/engines.md says which one was run.
 _OLDEST = 2020
-#: What GROMACS says when atoms have flown off.
+#: Messages of GROMACS that mean that the system blew up.
 _BLOWN_UP = ("settled", "not finite", "non-finite", "nan", "constraint", "extremely high")
-#: How GROMACS begins the reason why it ends.
+#: Beginnings of the line in which GROMACS gives the reason of an error.
 _REASON = re.compile(
     r"^(?:Fatal error|Error in user input|Inconsistency in user input|Feature not implemented"
     r"|System I/O error|File input/output error|Internal error[^\n]*|ERROR \d[^\n]*):\s*\n(.*?)"
     r"(?:\n\s*\n|\Z)",
     re.M | re.S,
 )
-#: What it says when a signal ends it in good order, its checkpoint written.
+#: Message of GROMACS when it ends after a signal with its checkpoint written.
 _HEEDED = "signal, stopping within"
-#: Seconds between two looks at a running program.
+#: Seconds between two checks of a running program.
 _LOOK_S = 0.1
 _PR_SET_PDEATHSIG = 1
 
@@ -41,12 +41,12 @@ class Program:
     """An installed GROMACS.
 
     Attributes:
-        path: of its `gmx` program.
+        path: its `gmx` program.
         version: such as "2022.5".
         precision: mixed or double.
         thread_mpi: whether it takes the options of GROMACS's own MPI.
-        simd: instructions that it was built for, such as "AVX2_256".
-        gpu: what it was built for, such as "CUDA", or "disabled".
+        simd: instruction set that it was built for, such as "AVX2_256".
+        gpu: GPU interface that it was built for, such as "CUDA", or "disabled".
     """
 
     path: str
@@ -57,7 +57,7 @@ class Program:
     gpu: str
 
     def run(self, folder: Path, *arguments: str, answers: str = "") -> str:
-        """Run a short tool of it to its end and return what it said.
+        """Run one of its short tools and return the output.
 
         Raises:
             StoppedError: it failed.
@@ -79,7 +79,7 @@ class Program:
     def mdrun(
         self, folder: Path, *options: str, threads: int, over: Callable[[], bool] | None = None
     ) -> None:
-        """Integrate; as soon as `over` holds, the program is asked to end, which it does shortly.
+        """Integrate; when `over` holds, signal the program to write a checkpoint and end.
 
         Raises:
             FloatingPointError: the system blew up.
@@ -95,9 +95,10 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                # GROMACS ends where this differs from what -ntomp says.
+                # GROMACS stops with an error where OMP_NUM_THREADS differs from -ntomp.
                 env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-                # A Ctrl-C at the terminal is for this process, which then asks the program to end.
+                # In a session of its own, so that Ctrl-C reaches only this process, which then ends
+                # the program.
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -112,7 +113,8 @@ class Program:
                     process.wait()
         status = process.returncode
         text = said.read_text(encoding="utf-8", errors="replace")
-        # Its status is not 0 after a signal that it heeded; before it hears any, one kills it.
+        # The exit status is not 0 after a signal, also where the program wrote its checkpoint; a
+        # signal that comes before GROMACS has set its handler kills it.
         if status == 0 or _HEEDED in text or (asked and status == -signal.SIGTERM):
             return
         told = _failure("mdrun", status, text)
@@ -122,7 +124,7 @@ class Program:
 
 
 def is_installed() -> bool:
-    """Whether the program, and the library that reads its files, are here."""
+    """Whether the program and the library that reads its files are installed."""
     return _path() is not None and importlib.util.find_spec("chemfiles") is not None
 
 
@@ -130,7 +132,7 @@ def find() -> Program:
     """Return the program that JANUSPORE_GMX names, else the first of gmx and gmx_mpi on PATH.
 
     Raises:
-        SettingError: there is none, it is no GROMACS, or too old; or chemfiles is not installed.
+        SettingError: there is none, it is not GROMACS or too old, or chemfiles is not installed.
     """
     path, named = _path(), gmx_set()
     if path is None:
@@ -193,5 +195,5 @@ def _failure(tool: str, status: int, said: str) -> str:
 
 
 def _die_with_parent() -> None:
-    # Or a run that is killed would leave the program at work on what nobody waits for.
+    # Otherwise the program would continue after a kill of this process.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One run of GROMACS: its folder, its input, the program, and what it left."""
+"""One run of GROMACS: its folder, its input, the program, and its output."""
 
 import re
 import tempfile
@@ -21,7 +21,7 @@ from .gromacs_output import forces as read_forces
 from .gromacs_output import potential_energies
 from .gromacs_program import Program
 
-#: Steps between two neighbour lists: the first for which the list fits into the box. The usual
+#: Steps between two neighbour lists, tried in order until the list fits into the box. The usual
 #: sample intervals are multiples of 25 steps.
 _NEIGHBOUR_STEPS = (25, 10, 5, 2, 1)
 _LIST_TOO_LONG = "longer than half the shortest box"
@@ -30,15 +30,15 @@ _REACHED = re.compile(r"^Writing checkpoint, step (\d+)", re.M)
 
 @dataclass(frozen=True)
 class Course:
-    """What a run is to do; steps and times are the programme's.
+    """Specification of a run; steps and times are the programme's.
 
     Attributes:
         begin_step: where it starts.
-        end_step: where it ends unless it is told to before.
-        offset: GROMACS's number of the programme's step 0.
+        end_step: where it ends unless it is stopped before.
+        offset: GROMACS's step number at the programme's step 0.
         field: the applied field.
-        output: what is written, when.
-        pull: how the tether moves, if there is one.
+        output: what is written, and how often.
+        pull: motion of the tether, if there is one.
     """
 
     begin_step: int
@@ -51,14 +51,14 @@ class Course:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's folder, the programme's step that it came to, and GROMACS's checkpoint there."""
+    """A run's folder, the programme's step that it reached, and GROMACS's checkpoint there."""
 
     folder: Path
     step: int
     checkpoint: bytes | None
 
     def files(self, kind: str) -> list[Path]:
-        """Files of a kind, such as "trr": GROMACS gives those of a continued run a number."""
+        """Files with a suffix, such as "trr"; GROMACS numbers those of a continued run."""
         return sorted(self.folder.glob(f"run*.{kind}"))
 
 
@@ -80,7 +80,7 @@ class Runner:
         # A system with its membrane has none. Others are warned of for their centre of mass, which
         # is not held, and for having no charges, or a net charge.
         self._warnings = "0" if model.frozen.any() else "3"
-        # Its name is that of litter, which the next run in the job's folder clears away.
+        # With this name, the next run in the job's folder removes it if this process is killed.
         self._temporary = tempfile.TemporaryDirectory(
             prefix=".gromacs.", suffix=".tmp", dir=resources.scratch, ignore_cleanup_errors=True
         )
@@ -89,14 +89,14 @@ class Runner:
         (self._folder / "index.ndx").write_text(given.groups(model, tether), encoding="utf-8")
 
     def place(self, positions: NDArray, velocities: NDArray) -> None:
-        """Say where the atoms are, nm, and how they move, nm/ps, where no checkpoint does."""
+        """Set positions, nm, and velocities, nm/ps, for a run without a checkpoint."""
         text = given.configuration(self._model, positions, velocities)
         (self._folder / "start.gro").write_text(text, encoding="utf-8")
 
     def run(
         self, course: Course, checkpoint: bytes | None, over: Callable[[], bool] | None = None
     ) -> Outcome:
-        """Integrate along a course, from a checkpoint or else from where the atoms were placed.
+        """Integrate along a course, from a checkpoint or else from the state of `place`.
 
         Raises:
             FloatingPointError: the system blew up.
@@ -118,15 +118,17 @@ class Runner:
             return Outcome(folder, reached[-1] - course.offset, left)
         if over is None:
             raise StoppedError("gmx mdrun came to its end and wrote no checkpoint")
-        return Outcome(folder, course.begin_step, checkpoint)  # ended before it began
+        return Outcome(
+            folder, course.begin_step, checkpoint
+        )  # it was stopped before its first step
 
     def forces(self, field_V_per_nm: float, target: tuple[float, float] | None) -> NDArray:
-        """Forces where the atoms were placed, kJ/mol/nm, (N, 3), with the field and the tether."""
+        """Forces at the positions of `place`, kJ/mol/nm, (N, 3), with field and tether."""
         folder = self._single_point(field_V_per_nm, target)
         return read_forces(self._program, folder, "run.tpr", folder / "run.trr")
 
     def potential_energy(self) -> float:
-        """Potential energy where the atoms were placed, kJ/mol, without field and tether."""
+        """Potential energy at the positions of `place`, kJ/mol, without field and tether."""
         folder = self._single_point(0.0, None)
         return float(potential_energies(self._program, folder, folder / "run.edr", False)[1, 0])
 
@@ -184,7 +186,7 @@ class Runner:
         self._program.mdrun(
             folder,
             *("-s", "run.tpr", "-deffnm", "run", *options, "-nb", self.platform),
-            # Checkpoints at a run's end alone; reproducible, so that restarts are exact.
+            # Checkpoints only at a run's end; -reprod makes restarts exact.
             *("-cpt", "1000000", "-reprod", "-notunepme", "-pin", "off"),
             *("-nstlist", str(self._neighbour_steps[0])),
             threads=self._threads,
@@ -193,9 +195,9 @@ class Runner:
 
 
 def devices() -> list[Device]:
-    """Return where GROMACS can run: the CPU, which it takes by itself, and a GPU.
+    """Return where GROMACS can run: the CPU, its default, and a GPU.
 
-    That is there if it was built for one and a driver shows one.
+    The GPU is listed if GROMACS was built for one and a driver has one.
     """
     gpu = gromacs_program.find().gpu
     built = gpu != "disabled" and sees_gpu()

@@ -29,7 +29,7 @@ class WaterFrame:
 
     @classmethod
     def of(cls, model: Model) -> "WaterFrame":
-        """Return the frame of a model's waters; without waters, one that nothing uses."""
+        """Return the frame of a model's waters; without waters, an unused placeholder."""
         mass = model.mass[model.waters[0]] if len(model.waters) else np.ones(3)
         shape = water_geometry()
         sites = shape - mass @ shape / mass.sum()
@@ -61,7 +61,7 @@ def bodies_from_atoms(frame: WaterFrame, atoms: NDArray, velocities: NDArray) ->
     Args:
         frame: the water's body frame.
         atoms: positions of O, H, H, nm, shape (n, 3, 3), each molecule whole.
-        velocities: of O, H, H, nm/ps, shape (n, 3, 3); what is not rigid motion is dropped.
+        velocities: of O, H, H, nm/ps, shape (n, 3, 3); only their rigid motion is used.
     """
     total = frame.mass.sum()
     centre = np.einsum("i,nij->nj", frame.mass, atoms) / total

@@ -1,11 +1,11 @@
-"""HOOMD-blue behind the engine interface: what a machine with a GPU runs on.
+"""HOOMD-blue behind the engine interface: the engine for machines with a GPU.
 
-Rigid water as bodies of a centre and three sites, the membrane left out of the integration, PPPM,
-and separate Nose-Hoover thermostats of translation and rotation. HOOMD-blue is imported on use
-only, and only the `hoomd_*` modules here name its types.
+Waters are rigid bodies of a centre and three sites, the membrane is not integrated, electrostatics
+is PPPM, and translation and rotation have separate Nose-Hoover thermostats. HOOMD-blue is imported
+only when it is used, and only the `hoomd_*` modules use its types.
 
-A field or a tether set at step t acts from the forces of step t + 1 on; before the first step after
-a load it acts at once.
+A field or a tether that is set at step t acts from the forces of step t + 1 on; before the first
+step after a load it acts at once.
 """
 
 import math
@@ -49,7 +49,7 @@ from .hoomd_tether import HELD, WallTether
 from .step_by_step import StepByStep
 from .stretch import Observed
 
-#: What HOOMD-blue says when a particle has flown off.
+#: Messages of HOOMD-blue that mean that the system blew up.
 _BLOWN_UP = ("NaN", "no longer in the simulation box", "out of bounds", "overflow")
 
 
@@ -193,8 +193,9 @@ class HoomdEngine(StepByStep):
     def forces(self) -> NDArray[np.float64]:
         """Forces, kJ/mol/nm, shape (N, 3), the applied field's and the tether's included.
 
-        HOOMD-blue's forces on single sites hold what the mesh adds between a water's own sites;
-        it is taken out here, so that each site's force is that of every other engine.
+        HOOMD-blue's forces on single sites include the mesh's part of the Coulomb forces between
+        the sites of one water. It is subtracted here, so that the forces equal those of the other
+        engines.
         """
         self._start()
         model = self._model
@@ -223,7 +224,7 @@ class HoomdEngine(StepByStep):
         return sum(self.energies().values())
 
     def thermostat_energy(self) -> float:
-        """What the thermostats add to the conserved energy, kJ/mol."""
+        """Energy of the thermostats in the conserved energy, kJ/mol."""
         self._start()
         return float(self._thermostat.energy)
 
@@ -234,7 +235,7 @@ class HoomdEngine(StepByStep):
             self._started, self._acting = True, (self._field, self._target)
 
     def _set(self, field_V_per_nm: float, target: tuple[float, float]) -> None:
-        # Each costs a good part of a millisecond, some steps of a GPU.
+        # Each call takes much of a millisecond, as long as some steps on a GPU.
         if field_V_per_nm != self._field:
             set_field(self._forces, field_V_per_nm)
         if self._walls and target != self._target:
@@ -244,8 +245,9 @@ class HoomdEngine(StepByStep):
     def _prepare(self, simulation: Any) -> None:
         """Compute forces for the first time, without PPPM's warning of an error above 0.1.
 
-        It is 0.1 in any units: here kJ/mol/nm, against forces of a thousand. Twice, as the first
-        run's forces are computed again when the second one begins, whatever the field is by then.
+        PPPM compares its error with 0.1 whatever the units; here these are kJ/mol/nm, and forces
+        are of the order of a thousand. Two runs of no steps are needed, as HOOMD-blue computes the
+        forces of the first one again when the second one begins.
         """
         self._device.message_filename = os.devnull
         try:
@@ -309,7 +311,7 @@ class HoomdEngine(StepByStep):
         _fill(particles.velocity, tags, state.velocities, centres, bodies.velocity)
         where = np.zeros((particles.N, 3))
         _fill(where, tags, state.positions, centres, bodies.centre)
-        # In the box's half-open range, as HOOMD-blue wraps.
+        # Wrapped into the half-open range that HOOMD-blue uses.
         image = np.floor(where / model.box + 0.5)
         particles.image[:] = image.astype(np.int32)
         particles.position[:] = where - image * model.box
@@ -342,7 +344,7 @@ class HoomdEngine(StepByStep):
             return [np.array(getattr(data.particles, name))[order] for name in names]
 
     def _with_kappa(self, split: Splitting) -> Splitting:
-        """Ask HOOMD-blue for the kappa it takes with this mesh; no position matters to it."""
+        """Ask HOOMD-blue for the kappa that it uses with this mesh, at any positions."""
         hoomd, model = self._hoomd, self._model
         simulation = hoomd.Simulation(device=self._device, seed=0)
         snapshot = hoomd.Snapshot()
@@ -358,7 +360,7 @@ class HoomdEngine(StepByStep):
         return replace(split, kappa=float(stock.params[(CENTRE, CENTRE)]["kappa"]))
 
 
-#: Target of a tether that is not set: it does nothing.
+#: Target of a tether that is not set: no force.
 _NOWHERE = (math.inf, math.inf)
 
 

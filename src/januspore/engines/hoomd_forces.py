@@ -1,8 +1,8 @@
-"""The forces of a model as HOOMD-blue's force objects, and what those leave out.
+"""The forces of a model as HOOMD-blue's force objects, and the terms that HOOMD-blue leaves out.
 
-Units are nm, ps, amu, kJ/mol; charges carry the square root of the Coulomb constant, and a field is
-divided by it. Frozen-frozen pairs are left out of HOOMD-blue's sums, as nothing moves by them; they
-are summed once here, so that energies and forces are those of the whole system.
+Units are nm, ps, amu, kJ/mol; charges are multiplied by the square root of the Coulomb constant,
+and a field is divided by it. HOOMD-blue does not sum over pairs of frozen atoms, which move no
+atom; they are summed once here, so that energies and forces are those of the whole system.
 """
 
 import math
@@ -24,7 +24,7 @@ from .hoomd_tether import HELD
 
 #: HOOMD-blue's unit of charge in e is 1 / this.
 CHARGE_UNIT = math.sqrt(COULOMB)
-#: Type of the particle at a water's centre of mass: it moves, it interacts with nothing.
+#: Type of the particle at a water's centre of mass: it is integrated but has no interactions.
 CENTRE = "water"
 #: All types, in HOOMD-blue's order.
 TYPES = (*SPECIES, CENTRE, HELD)
@@ -38,12 +38,11 @@ _DESERNO_HOLM = (
     517231 / 106536960,
     106640677 / 11737571328,
 )
-#: Real-space Coulomb is cut here (or at the model's cut-off where that is shorter), with a mesh
-#: fine enough for the same error: LJ at the longer cut-off then only lists heavy atoms. Fastest of
-#: 0.6 to 1.2 nm on a CPU.
+#: Cut-off of real-space Coulomb, unless the model's is shorter; the mesh is fine enough for the
+#: same error. The neighbour list of the longer LJ cut-off then holds heavy atoms only. This was the
+#: fastest of 0.6 to 1.2 nm on a CPU.
 REAL_CUTOFF_NM = 0.7
-#: The model's tolerance is met with this much to spare, so that the other engine's error decides
-#: how far the two are apart.
+#: The tolerance is divided by this, so that differences to another engine are that engine's errors.
 _SPARE = 0.5
 #: Points of the real-space tables (linear interpolation), and where they begin, nm.
 TABLE_POINTS = 4000
@@ -69,16 +68,16 @@ class Forces:
     field: Any
 
     def conservative(self) -> list[Any]:
-        """All but the applied field."""
+        """All forces except the applied field."""
         return [self.lj, self.real, self.mesh]
 
     def everything(self) -> list[Any]:
-        """All of them, in the order HOOMD-blue sums them."""
+        """All forces, in the order in which HOOMD-blue sums them."""
         return [*self.conservative(), self.field]
 
 
 def splitting(model: Model) -> Splitting:
-    """Choose cut-off and mesh so that real and reciprocal space err alike at the model's tolerance.
+    """Choose cut-off and mesh so that both parts of the Ewald sum meet the model's tolerance.
 
     The real-space error follows from alpha r, as :func:`.base.ewald_parameters` has it; the mesh is
     the coarsest whose estimated error (Deserno and Holm 1998) is no larger.
@@ -91,7 +90,7 @@ def splitting(model: Model) -> Splitting:
 
 
 def _spacing(reach: float) -> float:
-    """Mesh spacing times alpha, for which both halves err alike; reach is alpha times cut-off."""
+    """Mesh spacing times alpha with equal errors of both parts; reach is alpha times cut-off."""
 
     def excess(x: float) -> float:
         series = sum(a * x ** (2 * m) for m, a in enumerate(_DESERNO_HOLM))
@@ -102,7 +101,7 @@ def _spacing(reach: float) -> float:
 
 
 def make_mesh(hoomd: Any, split: Splitting, neighbours: Any) -> tuple[Any, Any]:
-    """Return PPPM and the stock pair force that it tells kappa to (which never acts)."""
+    """Return PPPM and the pair force that it passes kappa to, which is never attached."""
     stock, mesh = hoomd.md.long_range.pppm.make_pppm_coulomb_forces(
         nlist=neighbours, resolution=split.mesh, order=ORDER, r_cut=split.cutoff_nm
     )
@@ -136,7 +135,7 @@ def make_forces(
 
 
 def set_field(forces: Forces, field_V_per_nm: float) -> None:
-    """Give the mobile species the field along x; the membrane's type keeps none."""
+    """Apply the field along x to the mobile species, not to the membrane."""
     value = field_V_per_nm * VOLT_PER_NM / CHARGE_UNIT
     for name in (*SPECIES, HELD):
         if name not in MEMBRANE:
@@ -144,7 +143,7 @@ def set_field(forces: Forces, field_V_per_nm: float) -> None:
 
 
 def _buffer(model: Model, cutoff: float, method: Method) -> float:
-    # HOOMD-blue wants every edge above twice the cut-off and buffer together.
+    # HOOMD-blue needs every edge above twice the sum of cut-off and buffer.
     return min(method.buffer_nm, 0.99 * (float(model.box.min()) / 2 - cutoff))
 
 
@@ -169,7 +168,7 @@ def _evaluated(
 ) -> Any:
     """Real-space Coulomb by HOOMD-blue's own Ewald force.
 
-    Not the one that PPPM is made with: that one acts on frozen pairs too.
+    It is not the one that PPPM is created with, which acts on frozen pairs too.
     """
     ewald = hoomd.md.pair.Ewald(nlist=neighbours, default_r_cut=0.0)
     ewald.params.default = {"kappa": split.kappa, "alpha": 0.0}
@@ -184,7 +183,7 @@ def _tabulated(
 ) -> Any:
     """Real-space Coulomb by a table for each pair of types."""
     table = hoomd.md.pair.Table(nlist=neighbours, default_r_cut=0.0)
-    # Each pair in turn: HOOMD-blue before 7.1 cannot take a default that holds arrays.
+    # Set for each pair, as HOOMD-blue before 7.1 accepts no default that contains arrays.
     for n, a in enumerate(names := TYPES):
         for b in names[n:]:
             table.params[(a, b)] = {"r_min": 0.0, "U": np.zeros(1), "F": np.zeros(1)}
@@ -200,7 +199,7 @@ def _tabulated(
 
 
 def _pairs(model: Model, held: int | None) -> Iterator[_Pair]:
-    """Pairs of types present but frozen-frozen ones."""
+    """Pairs of types that are present, except pairs of frozen types."""
     first = {name: int(k[0]) for name in SPECIES if len(k := model.indices(name))}
     if held is not None:
         first[HELD] = held
@@ -229,7 +228,7 @@ def _gauss(r: NDArray, kappa: float) -> NDArray:
 
 @dataclass(frozen=True)
 class FrozenPairs:
-    """What frozen-frozen pairs within the cut-offs add, a constant of the model.
+    """Energies and forces of pairs of frozen atoms within the cut-offs, constants of the model.
 
     Attributes:
         lj: Lennard-Jones energy, kJ/mol.
@@ -243,7 +242,7 @@ class FrozenPairs:
 
 
 def frozen_pairs(model: Model, split: Splitting) -> FrozenPairs:
-    """Sum frozen-frozen pairs within the cut-offs; `split.kappa` must be known."""
+    """Sum over pairs of frozen atoms within the cut-offs; `split.kappa` must be known."""
     forces = np.zeros((model.n_atoms, 3))
     frozen = np.flatnonzero(model.frozen)
     energy = np.zeros(2)
@@ -273,9 +272,10 @@ def _pair_terms(
 
 
 def within_waters(model: Model, split: Splitting, positions: NDArray) -> NDArray[np.float64]:
-    """Forces between a water's own sites that the mesh adds, kJ/mol/nm, shape (N, 3).
+    """Forces of the mesh between the sites of one water, kJ/mol/nm, shape (N, 3).
 
-    They turn and move no rigid body, so HOOMD-blue leaves them in; an excluded pair has none.
+    HOOMD-blue does not subtract them, as they do not move a rigid body; engines that exclude the
+    pairs have no such forces.
     """
     forces = np.zeros((model.n_atoms, 3))
     for a, b in ((0, 1), (0, 2), (1, 2)):

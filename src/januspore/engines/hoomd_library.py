@@ -1,4 +1,4 @@
-"""Loading HOOMD-blue and choosing its device; nothing is imported before it is asked for."""
+"""Loading HOOMD-blue and choosing its device; it is imported only on request."""
 
 import importlib
 import signal
@@ -51,7 +51,7 @@ def sees_gpu() -> bool:
 def devices() -> list[Device]:
     """Return where HOOMD-blue can run here, a GPU first."""
     kinds = library().device
-    # Not `is_available`: that is what a build for GPUs calls itself, also where no GPU is.
+    # `is_available` is true for every build with GPU support, also on a machine without a GPU.
     gpus = [Device("gpu", str(name), True) for name in kinds.GPU.get_available_devices()]
     return [*gpus, Device("cpu", "CPU")]
 
@@ -86,5 +86,5 @@ def device(hoomd: Any, resources: Resources) -> Any:
 
 
 def precision(hoomd: Any) -> str:
-    """Return double, mixed or single: what this HOOMD-blue was built in."""
+    """Return the precision that this HOOMD-blue was built in: double, mixed or single."""
     return _PRECISION.get(tuple(hoomd.version.floating_point_precision), "unknown")

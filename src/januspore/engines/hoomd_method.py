@@ -1,7 +1,7 @@
-"""What HOOMD-blue does otherwise on a GPU than on a CPU: every such choice is made here.
+"""The differences between HOOMD-blue's methods on a CPU and on a GPU.
 
-docs/engines.md has the source of each. Either method gives the same forces on either device; tests
-hold both to that on a CPU.
+docs/engines.md gives the source of each choice. Both methods give the same forces on both devices;
+tests check this for both methods on a CPU.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Method:
-    """How forces are computed and particles kept.
+    """How forces are computed and particles are stored.
 
     Attributes:
-        tabulated: real-space Coulomb from a table, not evaluated pair by pair.
-        tree: neighbours found by trees, not in cells.
-        buffer_nm: how much farther than the cut-off neighbours are listed; less in small boxes.
-        sorted: particles are sorted in space now and then, so that sums change their order.
+        tabulated: real-space Coulomb comes from a table instead of erfc.
+        tree: neighbours are found by trees instead of cells.
+        buffer_nm: distance beyond the cut-off that neighbour lists reach; shorter in small boxes.
+        sorted: particles are sorted in space at times, which changes the order of sums.
     """
 
     tabulated: bool
@@ -31,10 +31,11 @@ class Method:
 
 
 METHODS = {
-    # Tree lists leave hydrogens out of the Lennard-Jones list at no cost, and the table is faster
-    # than erfc. Unsorted, sums keep their order over a restart (PPPM's mesh has single precision),
-    # and some thousand particles run no slower for it.
+    # Tree lists can leave hydrogens out of the Lennard-Jones list, and the table is faster than
+    # erfc. Without sorting, sums keep their order over a restart (PPPM's mesh has single
+    # precision); with some thousand particles this costs no time.
     "cpu": Method(tabulated=True, tree=True, buffer_nm=0.2, sorted=False),
-    # A table with many points and a tree list read illegal memory on a GPU (hoomd-blue #2284).
+    # Neither a table nor a tree list: both caused illegal memory access on a GPU (hoomd-blue
+    # #2284).
     "gpu": Method(tabulated=False, tree=False, buffer_nm=0.4, sorted=True),
 }

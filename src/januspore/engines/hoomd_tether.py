@@ -2,12 +2,12 @@
 
 A wall with a Gaussian potential that is very wide and has a negative epsilon is a spring: its force
 is -k d exp(-d^2 / 2 sigma^2) at the distance d from the wall, on the side that the wall faces. Two
-planes, back to back, are the spring along x, and a cylinder that faces outwards is the other one.
-No other force that HOOMD-blue brings is a spring along x alone.
+planes, back to back, are the spring along x, and a cylinder that faces outwards is the radial one.
+HOOMD-blue has no other force that is a spring along x alone.
 
-Walls know no periodic images. HOOMD-blue's positions lie in the box, so the cylinder about its axis
-acts on the nearest image by itself; for x, images of the plane stand one box away, and each plane
-reaches half a box.
+Walls have no periodic images. HOOMD-blue's positions lie in the box, so the cylinder about its axis
+acts on the nearest image without more; along x, images of the plane are placed one box away, and
+each plane acts up to half a box.
 """
 
 import math
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from ..model.forcefield import SPECIES
 from .base import Tether
 
-#: Type of the tethered particle, in all else of its species.
+#: Type of the tethered particle, which otherwise equals its species.
 HELD = "held"
 #: Width of the Gaussian: at d = 3 nm the force is 5e-6 less than the spring's.
 _SIGMA_NM = 1000.0
 
 
 class WallTether:
-    """The forces of one simulation; they do nothing before :meth:`set`."""
+    """The forces of one simulation; they are zero before :meth:`set`."""
 
     def __init__(self, hoomd: Any, tether: Tether, box: NDArray, others: str) -> None:
         """Make the forces.
@@ -34,7 +34,7 @@ class WallTether:
             hoomd: the library.
             tether: stiffness.
             box: edges, nm, shape (3,).
-            others: type of HOOMD-blue's that is no species of the model.
+            others: HOOMD-blue's type that is not a species of the model.
         """
         self._wall = hoomd.wall
         self._edge = float(box[0])
@@ -59,7 +59,7 @@ class WallTether:
             self._stiffen(stiff)
         if not stiff:
             return
-        # One wall at a time: a new list fails after the first step (hoomd-blue #1879).
+        # Walls are replaced one by one: a new list fails after the first step (hoomd-blue #1879).
         for i, plane in enumerate(self._planes_at(x_nm)):
             self._planes.walls[i] = plane
         self._cylinder.walls[0] = self._cylinder_of(radius_nm)

@@ -1,8 +1,8 @@
-"""Coulomb forces between groups of charges, by OpenMM: what `force_parts` takes apart.
+"""Coulomb forces between groups of charges, by OpenMM, for `force_parts`.
 
-One context beside an engine's own, with the same PME and no Lennard-Jones. The charges of water and
-of the membrane are switched by global parameters (offsets), at the cost of an evaluation and no
-rebuilding.
+They come from a context beside the engine's own, with the same PME and without Lennard-Jones.
+Global parameters (offsets) switch the charges of water and membrane on and off, so that the context
+need not be built again.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..settings import Resources
 from .openmm_engine import empty_nonbonded
 from .openmm_platform import make_context
 
-#: Groups of charges that can be switched; the ions' always act.
+#: Groups of charges that can be switched off; the ions' are always on.
 SWITCHED = ("water", "membrane")
 
 

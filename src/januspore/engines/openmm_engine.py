@@ -1,9 +1,9 @@
-"""OpenMM behind the engine interface: what a machine without HOOMD-blue runs on.
+"""OpenMM behind the engine interface: the engine that the package installs by default.
 
 Rigid water by constraints (SETTLE), the membrane frozen by zero mass, particle-mesh Ewald, a
-Nose-Hoover chain, and the applied field as a force -q E on every mobile charge. There is no
-remover of centre-of-mass motion: the frozen membrane takes up momentum. Only the `openmm_*` modules
-here name an OpenMM type.
+Nose-Hoover chain, and the applied field as a force q E on every mobile charge. There is no remover
+of centre-of-mass motion: the frozen membrane takes up momentum. Only the `openmm_*` modules here
+name an OpenMM type.
 """
 
 import re
@@ -25,9 +25,9 @@ from .openmm_platform import make_context
 from .step_by_step import StepByStep
 from .stretch import Observed
 
-#: Force groups of their own: their energies are no part of the potential energy, group 0.
+#: Force groups whose energies do not belong to the potential energy, which is group 0.
 _FIELD_GROUP, _TETHER_GROUP = 1, 2
-#: OpenMM shows its thermostat only in a serialised state: empty before the first step.
+#: OpenMM gives its thermostat's variables only in a serialised state; none before the first step.
 _CHAIN = re.compile(r"<IntegratorParameters[^>]*?(/>|>.*</IntegratorParameters>)", re.S)
 
 
@@ -159,7 +159,7 @@ class OpenMMEngine(StepByStep):
 
 
 def _values(quantity: Any) -> NDArray[np.float64]:
-    """Return the array of a State, which it made for this call, in nm, ps and kJ/mol."""
+    """Return the array of an OpenMM State, in nm, ps and kJ/mol; it is not shared."""
     array: NDArray[np.float64] = quantity._value
     return array
 
@@ -207,8 +207,8 @@ def _applied_field(model: Model) -> mm.CustomExternalForce:
 
 
 def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
-    # A GPU hands over wrapped positions, hence nearest images; by floor, since on the axis
-    # `periodicdistance` has no slope. The outer max is for a radius of 0 there.
+    # On a GPU positions are wrapped, so nearest images are taken; by floor, as the derivative of
+    # `periodicdistance` is undefined on the axis. The outer max serves a radius of 0 there.
     x, y, z = (
         f"({d} - {edge!r}*floor(({d})/{edge!r} + 0.5))"
         for d, edge in zip(("x - tether_x", "y", "z"), model.box.tolist(), strict=True)
@@ -217,7 +217,7 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
         "0.5*tether_k*(along^2 + (sqrt(max(max(square, tether_r^2), 1e-20)) - tether_r)^2);"
         f"along = {x}; square = {y}^2 + {z}^2"
     )
-    for name in ("tether_k", "tether_x", "tether_r"):  # k = 0: no force before it is set
+    for name in ("tether_k", "tether_x", "tether_r"):  # no force before the tether is set
         force.addGlobalParameter(name, 0.0)
     force.addParticle(tether.atom, [])
     force.setForceGroup(_TETHER_GROUP)

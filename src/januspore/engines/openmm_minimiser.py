@@ -1,4 +1,4 @@
-"""Energy minimisation, by OpenMM for every engine: what comes out is a start, and no data."""
+"""Energy minimisation, by OpenMM for every engine; the result is only a start configuration."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ from ..settings import Resources
 from .openmm_engine import make_system
 from .openmm_platform import make_context
 
-#: Root mean square force at which the minimiser stops, kJ/mol/nm, and its most iterations.
+#: Root mean square force at which the minimiser stops, kJ/mol/nm, and its largest number of
+#: iterations.
 _FORCE, _ITERATIONS = 50.0, 500
 _CONSTRAINT_TOLERANCE = 1e-7
 
@@ -25,7 +26,7 @@ def minimise(model: Model, state: State, resources: Resources) -> State:
         resources: what OpenMM may use.
 
     Returns:
-        The minimum, with velocities of zero and no engine's variables, at the same step.
+        The minimum, with zero velocities and without an engine's variables, at the same step.
     """
     context = make_context(make_system(model), mm.VerletIntegrator(1e-3), resources)
     context.setPositions(state.positions)
@@ -36,8 +37,8 @@ def minimise(model: Model, state: State, resources: Resources) -> State:
 
 
 class _Interruptible(mm.MinimizationReporter):
-    """Lets signals be heard between iterations: Python handles them in Python code only."""
+    """Reporter that lets Python handle signals between iterations."""
 
     def report(self, *_about: Any) -> bool:
-        """Go on; what a signal's handler raises here ends the minimisation."""
+        """Continue; an exception of a signal's handler raised here ends the minimisation."""
         return False

@@ -1,4 +1,4 @@
-"""OpenMM's platforms: what there is to run on, and a context on the one to use."""
+"""OpenMM's platforms: which are available, and a context on the one to use."""
 
 import openmm as mm
 
@@ -9,7 +9,7 @@ from .drivers import GPU_PLATFORMS, driver_devices
 
 
 def devices() -> list[Device]:
-    """Return where OpenMM can run here, the fastest first: GPUs, the CPU, then what is slower."""
+    """Return where OpenMM can run here, the fastest first: GPUs, the CPU, then slower ones."""
     names = _registered()
     drivers = [d for name in GPU_PLATFORMS if name in names for d in driver_devices(name)]
     return [
@@ -42,8 +42,8 @@ def choose_platform(resources: Resources) -> tuple[str, dict[str, str]]:
     precision = resources.precision or "mixed"
     if precision not in ("single", "mixed", "double"):
         raise SettingError(f"JANUSPORE_PRECISION = {precision!r}: must be single, mixed or double")
-    # Of several drivers the one with a GPU. A platform whose only device is the CPU runs where it
-    # is named, and is never chosen.
+    # Of several drivers, use the one with a GPU. A platform whose only device is the CPU is used if
+    # it is named, but never chosen by default.
     found = [d for d in devices() if d.is_gpu and d.platform == (wanted or d.platform)]
     chosen = wanted or (found[0].platform if found else "CPU")
     properties: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What engines that are called step by step share: how they follow a stretch."""
+"""How engines that are called step by step follow a stretch."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ class StepByStep:
     """`follow` of an engine that is called for every sample interval.
 
     It holds the field constant over each interval, at the programme's mean, so that the impulse on
-    an ion is exact at every sample; likewise the tether stands where it is at the interval's end.
+    an ion is exact at every sample. The tether stands at its position at the interval's end.
     """
 
     def follow(self: Engine, stretch: Stretch) -> Iterator[Sample]:

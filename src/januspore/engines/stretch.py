@@ -1,4 +1,4 @@
-"""A stretch: what an engine is asked to follow in one go, and the samples that it hands over.
+"""A stretch: a part of a run that an engine integrates in one call, and its samples.
 
 The driver cuts a field programme into stretches, within which the field is one segment and the
 tether moves in a straight line. An engine that runs as a program of its own runs it once for each
@@ -25,8 +25,8 @@ class Stretch:
             later than the end of the programme's segment.
         sample_steps: steps between two samples.
         energy_steps: samples at multiples of it have velocities and the potential energy; 0: none.
-        over: whether the stretch is to end at the next sample; asked now and then on the way.
-        seconds: wall time after which `over` will hold, as far as is known.
+        over: whether the stretch is to end at the next sample; engines call it repeatedly.
+        seconds: expected wall time until `over` holds.
         tether: where the tether stands, (x, radius) in nm, at a time in ps; linear in time over
             the stretch.
     """
@@ -48,7 +48,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Observed:
-    """What one sample reads of an engine, all of one instant.
+    """Positions, and at some samples velocities and energy, of one instant.
 
     Attributes:
         positions: unwrapped, nm, shape (N, 3).
