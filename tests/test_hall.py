@@ -2,27 +2,29 @@
 
 import numpy as np
 import pytest
+from helpers import tiny_point
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from januspore.analysis.hall import cell_conductance, hall_conductance
+from januspore.analysis.hall import cell_conductance, continuum, hall_conductance
+from januspore.model.system import build_model
 
 length = st.floats(0.1, 10.0)
 
 
 @given(length, length, st.floats(0.1, 30.0))
-def test_a_long_pore_is_a_wire_and_a_short_one_is_all_access(d, l, sigma):
+def test_a_long_pore_is_a_wire_and_a_short_one_is_all_access(d, long, sigma):
     assert hall_conductance(sigma, d, 1e6) == pytest.approx(sigma * np.pi * d**2 / 4e6, rel=1e-4)
     assert hall_conductance(sigma, d, 0.0) == pytest.approx(sigma * d)
-    assert hall_conductance(sigma, d, l) < min(sigma * d, sigma * np.pi * d**2 / 4 / l)
+    assert hall_conductance(sigma, d, long) < min(sigma * d, sigma * np.pi * d**2 / 4 / long)
 
 
 @given(length, length)
-def test_a_wide_cell_without_reservoirs_is_hall_s(d, l):
-    assert cell_conductance(10.0, d, l, 1e12, 0.0) == pytest.approx(
-        hall_conductance(10.0, d, l), rel=1e-4
+def test_a_wide_cell_without_reservoirs_is_hall_s(d, long):
+    assert cell_conductance(10.0, d, long, 1e12, 0.0) == pytest.approx(
+        hall_conductance(10.0, d, long), rel=1e-4
     )
 
 
@@ -89,3 +91,19 @@ def laplace_conductance(wall, reservoir, radius, membrane, n):
     )
     potential = spsolve(matrix.tocsr(), source)
     return float((2 * area * (0.5 - potential[number[-1]]) / h).sum())
+
+
+def test_a_model_s_continuum_is_that_of_its_open_pore_salt_and_cell():
+    model = build_model(tiny_point())
+    found = continuum(model, 1.0)
+    diameter = model.pore.diameter_nm - 0.32
+    assert found["hall_nS"] == pytest.approx(hall_conductance(11.2, diameter, 0.67))
+    area = model.box[1] * model.box[2]
+    assert found["continuum_nS"] == pytest.approx(cell_conductance(11.2, diameter, 0.67, area, 3.0))
+    assert continuum(model, 2.0)["hall_nS"] == pytest.approx(2 * found["hall_nS"])
+
+
+def test_without_salt_or_its_conductivity_there_is_no_continuum():
+    raw = tiny_point().model_dump()["protocol"]["cell"]
+    assert continuum(build_model(tiny_point(cell=raw | {"salt_mol_per_L": 0.0})), 0.0) == {}
+    assert continuum(build_model(tiny_point(cell=raw | {"salt": "NaCl"})), 1.0) == {}

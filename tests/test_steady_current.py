@@ -7,6 +7,7 @@ import pytest
 from helpers import tiny_point
 from planted import planted_rows
 
+from januspore.analysis.hall import continuum
 from januspore.analysis.job import analyse_record
 from januspore.model.system import build_model
 from januspore.products.steady_current import make
@@ -97,3 +98,14 @@ def test_one_seed_has_no_interval():
     content = measured(lambda field, rising: 1000.0 * field, seeds=1)
     assert content.findings["verdict"] == "one seed gives no interval"
     assert np.isnan(content.findings["rectification"]).all()
+
+
+def test_the_share_of_what_a_continuum_would_carry_is_that_planted():
+    length, expected = float(MODEL.box[0]), continuum(MODEL, 1.0)["continuum_nS"]
+    content = measured(lambda e, _: 0.4 * expected * e * length, noise_e_nm=1e-4)
+    assert holds(content.findings["share_of_continuum"], 0.4)
+    assert content.findings["continuum_nS"] == pytest.approx(expected)
+    table = content.table
+    both = table[table.species == "total"]
+    assert both.continuum_nA.to_numpy() == pytest.approx(expected * both.voltage_V.to_numpy())
+    assert table[table.species == "K"].continuum_nA.isna().all()

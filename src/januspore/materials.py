@@ -94,12 +94,14 @@ class Salt:
         anion: its species.
         water_per_nm3: water molecules in bulk solution of 1 mol/L.
         source: of the number of waters.
+        conductivity_S_per_m: of that solution; None where it is not known.
     """
 
     cation: str
     anion: str
     water_per_nm3: float
     source: str
+    conductivity_S_per_m: float | None = None
 
     @property
     def charges(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ from ..space import faults
 from ..stamps import holds, stamp
 
 #: Of a product's files; raise it when their form changes, and they are made again.
-FORMAT = 8
+FORMAT = 9
 
 
 class Head(NamedTuple):

@@ -23,6 +23,7 @@ from ..analysis.current import (
     rate,
     species_of,
 )
+from ..analysis.hall import continuum
 from ..analysis.statistics import Interval, ratio_of_means, shown
 from ..model.system import Model
 from .drawing import COLORS, Panel, bars, legend, panels, zero_lines
@@ -51,7 +52,9 @@ def make(ensemble: Ensemble) -> Content:
         for ion, charge in ensemble.model.ion_charges.items()
     ]
     table = pd.concat(frames, ignore_index=True)
-    findings = _findings(tables, ensemble.model) | {
+    table["continuum_nA"] = _continuum_nA(ensemble, table)
+    findings = _findings(tables, ensemble.model) | _beside_continuum(ensemble, tables)
+    findings |= {
         "settling_share": SETTLING,
         "window_ps": float(sums["time_ps"].sum()),
     }
@@ -114,6 +117,26 @@ def _findings(tables: dict[tuple[str, str], Tables], model: Model) -> dict[str, 
     if field.min() < 0 < field.max():
         ways = (_each(total, length_nm, sign) for sign in (+1, -1))
         found["rectification"] = _ratio(*ways).at(0).triple()
+    return found
+
+
+def _continuum(ensemble: Ensemble) -> dict[str, float]:
+    return continuum(ensemble.model, ensemble.point.protocol.cell.salt_mol_per_L)
+
+
+def _continuum_nA(ensemble: Ensemble, table: pd.DataFrame) -> pd.Series:
+    """Current of both ions that a continuum would carry at each voltage; NaN for one ion alone."""
+    conducts = _continuum(ensemble).get("continuum_nS", np.nan)
+    return (table["voltage_V"] * conducts).where(table["species"] == "total")
+
+
+def _beside_continuum(ensemble: Ensemble, tables: dict[tuple[str, str], Tables]) -> dict[str, Any]:
+    """What a continuum would conduct, and the conductance as a share of it (`analysis.hall`)."""
+    found: dict[str, Any] = dict(_continuum(ensemble))
+    if found:
+        length_nm = float(ensemble.model.box[0])
+        value = current_interval(tables[_SLAB], lambda t: conductance(t, length_nm))
+        found["share_of_continuum"] = value.at(0).scaled(1 / found["continuum_nS"]).triple()
     return found
 
 
@@ -181,6 +204,9 @@ def _total(
     if low > 0 or high < 0:
         field = np.array([min(rows.field_V_per_nm.min(), 0.0), max(rows.field_V_per_nm.max(), 0.0)])
         axis.plot(field, field * length_nm * value, color="0.5", lw=1, label=f"{value:.3g} nS")
+    if rows.continuum_nA.notna().any():
+        at = rows.sort_values("field_V_per_nm")
+        axis.plot(at.field_V_per_nm, at.continuum_nA, color="0.5", lw=1, ls=":", label="continuum")
     _axes(axis, length_nm, title)
 
 
