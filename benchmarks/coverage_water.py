@@ -14,19 +14,25 @@ from helpers import tiny_point
 from numpy.typing import NDArray
 from planted_order import phase_sums, relaxing, slow_noise, static, step_sums
 
+from januspore.analysis import orientation
 from januspore.analysis.cycle import PHASES
-from januspore.products import relaxation, step_relaxation, water_order
+from januspore.products import held_order, relaxation, step_relaxation, water_order
 from januspore.products.ensemble import Content
 from januspore.report.collect import Made
 
+for module in (relaxation, step_relaxation, held_order):
+    module._figure = lambda *_: None
 for module in (relaxation, step_relaxation):
-    module._figure, module.OBSERVABLES = (lambda *_: None), ("mean cosine",)
+    module.OBSERVABLES = ("mean cosine",)
 water_order.circular_std = lambda theta: np.zeros(theta.shape[:-1])
+orientation.circular_std = water_order.circular_std
 
 FAST = tiny_point("sine", frequency_GHz=5.0, cycles=2)
 STEPS = tiny_point("steps", high_V_per_nm=1.2, up_ps=10.0, down_ps=20.0, repeats=20)
 STAIRS = tiny_point("staircase", holds_V_per_nm=[0.6, 1.2], hold_ps=50.0)
+BOTH_SIGNS = tiny_point("staircase", holds_V_per_nm=[-1.2, -0.5, 0.5, 1.2], hold_ps=50.0)
 RISES = {side: f"water order rises with field, E {side} 0" for side in "><"}
+HELD_RISES = {side: f"water order rises with held field, E {side} 0" for side in "><"}
 LAG = "water order under the sine, reverse above forward beyond lag"
 STEP_TAU = "tau reverse over forward, repeated steps"
 STAIR_TAU = "tau reverse over forward, staircase"
@@ -90,26 +96,52 @@ def _mean(field: NDArray, step_ps: float, tau: float, of_field: Any) -> NDArray:
     return relaxing(field, step_ps, tau, of_field=of_field)
 
 
+def hold_sums(
+    rng: Numbers, seeds: int, point: Any, target: NDArray, up: float, down: float
+) -> dict[str, NDArray]:
+    """Sums by hold of waters that relax to the target of each hold, mean cosine to +x."""
+    holds, step = point.protocol.holds, point.protocol.recording.sample_interval_ps
+    per_hold = round(holds.hold_ps / step)
+    fields = np.array([*holds.forward_V_per_nm, *holds.forward_V_per_nm[::-1]])
+    along = np.repeat(target, per_hold)
+    mean = relaxing(along, step, up, of_field=lambda own: own, tau_down_ps=down)
+    noise = 0.5 / 3 * slow_noise(rng, (seeds,), len(along), step, 1.3)
+    order = mean + 0.03 * rng.normal(size=(seeds, 1)) + noise
+    bins = (seeds, len(fields), 50)
+    waters = np.full(bins, 9.0 * per_hold / 50)
+    time = waters / 9 * step
+    return {
+        "cosine": 9 * order.reshape(*bins, -1).sum(axis=-1),
+        "waters": waters,
+        "time_ps": time,
+        "field_ps": time * fields[:, None],
+        "theta": np.zeros((*bins, 1)),
+    }
+
+
+def held_made(seeds: int, rng: Numbers, of_field: Any) -> tuple[Made, dict[str, Ends]]:
+    """Judge the order of a staircase's holds, of both signs of the field."""
+    forward = np.array(BOTH_SIGNS.protocol.holds.forward_V_per_nm)
+    target = of_field(np.concatenate([forward, forward[::-1]]))
+    sums = hold_sums(rng, seeds, BOTH_SIGNS, target, 1.3, 1.3)
+    content = held_order.make(ensemble_of(BOTH_SIGNS, sums))
+    made = made_of("held_order", BOTH_SIGNS, content, seeds)
+    ends = {
+        claim: made.findings[f"rise of mean cosine with field, E {side} 0"]
+        for side, claim in HELD_RISES.items()
+    }
+    return made, {claim: (triple[1], triple[2]) for claim, triple in ends.items()}
+
+
 def stairs_made(
     seeds: int, rng: Numbers, up: float, down: float, left: float = 0.0
 ) -> tuple[Made, dict[str, Ends]]:
     """Judge a staircase: times, and order left (`left`) at equal field on the way back."""
-    holds, step = STAIRS.protocol.holds, STAIRS.protocol.recording.sample_interval_ps
-    per_hold = round(holds.hold_ps / step)
-    fields = np.repeat([*holds.forward_V_per_nm, *holds.forward_V_per_nm[::-1]], per_hold)
+    holds = STAIRS.protocol.holds
+    fields = np.array([*holds.forward_V_per_nm, *holds.forward_V_per_nm[::-1]])
     back = np.arange(len(fields)) >= len(fields) // 2
-    target = static(fields) + left * (back & (fields < max(holds.forward_V_per_nm)))
-    mean = relaxing(target, step, up, of_field=lambda own: own, tau_down_ps=down)
-    own = 0.03 * rng.normal(size=(seeds, 1))
-    noise = 0.5 / 3 * slow_noise(rng, (seeds,), len(fields), step, 1.3)
-    order = mean + own + noise
-    bins = (seeds, 2 * len(holds.forward_V_per_nm), 50)
-    cosine = 9 * order.reshape(*bins, -1).sum(axis=-1)
-    waters = np.full(bins, 9.0 * per_hold / 50)
-    time = waters / 9 * step
-    field = time * fields[::per_hold][:, None]
-    sums = {"cosine": cosine, "waters": waters, "time_ps": time, "field_ps": field}
-    sums["theta"] = np.zeros((*bins, 1))
+    target = static(fields) + left * (back & (fields < fields.max()))
+    sums = hold_sums(rng, seeds, STAIRS, target, up, down)
     content = relaxation.make(ensemble_of(STAIRS, sums))
     beside = {"step_relaxation": some_steps(rng, seeds, up, down)}
     made = made_of("relaxation", STAIRS, content, seeds, **beside)
@@ -133,6 +165,16 @@ def _water() -> list[Case]:
         }
         truths[LAG] = Truth(beyond, exact["lag_ps"][0] if beyond else None)
         cases.append(Case(name, truths, partial(sine_made, of_field=of_field, tau=tau)))
+    for name, of_field, right in (
+        ("rises", static, ("agrees", "agrees")),
+        ("loosened by the field", falling, ("disagrees", "agrees")),
+        ("ignores the field", ignoring, ("", "")),
+    ):
+        truths = {}
+        for claim, sign, word in zip(HELD_RISES.values(), (1, -1), right, strict=True):
+            low, high = (float(sign * of_field(np.array(sign * E))) for E in (0.5, 1.2))
+            truths[claim] = Truth(word, high - low)
+        cases.append(Case(f"{name}, held", truths, partial(held_made, of_field=of_field)))
     for name, up, down, right in (
         ("relaxing slower", 1.6, 2.9, "agrees"),
         ("relaxing faster", 2.9, 1.6, "disagrees"),
@@ -143,7 +185,7 @@ def _water() -> list[Case]:
         left = 0.12 if right == "agrees" else 0.0
         truths = {STAIR_TAU: ratio, HELD: Truth("agrees" if left else "disagrees", left)}
         plant = partial(stairs_made, up=up, down=down, left=left)
-        cases.append(Case(f"{name}, staircase, {left:g} left", truths, plant))
+        cases.append(Case(f"{name}, staircase, {left:g} left", truths, plant, 0.5))
     return cases
 
 
