@@ -85,11 +85,17 @@ def counted(case: Case, seeds: int, repeats: int, rng: np.random.Generator) -> l
     return list(counts.values())
 
 
-def campaign(families: Iterable[str], seeds: Iterable[int], repeats: int) -> Iterator[Count]:
-    """Count all cases of some families; the numbers drawn are the same each time."""
+def campaign(
+    families: Iterable[str], seeds: Iterable[int], repeats: int, claims: Iterable[str] = ("",)
+) -> Iterator[Count]:
+    """Count all cases of some families in which a claim has one of some texts in its name.
+
+    The numbers drawn are the same each time.
+    """
     for family in families:
         for number, case in enumerate(FAMILIES[family]):
-            for n in seeds:
+            named = any(text in claim for claim in case.truths for text in claims)
+            for n in seeds if named else ():
                 rng = np.random.default_rng([sum(map(ord, family)), number, n])
                 yield from counted(case, n, round(repeats * case.share), rng)
 
@@ -97,13 +103,15 @@ def campaign(families: Iterable[str], seeds: Iterable[int], repeats: int) -> Ite
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--claims", nargs="+", default=[""], help="cases of those with such a text")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--repeats", type=int, default=400, help="of each case and number of seeds")
     parser.add_argument("--table", action="store_true", help="print the last results")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     if not options.table:
-        counts = [vars(c) for c in campaign(options.families, options.seeds, options.repeats)]
+        chosen = options.families, options.seeds, options.repeats, options.claims
+        counts = [vars(c) for c in campaign(*chosen)]
         again = {_cell(count) for count in counts}
         counts += [count for count in _kept(options.output) if _cell(count) not in again]
         counts.sort(key=_cell)
