@@ -187,7 +187,7 @@ def main() -> int:
 def _begins_no_script(said: str) -> bool:
     """Whether Python was interrupted before it came to the script: no frame is of its file."""
     files = re.findall(r'File "([^"]+)"', said)
-    python = (sys.prefix, sys.base_prefix, "<frozen ")
+    python = (sys.prefix, sys.base_prefix, "<")
     own = [name for name in files if not name.startswith(python)]
     return "KeyboardInterrupt" in said and not own
 

@@ -1,9 +1,10 @@
 """Ctrl-C while a command starts: the end of the process, and no traceback.
 
-A command imports this before anything else, so it imports next to nothing itself.
+A command imports this before anything else, so it imports nothing that is not loaded already.
 """
 
-import signal
+# Built into Python; `signal` itself first imports enum and functools.
+import _signal as signal  # type: ignore[import-not-found]
 
 
 class QuietImports:
