@@ -66,6 +66,32 @@ def test_extension_by_charges_and_seeds_leaves_every_old_job(space):
     assert len(equilibrations) == 4
 
 
+def test_the_same_study_once_more_shares_no_seed_and_no_equilibration(space, capsys):
+    init(space, "--study", str(ROOT / "studies" / "quick.toml"))
+    first = {job.id: job.statepoint() for job in open_project(space)}
+    capsys.readouterr()
+    init(space, "--seeds-from", "100")
+    assert f"{len(first)} new, 0 existing" in capsys.readouterr().out
+    again = [j.statepoint() for j in open_project(space) if j.id not in first]
+    # Of the same protocols, each with as many seeds, every one 100 higher; equilibrations, too.
+    moved = sorted((str(p["protocol"]), p["seed"] + 100) for p in first.values())
+    assert sorted((str(p["protocol"]), p["seed"]) for p in again) == moved
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--seeds-from", "100", "--seeds", "0:2"], "only one of them"),
+        (["--seeds-from", "2147483646"], "seed"),
+        (["--seeds-from", "100", "--decide"], "leave out --seeds-from"),
+    ],
+)
+def test_other_seeds_that_cannot_be_are_refused_in_one_line(space, arguments, named):
+    with pytest.raises(InputError, match=named) as error:
+        init(space, *arguments)
+    assert "\n" not in str(error.value) and not ids(space)
+
+
 def test_dry_run_writes_no_job(space, capsys):
     init(space, "--dry-run", "--study", "paper")
     assert "dry run" in capsys.readouterr().out

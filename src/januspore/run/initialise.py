@@ -21,6 +21,7 @@ from ..space.dataspace import (
 from ..space.paper import name_of
 from ..space.plan import Plan, carry_out, plan
 from ..space.study import load_study, parse_charges, parse_seeds
+from ..values import SEED_END
 from .command import carry_out as run_command
 from .feasible import (
     check_buildable,
@@ -82,7 +83,9 @@ def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> 
     study = load_study(where, root / "studies")
     charges = [parse_charges(text) for text in options.charges or []]
     seeds = None if options.seeds is None else parse_seeds(options.seeds)
-    points = study.state_points(charges or None, options.protocol, seeds)
+    if seeds is not None and options.seeds_from:
+        raise InputError("--seeds and --seeds-from: only one of them")
+    points = study.state_points(charges or None, options.protocol, seeds, options.seeds_from or 0)
     kept = name if options.study is None else _relative(options.study, root)
     names = {
         as_text({"charge_set": own.model_dump()}, "charge_set"): name
@@ -111,8 +114,8 @@ def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
     """Seeds that the open statements need, those that a budget allows."""
     from ..report.decide import Wish, wishes, within  # pandas: only where it is asked for
 
-    others = ("study", "charges", "protocol", "seeds")
-    given = [f"--{name}" for name in others if getattr(options, name) is not None]
+    others = ("study", "charges", "protocol", "seeds", "seeds_from")
+    given = [f"--{name}".replace("_", "-") for name in others if getattr(options, name) is not None]
     if given:
         raise InputError(f"--decide takes its seeds from what is open; leave out {given[0]}")
     taken, left = within(wishes(project), options.max_ns)
@@ -183,6 +186,16 @@ def _positive(text: str) -> float:
     return value
 
 
+def _whole(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < SEED_END:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to 2^31")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="init.py", description="Initialise the data space, or extend it; existing jobs stay."
@@ -201,6 +214,13 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", action="append", help="only this protocol of the study; may be repeated"
     )
     parser.add_argument("--seeds", help="instead of the study's: 0:10 (10 excluded) or 0,3,7")
+    parser.add_argument(
+        "--seeds-from",
+        type=_whole,
+        metavar="N",
+        help="add N to all of the study's seeds: the same study once more, independent where its "
+        "equilibration.count is above the seeds",
+    )
     parser.add_argument(
         "--decide",
         action="store_true",

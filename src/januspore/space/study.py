@@ -45,8 +45,11 @@ class Study:
         charges: list[BaseChargeSet] | None = None,
         protocols: list[str] | None = None,
         seeds: tuple[int, ...] | None = None,
+        first: int = 0,
     ) -> list[StatePoint]:
         """Expand to state points, with charge sets, protocol names or seeds replaced if given.
+
+        `first` is added to the study's own seeds: the same study once more, with other seeds.
 
         A charge set that the study does not have gets the protocols and seeds of its first one.
 
@@ -71,7 +74,7 @@ class Study:
                 sets, by_set = [NoMembrane()], {NoMembrane(): next(filter(None, own), ())}
             for charge_set in sets:
                 usual = by_set.get(charge_set, own[0])
-                wanted = seeds if seeds and usual else usual
+                wanted = seeds if seeds and usual else tuple(seed + first for seed in usual)
                 points += _with_seeds(charge_set, protocol, wanted, where)
         return points
 
