@@ -27,8 +27,8 @@ from .render import (
     whole_molecules,
 )
 
-#: Half of the edge of what is shown, nm.
-_VIEW_NM = 0.85
+#: Half of the edge of what is shown, nm, at least; and membrane shown beyond the pore's edge.
+_VIEW_NM, _RIM_NM = 0.85, 0.4
 #: Length of a dipole's arrow that lies in the plane of the picture, nm.
 _ARROW_NM = 0.26
 _PIXELS_PER_NM = 400
@@ -162,10 +162,11 @@ def _draw(axis: Axes, shot: Snapshot, model: Model) -> None:
         linewidth=0.7,
         zorder=4,
     )
-    axis.set(xlim=(-_VIEW_NM, _VIEW_NM), ylim=(-_VIEW_NM, _VIEW_NM), xlabel="x (nm)")
+    view = max(_VIEW_NM, model.pore.diameter_nm / 2 + _RIM_NM)
+    axis.set(xlim=(-view, view), ylim=(-view, view), xlabel="x (nm)")
     axis.set_ylabel("y (nm)")
     axis.set_title(_describe(shot).replace(": ", "\n"), fontsize=10)
-    _field_arrow(axis, shot.field)
+    _field_arrow(axis, shot.field, view)
 
 
 def _in_plane(shot: Snapshot) -> NDArray:
@@ -185,9 +186,9 @@ def _drawn(shot: Snapshot, model: Model) -> NDArray[np.bool_]:
     return drawn | (ions & near)
 
 
-def _field_arrow(axis: Axes, field: float) -> None:
-    """Draw the field's direction, left of the membrane."""
-    middle, y, half = -0.6, 0.7, 0.2 * np.sign(field)
+def _field_arrow(axis: Axes, field: float, view: float) -> None:
+    """Draw the field's direction, left of the membrane, in a picture of half edge `view`, nm."""
+    middle, y, half = -0.7 * view, 0.82 * view, 0.24 * view * np.sign(field)
     if abs(field) < 1e-6:
         axis.text(middle, y, "E = 0", ha="center", weight="bold")
         return
