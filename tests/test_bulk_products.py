@@ -31,7 +31,7 @@ def findings(tmp_path_factory):
             for other in project
             if other.sp.protocol == job.sp.protocol and other.sp.charge_set == job.sp.charge_set
         ]
-        assert make_products(alike) == {"bulk_structure", "bulk_transport"}
+        assert make_products(alike) == {"bulk_structure", "bulk_transport", "potential"}
         found[key] = {
             product.name: json.loads(product.path(job, "json").read_text())
             for product in PRODUCTS

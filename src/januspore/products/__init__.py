@@ -23,6 +23,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("pulse_train", needs="train"),
     Product("barrier", needs="windows"),
     Product("free_ion_force", needs="holds"),
+    Product("potential", needs=""),
     Product("bulk_structure", needs="bulk"),
     Product("bulk_transport", needs="bulk"),
     Product("mean_force_current", needs="windows", beside="holds"),

@@ -33,7 +33,8 @@ CONDITIONS = ("cell", "force_field", "dynamics")
 class Product:
     """A product; its name is also that of its module, its folder and its files.
 
-    It is made of the jobs whose protocol has the capability that it `needs`, whatever the protocol.
+    It is made of the jobs whose protocol has the capability that it `needs`, whatever the protocol;
+    of all jobs if it needs none, "".
 
     Its jobs share all of their state points but the seed and, if it goes `across` charge sets, the
     charge set. If it has something `beside` it, a second capability, its jobs are those of one
@@ -53,7 +54,7 @@ class Product:
 
     def leads(self, job: Any) -> bool:
         """Whether a job has what the product needs, and is not only shown beside it."""
-        return has(job, self.needs)
+        return not self.needs or has(job, self.needs)
 
     def key(self, job: Any) -> str:
         """What a job shares with the others that go into the same product, as one string."""

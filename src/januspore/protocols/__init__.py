@@ -48,8 +48,12 @@ def capabilities_of(name: str) -> frozenset[str]:
 
 
 def names_with(capability: str) -> list[str]:
-    """Return the names of the protocols that have a capability, in the order of `AnyProtocol`."""
-    return [name for name, own in _CAPABILITIES.items() if capability in own]
+    """Return the names of the protocols that have a capability, in the order of `AnyProtocol`.
+
+    Args:
+        capability: one of `CAPABILITIES`; "" for every protocol.
+    """
+    return [name for name, own in _CAPABILITIES.items() if not capability or capability in own]
 
 
 __all__ = [

@@ -93,6 +93,7 @@ PANELS = (
         ("mean_force_current",),
     ),
     Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
+    Panel("not in the paper", "the potential along x, by field and by part", ("potential",)),
     Panel(
         "not in the paper",
         "the bulk liquid by itself, to be held against published numbers (docs/validation.md)",

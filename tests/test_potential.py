@@ -1,0 +1,160 @@
+"""The potential along x: planes of charge, the voltage of a cell, and which frames count."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import free_model, raw_point, tiny_point
+from hypothesis import given
+from hypothesis import strategies as st
+
+from januspore.analysis.potential import (
+    PARTS,
+    charge_sums,
+    class_of,
+    classes,
+    edges,
+    potential,
+)
+from januspore.model.state import State, write_state
+from januspore.model.system import build_model
+from januspore.products.potential import ALL, make
+from januspore.schema import state_point
+from januspore.simulate.layout import frame
+from januspore.units import PER_VACUUM_PERMITTIVITY
+
+
+def planes(first, second, charge, box=(4.0, 2.0, 3.0)):
+    """Two planes of charge, made of frozen atoms in a box."""
+    rng = np.random.default_rng(0)
+    yz = rng.uniform(-1, 1, (10, 2))
+    atoms = [("Mo", first, y, z) for y, z in yz] + [("Mo", second, y, z) for y, z in yz]
+    model = free_model(0, 0, box, membrane=tuple(atoms))
+    return replace(model, charge=np.repeat([charge / 10, -charge / 10], 10))
+
+
+def solved(model, positions=None):
+    where = model.membrane_positions if positions is None else positions
+    sums = charge_sums([where], model)
+    return potential(sums["charge"].sum(axis=0), sums["moment"].sum(axis=0), model)
+
+
+@given(st.floats(-1.4, -0.3), st.floats(0.1, 1.4), st.floats(-3.0, 3.0))
+def test_two_planes_are_a_capacitor_in_a_periodic_box(first, second, charge):
+    model = planes(first, second, charge)
+    at, found = edges(model), solved(model)
+    per_area = charge / 6.0 * PER_VACUUM_PERMITTIVITY
+    length, gap = 4.0, second - first
+    # In the gap the field is that of the planes less what makes the period's mean zero.
+    inside, outside = per_area * (1 - gap / length), -per_area * gap / length
+    expected = -np.where(
+        at < first,
+        outside * (at + 2),
+        np.where(
+            at < second,
+            outside * (first + 2) + inside * (at - first),
+            outside * (first + 2) + inside * gap + outside * (at - second),
+        ),
+    )
+    assert found == pytest.approx(expected, abs=1e-9 + 1e-9 * abs(charge))
+    assert found[0] == found[-1] == 0.0
+
+
+def test_whole_boxes_that_an_atom_moved_make_no_difference():
+    model = planes(-0.5, 0.7, 1.0)
+    moved = model.membrane_positions + [8.0, -2.0, 3.0]
+    assert solved(model, moved) == pytest.approx(solved(model), abs=1e-9)
+
+
+def test_parts_add_up_to_the_whole():
+    model = build_model(tiny_point())
+    rng = np.random.default_rng(1)
+    positions = rng.uniform(-0.5, 0.5, (model.n_atoms, 3)) * model.box
+    positions[model.frozen] = model.membrane_positions
+    sums = charge_sums([positions], model)
+    parts = potential(sums["charge"], sums["moment"], model)
+    assert parts.shape == (len(PARTS), len(edges(model)))
+    assert parts.sum(axis=0) == pytest.approx(solved(model, positions), abs=1e-6)
+    assert sums["charge"].sum() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_frames_of_a_hold_count_in_its_second_half_and_those_of_a_sine_by_the_sign_of_the_field():
+    stairs = tiny_point("staircase", holds_V_per_nm=[0.6, 1.2], hold_ps=10.0).protocol
+    assert classes(stairs).tolist() == [0.6, 1.2]
+    told = [class_of(stairs, t) for t in (0.0, 2.0, 5.0, 10.0, 12.0, 20.0, 29.0, 40.0, 41.0)]
+    assert told == [None, None, 0, 0, None, 1, 1, 0, None]
+    sine = state_point(raw_point("sine")).protocol  # 5 ns a cycle
+    assert classes(sine).tolist() == [-1.2, 0.0, 1.2]
+    assert [class_of(sine, t) for t in (1250.0, 2500.0, 3750.0)] == [2, 1, 0]
+
+
+POINT = tiny_point("staircase", holds_V_per_nm=[0.0, 1.0], hold_ps=10.0)
+
+
+def ensemble_of(folder, seeds, charges, point=POINT):
+    """An ensemble whose frames hold a charge apart across the membrane by the field: q(E), e."""
+    model = build_model(point)
+    jobs = []
+    for seed in range(seeds):
+        job = SimpleNamespace(
+            id=f"job{seed}", path=str(folder / f"job{seed}"), statepoint={"seed": seed}
+        )
+        jobs.append(job)
+        rng = np.random.default_rng(seed)
+        for time in (1.0, 8.0, 18.0, 28.0, 38.0):
+            field = point.protocol.programme().value(time - 0.5)
+            positions = np.zeros((model.n_atoms, 3))
+            positions[model.frozen] = model.membrane_positions
+            # Waters where they have no dipole: all of a molecule's atoms at one place.
+            place = rng.uniform(-0.5, 0.5, (len(model.waters), 3)) * model.box
+            positions[model.waters] = place[:, None]
+            k, cl = model.indices("K"), model.indices("Cl")
+            apart = charges(field) / len(k)
+            # Cations a little before x = 1, anions as much behind: sum q x = apart x length.
+            positions[k, 0], positions[cl, 0] = 1.0, 1.0 - apart
+            state = State(positions, np.zeros_like(positions), model.box, step=round(time / 0.002))
+            path = frame(job, state.step)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_state(path, model, state, job.id)
+    return SimpleNamespace(
+        jobs=tuple(jobs),
+        point=point,
+        model=model,
+        equilibrations=list(range(seeds)),
+        title="planted",
+        seeds=f"{seeds} seeds",
+    )
+
+
+def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
+    planted = 0.5  # e nm held apart at 1 V/nm, none at 0
+    content = make(ensemble_of(tmp_path, 3, lambda field: planted * field))
+    model = build_model(POINT)
+    table, found = content.table, content.findings
+    assert sorted(table.field_V_per_nm.unique()) == [0.0, 1.0]
+    assert set(table["of"]) == {ALL, *PARTS}
+    # Half of each hold, forward and back: times 8, 38 at 0 V/nm, 18, 28 at 1 V/nm, of three seeds.
+    assert set(table.frames) == {6}
+    whole = table[table["of"] == ALL]
+    for field, own in whole.groupby("field_V_per_nm"):
+        total = own.total_V.to_numpy()
+        # Over a period the charges' potential returns, and the applied field is what is left.
+        assert total[0] - total[-1] == pytest.approx(field * model.box[0])
+    length, area = model.box[0], model.box[1] * model.box[2]
+    # The layer at x = 1 takes a step; the rest of the period gives it back along its length.
+    step = PER_VACUUM_PERMITTIVITY * planted / area
+    change = [
+        found[f"across membrane_V at {field:g} V/nm"][0] - field * 1.2 for field in (0.0, 1.0)
+    ]
+    assert change[1] - change[0] == pytest.approx(step * 1.2 / length, rel=0.05)
+    assert "V of 3.67 V fall between" in found["verdict"]
+
+
+def test_without_frames_it_says_so(tmp_path):
+    ensemble = ensemble_of(tmp_path, 1, lambda _: 0.0)
+    for path in (tmp_path / "job0").rglob("*.gsd"):
+        path.unlink()
+    content = make(ensemble)
+    assert content.table.empty
+    assert content.findings["verdict"] == "no frame of a field that was held can be read"
