@@ -142,6 +142,20 @@ def test_the_fields_share_is_its_work_on_the_way(four_seeds):
     assert free - total == pytest.approx(-row.value)
 
 
+def test_the_work_along_all_windows_and_the_force_at_the_plane_are_told(four_seeds):
+    table, found = four_seeds.table, four_seeds.findings
+    for field in (0.3, 0.7):
+        rise = found[f"E = {field:g} V/nm, PMF from first to last window (kJ/mol)"]
+        # Cl- from end to end: the membrane's own barrier gives nothing, the field its work.
+        rows = rows_of(table, "PMF", "total", field)
+        assert rise[0] == pytest.approx(rows.value.iloc[-1])
+        assert rise[1:] == pytest.approx([rows.low.iloc[-1], rows.high.iloc[-1]])
+        force = found[f"E = {field:g} V/nm, mean force at the metal plane (kJ/mol/nm)"]
+        middle = rows_of(table, "mean force", "total", field)
+        row = middle.iloc[int(middle.x_nm.abs().argmin())]
+        assert force == pytest.approx([row.value, row.low, row.high])
+
+
 def test_both_estimators_agree_where_they_should(four_seeds):
     gap = four_seeds.findings["tether less sum of parts, root mean square in standard errors"]
     assert 0.6 < gap < 1.5  # 50 windows

@@ -89,6 +89,13 @@ def test_planted_facilitation_is_recovered(tmp_path):
     planted = truth(table.delay_ps)
     # Eight intervals of 95 %: fewer than six inside has a chance below 0.6 %.
     assert ((table.ratio_low <= planted) & (planted <= table.ratio_high)).sum() >= 6
+    first = content.findings["pore slab, I0_nA"]
+    assert first[1] <= 400.0 <= first[2] and first == list(
+        content.table[["I0_nA", "I0_nA_low", "I0_nA_high"]].iloc[0]
+    )
+    row = table.iloc[0]
+    told = content.findings[f"pore slab, I1 over I0 after {row.delay_ps:g} ps"]
+    assert told == [row.ratio, row.ratio_low, row.ratio_high]
     tau, low, high = content.findings["pore slab tau_ps"]
     assert low < TAU_PS < high and tau == pytest.approx(TAU_PS, rel=0.4)
     assert "memory of the first pulse" in content.findings["verdict"]
@@ -165,6 +172,7 @@ def test_a_first_pulse_without_current_gives_no_ratio(tmp_path):
     content = make_pairs(ensemble_of(tmp_path, protocol, silent))
     table = content.table[content.table.estimator == "pore slab"]
     assert table.ratio.isna().all() and table.flag.str.contains("no significant first").all()
+    assert not any("pore slab, I1 over I0" in key for key in content.findings)
     assert (table.I0_nA_high > 0).all()  # the bound of a zero count
 
 
