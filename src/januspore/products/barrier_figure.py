@@ -85,7 +85,7 @@ def _pmfs(axis: Axes, table: pd.DataFrame) -> None:
 def _decomposed(axis: Axes, table: pd.DataFrame) -> None:
     fields = sorted((field for _, field in _fields(table)), key=abs)
     for part, color in _PARTS.items():
-        for field, style in zip((fields[0], fields[-1])[: len(fields)], (":", "-"), strict=False):
+        for field, style in zip((fields[-1], fields[0])[: len(fields)], ("-", ":"), strict=False):
             rows = _of(table, "PMF", field, part)
             axis.plot(rows.x_nm, rows.value, style, color=color)
             band(axis, rows.x_nm, rows.low, rows.high, color)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
 from ..simulate.layout import frames_in, trajectory
-from .drawing import COLORS
+from .drawing import COLORS, legend
 from .ensemble import Content, Ensemble
 from .render import (
     RADII_NM,
@@ -29,12 +29,15 @@ def make(ensemble: Ensemble) -> Content:
     side, front = figure.subplots(1, 2, width_ratios=[model.box[0], model.box[1]])
     # Cut open: nothing in front of the plane through the pore's axis is drawn.
     side.imshow(**spheres(positions, model, Camera("z", 0.0)))
-    side.set(xlabel="x (nm), field direction", ylabel="y (nm)", title="cut through the pore's axis")
+    side.set(xlabel="x (nm), field direction", ylabel="y (nm)")
     front.imshow(**spheres(positions, model, Camera("x", 0.25), skip=("O", "H")))
-    front.set(xlabel="z (nm)", ylabel="y (nm)", title="membrane from +x")
+    front.set(xlabel="z (nm)", ylabel="y (nm)")
+    legend(front, "membrane from +x")
     for name in dict.fromkeys(SPECIES[i] for i in model.type_id):
-        side.scatter([], [], color=COLORS[name], s=900 * RADII_NM[name], label=name)
-    side.legend(loc="upper left", ncols=7, frameon=True, fontsize=8)
+        style = {"color": COLORS[name], "ec": "0.3", "lw": 0.5, "s": 600 * RADII_NM[name]}
+        side.scatter([], [], label=name, **style)
+    legend(side, "cut through the pore's axis", columns=7)
+    figure.suptitle(ensemble.title, fontsize=10)
     return Content(_census(model, path), figure, {"frame": path.name, "job": job.id})
 
 
