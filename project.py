@@ -31,8 +31,8 @@ class Project(PatientProject):
     """KCl driven through a pore in a Janus membrane."""
 
 
-Project.label("stage")(conditions.stage)
-Project.label("failed")(conditions.has_failed)
+for name, label in conditions.LABELS.items():
+    Project.label(name)(label)
 
 
 # The functions' own modules are imported when they run: `status` needs none of them.

@@ -21,7 +21,7 @@ LAYERS = [
     ["products"],
     ["report"],
     ["run"],
-    ["check", "verify"],
+    ["check", "verify", "dashboard"],
     ["__main__"],
 ]
 RANK = {name: k for k, layer in enumerate(LAYERS) for name in layer}

@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if "folder" in options:
         return carry_out(lambda: _new(options.folder))
+    if "token" in options:
+        return carry_out(lambda: _dashboard(options))
     if "repair" in options:
         return carry_out(lambda: _verify(options.project, options.repair))
     return carry_out(lambda: options.command(find_project(options.project), options))
@@ -64,6 +66,12 @@ def _verify(root: Path, repair: bool) -> int:
     from .verify import verify_command
 
     return verify_command(root, repair)
+
+
+def _dashboard(options: argparse.Namespace) -> None:
+    from .dashboard.command import dashboard
+
+    dashboard(options.project, options.host, options.port, options.token)
 
 
 def _new(folder: Path) -> None:
@@ -252,6 +260,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="all that was measured, as JSON")
     check.add_argument("--dry-run", action="store_true", help="write no preference down")
     check.set_defaults(command=_check)
+    browse = commands.add_parser("dashboard", help="look at the data space in a browser")
+    browse.add_argument(
+        "--host", default="localhost", help="listen here; other than this machine needs --token"
+    )
+    browse.add_argument("--port", help="default: the first that is free from 8888 on")
+    browse.add_argument("--token", help="that a browser must give (default: a new one, printed)")
     row = commands.add_parser("row", help="write workflow.toml, the operations for row")
     row.set_defaults(command=_row)
     return parser

@@ -42,9 +42,9 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
     """
     rows = []
     names = names_of(project)
-    for job in _find(project, where or {}):
+    for job in find_jobs(project, where or {}):
         summary = (read_summary(job) or {}) if is_analysed(job) else {}
-        about = {"job": job.id, **dict(_flat(job.cached_statepoint)), "analysed": bool(summary)}
+        about = {"job": job.id, **dict(flat(job.cached_statepoint)), "analysed": bool(summary)}
         rows.append(about | {key: value for key, value in summary.items() if key not in NOTED})
         if names:
             text = as_text(job.cached_statepoint, "charge_set")
@@ -69,9 +69,9 @@ def product_table(
         raise InputError(
             f"--product = {name!r}: must be one of {', '.join(p.name for p in PRODUCTS)}"
         )
-    jobs = [job for job in _find(project, where or {}) if product.leads(job)]
+    jobs = [job for job in find_jobs(project, where or {}) if product.leads(job)]
     paths = {product.path(job, "json"): protocol_of(job) for job in jobs}
-    every = [job for job in _find(project, {}) if product.leads(job)]
+    every = [job for job in find_jobs(project, {}) if product.leads(job)]
     several = len({protocol_of(job).name for job in every}) > 1
     frames = []
     for path, protocol in sorted(paths.items(), key=lambda item: item[0]):
@@ -148,7 +148,16 @@ def parse_filter(words: list[str]) -> dict[str, Any]:
     return where
 
 
-def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
+def find_jobs(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
+    """Return the jobs whose state point has some values.
+
+    Args:
+        project: the data space.
+        where: values by dotted key, see `parse_filter`; all jobs match none.
+
+    Raises:
+        InputError: no job has such a key, or signac cannot answer that.
+    """
     if not isinstance(project, SoundProject):  # signac's own, which stops at a damaged job
         project = open_project(Path(project.path))
     try:
@@ -156,7 +165,7 @@ def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
     except (KeyError, TypeError, ValueError, re.error) as error:  # of an operator, as {"$in": 3}
         raise InputError(f"{dict(where)}: not a question that signac can answer: {error}") from None
     if where and not found:
-        known = {key for job in project for key, _ in _flat(job.cached_statepoint)}
+        known = {key for job in project for key, _ in flat(job.cached_statepoint)}
         for key in where:
             if key not in known:
                 shown = ", ".join(sorted(known)) or "none, the data space is empty"
@@ -164,9 +173,10 @@ def _find(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted key and value of everything in a nested mapping."""
     for key, value in data.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -63,6 +63,10 @@ def stage(job: Any) -> str:
     return "ready" if relaxes(job) or is_ready(job) else "waiting"
 
 
+#: signac-flow's labels, by name; `stage` is a label by its value.
+LABELS = {"stage": stage, "failed": has_failed}
+
+
 def relaxes(job: Any) -> bool:
     """Whether a job is an equilibration, which other jobs start from."""
     return has(job, "snapshots")

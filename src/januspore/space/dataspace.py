@@ -131,15 +131,19 @@ def open_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundPr
     raise InputError(f"{config}: {found}; {remedy}")
 
 
-def find_project(root: Path) -> SoundProject:
+def find_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundProject:
     """Open the data space at `root`, if there is one.
+
+    Args:
+        root: folder of `signac.rc`.
+        kind: the class to open it as.
 
     Raises:
         InputError: there is none, or it cannot be opened.
     """
     if not (root / "signac.rc").exists() and not (root / ".signac" / "config").exists():
         raise InputError(f"--project = {root}: no data space here")
-    return open_project(root)
+    return open_project(root, kind)
 
 
 def project_document(project: signac.Project) -> dict[str, Any]:
@@ -330,7 +334,7 @@ def snapshots_of(job: Any) -> int:
     Raises:
         InputError: the document cannot be read, or says something else.
     """
-    number = _document(job).get("snapshots", 1)
+    number = document_of(job).get("snapshots", 1)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31:
         raise InputError(
             f"job {job.id}: snapshots = {repr(number)[:40]} in its {job.FN_DOCUMENT}: must be a "
@@ -345,7 +349,7 @@ def engine_of(job: Any) -> dict[str, Any]:
     Raises:
         InputError: the document cannot be read, or says something else.
     """
-    engine = _document(job).get("engine", {})
+    engine = document_of(job).get("engine", {})
     if not isinstance(engine, dict) or (engine and not isinstance(engine.get("name"), str)):
         raise InputError(
             f"job {job.id}: engine = {repr(engine)[:40]} in its {job.FN_DOCUMENT}: no engine's "
@@ -354,7 +358,12 @@ def engine_of(job: Any) -> dict[str, Any]:
     return engine
 
 
-def _document(job: Any) -> dict[str, Any]:
+def document_of(job: Any) -> dict[str, Any]:
+    """Return a job's document, empty where it has none; it changes nothing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     # Not by signac, which makes the folder of a job that is not there.
     path = Path(job.path, job.FN_DOCUMENT)
     try:

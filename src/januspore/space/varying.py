@@ -90,6 +90,11 @@ def varying(project: signac.Project, name: str) -> Varying:
     return kept.get(name, _NOTHING)
 
 
+def look_again(project: signac.Project) -> None:
+    """Let `varying` look again, as jobs have come or gone since the project was opened."""
+    setattr(project, _KEPT_AS, None)
+
+
 def _of_project(project: signac.Project) -> dict[str, Varying]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for point in recipes_of(project):

@@ -1,0 +1,261 @@
+"""What ensembles are compared by, and the figure of it."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import InputError
+from ..products.ensemble import DPI, say
+from ..products.kept import read_product
+from .made import BY_NAME, Chosen
+
+#: Ensembles in one figure; more cannot be told apart.
+MOST = 8
+_MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Columns of a product's table that make a curve.
+
+    Attributes:
+        product: its name.
+        x, y: columns.
+        low, high: columns of the interval of y, "" where it has none.
+        by: column that tells curves of one ensemble apart, "" where there is one.
+        where: values of other columns.
+    """
+
+    product: str
+    x: str
+    y: str
+    low: str = ""
+    high: str = ""
+    by: str = ""
+    where: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What can be compared: name, axes, and the products that give it, whatever the protocol."""
+
+    name: str
+    x_label: str
+    y_label: str
+    curves: tuple[Curve, ...]
+
+
+_SLAB = (("estimator", "pore slab"), ("species", "total"))
+_COSINE = (("observable", "mean cosine"),)
+_FIELD = "E, V/nm"
+#: Another is a row here.
+QUANTITIES = (
+    Quantity(
+        "current against field",
+        _FIELD,
+        "current through the pore's slab, nA",
+        (
+            Curve("ie_curve", "field_V_per_nm", "current_nA", "low_nA", "high_nA", "branch", _SLAB),
+            Curve(
+                "steady_current",
+                "field_V_per_nm",
+                "current_nA",
+                "low_nA",
+                "high_nA",
+                "direction",
+                _SLAB,
+            ),
+        ),
+    ),
+    Quantity(
+        "water order against field",
+        _FIELD,
+        "mean cosine of the pore's dipoles to the field",
+        (
+            Curve(
+                "water_order",
+                "field_V_per_nm",
+                "cos_dipole",
+                "cos_dipole_low",
+                "cos_dipole_high",
+                "branch",
+            ),
+            Curve("relaxation", "field_V_per_nm", "end", by="direction", where=_COSINE),
+        ),
+    ),
+    Quantity(
+        "width of theta against field",
+        _FIELD,
+        "sigma_theta, rad",
+        (
+            Curve(
+                "water_order",
+                "field_V_per_nm",
+                "sigma_theta_rad",
+                "sigma_theta_rad_low",
+                "sigma_theta_rad_high",
+                "branch",
+            ),
+        ),
+    ),
+    Quantity(
+        "relaxation time",
+        _FIELD,
+        "tau of the mean cosine, ps",
+        (
+            Curve(
+                "relaxation",
+                "field_V_per_nm",
+                "tau_ps",
+                "tau_ps_low",
+                "tau_ps_high",
+                "direction",
+                _COSINE,
+            ),
+            Curve(
+                "step_relaxation",
+                "high_V_per_nm",
+                "tau_ps",
+                "tau_ps_low",
+                "tau_ps_high",
+                "direction",
+                _COSINE,
+            ),
+        ),
+    ),
+    Quantity(
+        "second pulse over first",
+        "delay, ps",
+        "I1/I0, pore slab",
+        (
+            Curve(
+                "paired_pulse",
+                "delay_ps",
+                "ratio",
+                "ratio_low",
+                "ratio_high",
+                where=(("estimator", "pore slab"),),
+            ),
+        ),
+    ),
+    Quantity(
+        "train of pulses",
+        "pulse",
+        "current, pore slab, nA",
+        (
+            Curve(
+                "pulse_train",
+                "pulse",
+                "current_nA",
+                "low_nA",
+                "high_nA",
+                where=(("estimator", "pore slab"),),
+            ),
+        ),
+    ),
+)
+
+
+def letter(k: int) -> str:
+    """Letter by which an ensemble is called in the figure and in the table."""
+    return chr(ord("A") + k)
+
+
+def quantities_of(chosen: list[Chosen]) -> list[str]:
+    """Return the names of what can be shown of any of some ensembles."""
+    return [quantity.name for quantity in QUANTITIES if any(_curves(quantity, chosen))]
+
+
+def quantity_of(show: str, chosen: list[Chosen]) -> Quantity | None:
+    """Return what is asked for by name; for "" the first of what most of the ensembles have.
+
+    Returns:
+        None where nothing is asked for, and nothing is made.
+
+    Raises:
+        InputError: there is no such quantity.
+    """
+    if show and show not in (quantity.name for quantity in QUANTITIES):
+        names = ", ".join(quantity.name for quantity in QUANTITIES)
+        raise InputError(f"show = {show!r}: must be one of {names}")
+    if show:
+        return next(quantity for quantity in QUANTITIES if quantity.name == show)
+
+    def have(quantity: Quantity) -> int:
+        return sum(curve is not None for curve in _curves(quantity, chosen))
+
+    best = max(QUANTITIES, key=have)  # the first of those that most have
+    return best if have(best) else None
+
+
+def _curves(quantity: Quantity, chosen: list[Chosen]) -> list[Curve | None]:
+    """Of each ensemble the curve of a quantity that is made, None where none is."""
+    return [
+        next((curve for curve in quantity.curves if one.has(curve.product)), None) for one in chosen
+    ]
+
+
+def drawn(quantity: Quantity | None, chosen: list[Chosen]) -> bytes:
+    """Return the figure of a quantity of some ensembles, as PNG."""
+    picture = Figure(figsize=(8.0, 4.6 + 0.2 * len(chosen)), layout="constrained")
+    axes = picture.subplots()
+    if quantity is None:
+        say(axes, "no product of these ensembles is made yet")
+    else:
+        _draw(picture, axes, quantity, chosen)
+    png = io.BytesIO()
+    picture.savefig(png, dpi=DPI, format="png")
+    return png.getvalue()
+
+
+def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) -> None:
+    """Draw a curve of each ensemble in its colour; markers tell the curves of one apart."""
+    kinds: dict[str, Any] = {}
+    for k, (one, curve) in enumerate(zip(chosen, _curves(quantity, chosen), strict=True)):
+        rows = _rows(curve, one) if curve else None
+        there = curve is not None and rows is not None and rows[curve.y].notna().any()
+        title = one.title if there else f"{one.title}: has none"
+        axes.plot([], [], color=f"C{k}", linewidth=3, label=f"{letter(k)}: {title}")
+        if curve is None or rows is None or not there:
+            continue
+        parts = rows.groupby(curve.by, sort=False) if curve.by else [("", rows)]
+        for kind, part in parts:
+            name = str(kind)
+            n = list(kinds).index(name) if name in kinds else len(kinds)
+            kinds[name] = axes.errorbar(
+                part[curve.x],
+                part[curve.y],
+                yerr=_errors(part, curve),
+                color=f"C{k}",
+                fmt=_MARKERS[n % len(_MARKERS)],
+                fillstyle="none" if n % 2 else "full",
+                markersize=5,
+                linewidth=1,
+                capsize=2,
+            )
+    axes.axhline(0, color="0.8", zorder=0, linewidth=1)
+    axes.set(xlabel=quantity.x_label, ylabel=quantity.y_label, title=quantity.name)
+    picture.legend(loc="outside lower left", fontsize=8, frameon=False)
+    if kinds.keys() - {""}:
+        axes.legend(list(kinds.values()), list(kinds), fontsize=7)
+
+
+def _rows(curve: Curve, one: Chosen) -> pd.DataFrame | None:
+    path = BY_NAME[curve.product].path(one.jobs[0], "json")
+    if read_product(path) is None:
+        return None
+    rows = pd.read_csv(path.with_suffix(".csv"))
+    for column, value in curve.where:
+        rows = rows[rows[column] == value]
+    return rows.sort_values(curve.x)
+
+
+def _errors(rows: pd.DataFrame, curve: Curve) -> Any:
+    if not curve.low:
+        return None
+    below, above = rows[curve.y] - rows[curve.low], rows[curve.high] - rows[curve.y]
+    return np.clip(np.nan_to_num([below, above]), 0, None)

@@ -1,0 +1,23 @@
+"""What was made of the ensembles that are compared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..products import PRODUCTS
+
+#: Products by name.
+BY_NAME = {product.name: product for product in PRODUCTS}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An ensemble that was chosen: its key, its jobs by seed, and its title."""
+
+    key: str
+    jobs: list[Any]
+    title: str
+
+    def has(self, name: str) -> bool:
+        """Whether a product of it is there."""
+        product = BY_NAME[name]
+        return product.concerns(self.jobs[0]) and product.path(self.jobs[0], "json").exists()
