@@ -205,7 +205,7 @@ def test_a_damaged_job_spoils_no_page(space, tmp_path):
     browser.get(f"/login?token={TOKEN}")
     assert "seed 0" in text_of(browser.get(f"/jobs/{job.id}"))
     answer = browser.get(f"/jobs/{job.id}/traces.json")
-    assert answer.status_code == 500 and "not a readable record" in answer.json["fault"]
+    assert answer.status_code == 500 and "record.h5" in answer.json["fault"]
     answer = browser.get(f"/jobs/{job.id}/frame.json")
     assert answer.status_code == 404 and "no configuration" in answer.json["fault"]
     assert "1 to 7 of 7 jobs" in text_of(browser.get("/jobs/"))

@@ -23,7 +23,7 @@ from signac_dashboard.modules import (
 from ..errors import InputError
 from ..products.results import flat
 from ..run.progress import is_simulated, job_ps, ps_per_s, simulated_ps
-from ..simulate.layout import trajectory
+from ..simulate.layout import CHECKPOINTS, FRAMES, PARTS, RECORD, trajectory
 from ..space.conditions import MARK, read_summary, stage
 from ..space.dataspace import document_of, protocol_of
 from . import access, overview, words
@@ -178,7 +178,7 @@ class Traces(JobModule):
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card, none before anything is recorded."""
         folder = trajectory(job)
-        if not (folder / "record.h5").exists() and not (folder / "parts").exists():
+        if not any((folder / name).exists() for name in (RECORD, PARTS)):
             return []
         runs = list(folders_of(job, protocol_of(job)))
         return [card(self.name, "traces.html", wide=True, job=job.id, runs=runs)]
@@ -193,7 +193,7 @@ class Frame(JobModule):
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card, none before anything is kept."""
         folder = trajectory(job)
-        if not (folder / "frames").exists() and not (folder / "checkpoint.gsd").exists():
+        if not any((folder / name).exists() for name in (FRAMES, *CHECKPOINTS)):
             return []
         return [card(self.name, "frame.html", job=job.id)]
 

@@ -4,12 +4,11 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..products.ensemble import DPI, say
+from ..products.drawing import DPI, bars, zero_lines
 from ..products.kept import read_product
 from .made import BY_NAME, Chosen
 
@@ -204,7 +203,8 @@ def drawn(quantity: Quantity | None, chosen: list[Chosen]) -> bytes:
     picture = Figure(figsize=(8.0, 4.6 + 0.2 * len(chosen)), layout="constrained")
     axes = picture.subplots()
     if quantity is None:
-        say(axes, "no product of these ensembles is made yet")
+        axes.set_title("no product of these ensembles is made yet")
+        axes.set(xticks=[], yticks=[])
     else:
         _draw(picture, axes, quantity, chosen)
     png = io.BytesIO()
@@ -226,18 +226,12 @@ def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) 
         for kind, part in parts:
             name = str(kind)
             n = list(kinds).index(name) if name in kinds else len(kinds)
-            kinds[name] = axes.errorbar(
-                part[curve.x],
-                part[curve.y],
-                yerr=_errors(part, curve),
-                color=f"C{k}",
-                fmt=_MARKERS[n % len(_MARKERS)],
-                fillstyle="none" if n % 2 else "full",
-                markersize=5,
-                linewidth=1,
-                capsize=2,
-            )
-    axes.axhline(0, color="0.8", zorder=0, linewidth=1)
+            low, high = (part[end or curve.y] for end in (curve.low, curve.high))
+            style: dict[str, Any] = {"color": f"C{k}", "fmt": _MARKERS[n % len(_MARKERS)], "markersize": 5}
+            style |= {"fillstyle": "none" if n % 2 else "full", "linewidth": 1, "capsize": 2}
+            bars(axes, part[curve.x], part[curve.y], low, high, **style)
+            kinds[name] = axes.containers[-1]
+    zero_lines(axes, x=False)
     axes.set(xlabel=quantity.x_label, ylabel=quantity.y_label, title=quantity.name)
     picture.legend(loc="outside lower left", fontsize=8, frameon=False)
     if kinds.keys() - {""}:
@@ -252,10 +246,3 @@ def _rows(curve: Curve, one: Chosen) -> pd.DataFrame | None:
     for column, value in curve.where:
         rows = rows[rows[column] == value]
     return rows.sort_values(curve.x)
-
-
-def _errors(rows: pd.DataFrame, curve: Curve) -> Any:
-    if not curve.low:
-        return None
-    below, above = rows[curve.y] - rows[curve.low], rows[curve.high] - rows[curve.y]
-    return np.clip(np.nan_to_num([below, above]), 0, None)

@@ -9,7 +9,7 @@ from ..model.state import State, StateFileError, read_state
 from ..model.system import build_model
 from ..products.render import COLORS, RADII_NM, whole_molecules
 from ..schema import StatePoint
-from ..simulate.layout import frames_in, trajectory
+from ..simulate.layout import CHECKPOINTS, frames_in, trajectory
 from ..simulate.observables import in_pore
 
 
@@ -17,7 +17,7 @@ def last_state(job: Any) -> State | None:
     """Return the newest of a job's kept frames and checkpoint that is whole, None before any."""
     folder = trajectory(job)
     found: list[State] = []
-    for path in [folder / "checkpoint.gsd", *reversed(frames_in(folder))]:
+    for path in [folder / CHECKPOINTS[0], *reversed(frames_in(folder))]:
         try:
             found.append(read_state(path, job.id))
         except StateFileError:

@@ -20,4 +20,4 @@ class Chosen:
     def has(self, name: str) -> bool:
         """Whether a product of it is there."""
         product = BY_NAME[name]
-        return product.concerns(self.jobs[0]) and product.path(self.jobs[0], "json").exists()
+        return product.leads(self.jobs[0]) and product.path(self.jobs[0], "json").exists()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..analysis.current import current
 from ..materials import SPECIES
 from ..protocols import AnyProtocol
-from ..simulate.layout import branch, trajectory
+from ..simulate.layout import RECORD, branch, parts_in, trajectory
 from ..simulate.record import RecordError, Rows, join, read_record
 
 #: Points of a trace.
@@ -26,7 +26,7 @@ def rows_so_far(folder: Path, owner: str) -> Rows | None:
         RecordError: a file is damaged, or of another job than `owner`.
     """
     pieces: list[Rows] = []
-    for path in [folder / "record.h5", *sorted((folder / "parts").glob("[0-9]*.h5"))]:
+    for path in [folder / RECORD, *parts_in(folder)]:
         if not path.exists():
             continue
         try:
