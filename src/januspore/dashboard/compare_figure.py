@@ -227,7 +227,11 @@ def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) 
             name = str(kind)
             n = list(kinds).index(name) if name in kinds else len(kinds)
             low, high = (part[end or curve.y] for end in (curve.low, curve.high))
-            style: dict[str, Any] = {"color": f"C{k}", "fmt": _MARKERS[n % len(_MARKERS)], "markersize": 5}
+            style: dict[str, Any] = {
+                "color": f"C{k}",
+                "fmt": _MARKERS[n % len(_MARKERS)],
+                "markersize": 5,
+            }
             style |= {"fillstyle": "none" if n % 2 else "full", "linewidth": 1, "capsize": 2}
             bars(axes, part[curve.x], part[curve.y], low, high, **style)
             kinds[name] = axes.containers[-1]
