@@ -24,6 +24,7 @@ from januspore.space.conditions import is_analysed, is_ready, is_recorded, read_
 from januspore.space.dataspace import open_project
 from januspore.space.study import load_study
 from januspore.units import MOL_PER_LITRE
+from januspore.verify.jobs import Families, faults
 
 #: The smallest box that the shortest cut-off allows.
 SMALL = {
@@ -183,6 +184,7 @@ def test_a_job_builds_relaxes_and_runs_itself(engine, tmp_path, monkeypatch):
     for ion, charge in model.ion_charges.items():
         path = charge * (last.positions - first.positions)[model.indices(ion), 0].sum()
         assert rows[f"{ion}_cell_e_nm"][4:].sum() == pytest.approx(path, abs=1e-9)
+    assert not list(faults(job, Families([job])))
     summary = read_summary(job)
     assert not [key for key in summary if "pore" in key or "crossing" in key or "bulk" in key]
 

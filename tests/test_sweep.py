@@ -180,7 +180,9 @@ def test_no_words_make_a_traceback(project, quantity, over, key, value):
 
 def test_the_command_writes_its_files_and_the_report_shows_them(project, capsys):
     root = ["--project", str(project.path), "sweep", "conductance", f"{DEPTH}=1.5"]
-    assert main([*root, "charge_set.Mo=1.06", "--over", OVER]) == 0
+    assert main([*root, "--over", OVER, "charge_set.Mo=1.06"]) == 0  # a filter may stand anywhere
+    with pytest.raises(SystemExit):
+        main([*root, "--over", OVER, "--bye", "charge_set.Mo=1.06"])
     shown = capsys.readouterr().out
     assert "total conductance_nS" in shown and "sweep: results/sweeps/conductance_over" in shown
     (kept,) = kept_sweeps(project)

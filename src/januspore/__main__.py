@@ -52,7 +52,7 @@ _SHOWN = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     if "folder" in options:
         return carry_out(lambda: _new(options.folder))
     if "token" in options:
@@ -192,6 +192,17 @@ def _narrow(table: pd.DataFrame) -> str:
     if "job" in table:
         table["job"] = table["job"].str[:8]
     return table.to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-")
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; a sweep's filter may stand behind its options, too."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and ("over" not in options or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.filter += rest
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
