@@ -1,1 +1,1 @@
-"""The data space: studies, plans, jobs, and what is done of them, judged by files."""
+"""The data space: studies, plans, jobs, and how far each job is, judged by its files."""

@@ -1,7 +1,8 @@
-"""What is done and what can be done, judged by a job's files; imports nothing heavy.
+"""Conditions: what has been done with a job and what can be done, judged by its files.
 
-`project.py status` asks these for every job, so they look at names and small files only, and by
-`os.path`: of thousands of jobs, most of the time would go into making `Path` objects.
+`project.py status` calls these for every job, so they look at file names and small files only, with
+`os.path`: for thousands of jobs, creating `Path` objects would take most of the time. This module
+imports nothing heavy.
 """
 
 import json
@@ -34,23 +35,23 @@ from .dataspace import (
 )
 from .lock import is_held
 
-#: How far a job is, in the order in which it gets there; see `stage`.
+#: Stages of a job, in their order; see `stage`.
 STAGES = ("waiting", "ready", "begun", "simulating", "recorded", "analysed")
-#: What the last operation left that was tried on a job, or on a product, and failed.
+#: File that a failed operation leaves in the folder of its job or product.
 MARK = "failed.txt"
 
 
 def has_failed(job: Any) -> bool:
-    """Whether the last operation that was tried on a job failed; the next run tries again."""
+    """Whether the last operation on a job failed; the next run tries it again."""
     return os.path.exists(f"{job.path}/{MARK}")
 
 
 def stage(job: Any) -> str:
-    """Return how far a job is, one of `STAGES`: for `status`, and for whoever counts.
+    """Return how far a job is, one of `STAGES`.
 
-    A driven job is "waiting" for its equilibration, then "ready"; what was begun is "simulating"
-    while a process holds it, else "begun". An equilibration that is asked for more snapshots is
-    begun again.
+    A driven job is "waiting" for its equilibration, then "ready". A job whose simulation has begun
+    is "simulating" while a process holds its lock, else "begun". An equilibration that must keep
+    more snapshots than before counts as "begun" again.
     """
     recorded = is_equilibrated(job) if relaxes(job) else is_recorded(job)
     if recorded:
@@ -84,11 +85,11 @@ def has(job: Any, capability: str) -> bool:
 
 def is_recorded(job: Any) -> bool:
     """Whether a job's record is whole, those of its branches included."""
-    branches = has(job, "pairs")  # first, as it says what is wrong with a state point
+    branches = has(job, "pairs")  # first, as this raises an error for an invalid state point
     folder = f"{job.path}/{TRAJECTORY}"
     if not is_joined(folder):
         return False
-    # What is analysed was whole, and is not looked at again, branch by branch.
+    # An analysed job had all of its branches, which need not be checked again.
     if not branches or is_analysed(job):
         return True
     count = len(protocol_of(job).branches())
@@ -110,7 +111,7 @@ def is_ready(job: Any) -> bool:
 
 
 def is_analysed(job: Any) -> bool:
-    """Whether this version of the analysis was made of the record that is there, and is whole."""
+    """Whether this version's analysis of the present record exists, and its files are whole."""
     head = _head(job)
     return (
         head.version == VERSION
@@ -120,12 +121,12 @@ def is_analysed(job: Any) -> bool:
 
 
 def inputs_digest(job: Any) -> str:
-    """Digest of all that a job's analysis is made of, empty where there is no analysis."""
+    """Digest of the inputs of a job's analysis, empty where there is no analysis."""
     return _head(job).inputs
 
 
 class _Head(NamedTuple):
-    """What `project.py status` wants of every summary."""
+    """The values of a summary that `project.py status` needs."""
 
     version: Any = None
     record: Any = None
@@ -144,7 +145,7 @@ def _head(job: Any) -> _Head:
 
 @cache
 def _read_head(path: str, _modified: int, _size: int) -> _Head:
-    """Read again only when the file changes."""
+    """Read the file; the cache reads it again only when it changes."""
     summary = _read(path) or {}
     try:
         return _Head(
@@ -154,7 +155,7 @@ def _read_head(path: str, _modified: int, _size: int) -> _Head:
             tuple((name, noted["bytes"]) for name, noted in summary["files"].items()),
         )
     except (KeyError, TypeError, AttributeError):
-        return _Head()  # damaged, or of before there were checksums: made again
+        return _Head()  # damaged or of an older version: the analysis is made again
 
 
 def _has_size(path: str, size: int) -> bool:
@@ -165,7 +166,7 @@ def _has_size(path: str, size: int) -> bool:
 
 
 def read_summary(job: Any) -> dict[str, Any] | None:
-    """Return a job's summary, None where there is none that can be read."""
+    """Return a job's summary, None if there is none or it cannot be read."""
     return _read(job.fn("summary.json"))
 
 
@@ -179,7 +180,7 @@ def _read(path: str) -> dict[str, Any] | None:
 
 
 def start_frame(job: Any) -> Path:
-    """Path of the snapshot that a driven job starts from, there or not."""
+    """Path of the snapshot that a driven job starts from, whether or not it exists."""
     return Path(_start_frame(job))
 
 

@@ -1,8 +1,7 @@
-"""The signac data space: opening it, and what its jobs say of themselves.
+"""The signac data space: opening it, and reading the state points and documents of its jobs.
 
-A data space lives for years, and hands, disks and kills leave traces in it. A project that is
-opened here passes over what is no usable job, names each once with the remedy, and goes on with
-the rest.
+Over years, files of a data space are lost or damaged. A project that is opened here leaves out
+folders that are not usable jobs, reports each of them once with a remedy, and works with the rest.
 """
 
 import json
@@ -26,29 +25,31 @@ from ..settings import KEY, prefer
 from ..values import SEED_END
 from . import faults
 
-#: What the jobs of one ensemble share.
+#: Keys of a state point that the jobs of one ensemble share.
 ENSEMBLE = ("charge_set", "protocol")
 _CONFIG = (
     "# signac's project configuration; .signac/config is a link to this file.\nschema_version = 2\n"
 )
 _REPAIR = "python -m januspore verify --repair writes it again"
-#: signac logs what is told here in a line of its own, with the remedy.
+#: signac logs faults that this module reports itself, with the remedy.
 logging.getLogger("signac").setLevel(logging.CRITICAL)
 
 
 class SoundProject(signac.Project):
-    """A signac project of the jobs that can be used; the others are told of, once each.
+    """A signac project of the usable jobs; every other folder is reported once.
 
-    Iterating over it, its length, its searches and signac-flow's aggregates leave out every folder
-    named like a job that holds no state point of this package's.
+    Iteration, length, searches and signac-flow's aggregates leave out every folder that is named
+    like a job but does not hold a state point of this package.
     """
 
     def __init__(self, path: str | None = None) -> None:
-        self._sound: set[str] = set()  # first, as signac-flow's projects list jobs at once
+        self._sound: set[str] = (
+            set()
+        )  # set first, as the constructor of signac-flow's projects lists jobs
         super().__init__(path)
 
     def _job_dirs(self) -> Iterator[str]:
-        # All that signac and signac-flow list comes through here.
+        # Every listing of signac and signac-flow calls this method.
         for job_id in super()._job_dirs():
             if job_id in self._sound:
                 yield job_id
@@ -63,7 +64,7 @@ class SoundProject(signac.Project):
     def _fault(self, job_id: str) -> str | None:
         fault = fault_of(Job(self, id_=job_id, directory_known=True))
         if fault is not None and job_id in self._sp_cache:
-            # signac's cache may be at fault and the job's own file in order.
+            # signac's cache may be wrong although the job's own file is correct.
             del self._sp_cache[job_id]
             with suppress(OSError):
                 Path(self.fn(self.FN_CACHE)).unlink(missing_ok=True)
@@ -71,7 +72,7 @@ class SoundProject(signac.Project):
         return fault
 
     def _read_cache(self) -> dict[str, Any]:
-        """signac's cache of state points, which is thrown away if it cannot be read."""
+        """signac's cache of state points; it is deleted if it cannot be read."""
         with suppress(OSError, EOFError, ValueError, zlib.error):
             cache = super()._read_cache()
             if isinstance(cache, dict):
@@ -82,7 +83,7 @@ class SoundProject(signac.Project):
 
 
 def fault_of(job: Any) -> str | None:
-    """What makes a folder of the workspace no usable job, None if it is one."""
+    """Return why a folder of the workspace is not a usable job, None if it is one."""
     try:
         _statepoint(job)
         try:
@@ -98,11 +99,11 @@ def fault_of(job: Any) -> str | None:
 
 
 def open_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundProject:
-    """Open the data space at `root`, making its configuration if a copy of it lost the link.
+    """Open the data space at `root`; create its configuration link if a copy has lost it.
 
     Args:
         root: folder of `signac.rc`.
-        kind: the class to open it as.
+        kind: class of the project.
 
     Raises:
         InputError: its configuration is damaged, or a file is in the place of a folder.
@@ -117,7 +118,7 @@ def open_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundPr
             link.unlink(missing_ok=True)
             link.symlink_to(Path("..") / "signac.rc")
         project = kind.get_project(str(root), search=False)
-        with suppress(InputError):  # told of by those that need the document
+        with suppress(InputError):  # reported by the functions that need the document
             prefer(project_document(project).get(KEY))
         return project
     except IncompatibleSchemaVersion:
@@ -136,7 +137,7 @@ def find_project(root: Path, kind: type[SoundProject] = SoundProject) -> SoundPr
 
     Args:
         root: folder of `signac.rc`.
-        kind: the class to open it as.
+        kind: class of the project.
 
     Raises:
         InputError: there is none, or it cannot be opened.
@@ -165,10 +166,10 @@ def project_document(project: signac.Project) -> dict[str, Any]:
 
 
 def mend_document(project: signac.Project) -> None:
-    """Put a project document that cannot be read aside and tell of it, as flow keeps notes in it.
+    """Rename a project document that cannot be read, with a message, as signac-flow needs it.
 
     Raises:
-        InputError: it cannot be put aside.
+        InputError: it cannot be renamed.
     """
     try:
         project_document(project)
@@ -183,9 +184,9 @@ def mend_document(project: signac.Project) -> None:
 
 
 def names_of(project: signac.Project) -> dict[str, str]:
-    """Return the names that studies gave to charge sets, by the charge set as `as_text` has it.
+    """Return the names that studies gave to charge sets, by the text of `as_text`.
 
-    `init.py` writes them down for charge sets that the paper does not name.
+    `init.py` writes them to the project document, for charge sets that the paper does not name.
     """
     with suppress(InputError, TypeError, ValueError):
         return {str(text): str(name) for text, name in project_document(project).get("names", [])}
@@ -205,10 +206,10 @@ def point_of(job: Any) -> StatePoint:
 
 
 def protocol_name(job: Any) -> str:
-    """Return the name of a job's protocol; the rest of its state point is not looked at.
+    """Return the name of a job's protocol without validating its state point.
 
     Raises:
-        InputError: it has none.
+        InputError: the state point has no such name.
     """
     try:
         return str(_statepoint(job)["protocol"]["name"])
@@ -225,12 +226,12 @@ def protocol_of(job: Any) -> AnyProtocol:
     return _recipe(ensemble_of(job)).protocol
 
 
-#: By job id, the state point's own digest: every condition asks, and writing it out is slow.
+#: By job id: every condition needs this text, and writing it is slow.
 _ensembles: dict[str, str] = {}
 
 
 def ensemble_of(job: Any) -> str:
-    """Everything of a state point but its seed, as one string; equal for one ensemble's jobs.
+    """Text of a state point without its seed; equal for the jobs of one ensemble.
 
     Raises:
         InputError: the job's state point is not of this package's schema.
@@ -242,7 +243,7 @@ def ensemble_of(job: Any) -> str:
         ensemble = as_text(data, *ENSEMBLE)
         _recipe(ensemble)
     except (InputError, KeyError, TypeError):
-        state_point(dict(data), f"job {job.id}")  # says which job and key are wrong
+        state_point(dict(data), f"job {job.id}")  # raises an error that names the job and the key
         raise
     _ensembles[job.id] = ensemble
     return ensemble
@@ -252,7 +253,7 @@ def seed_of(job: Any) -> int:
     """Return a job's seed.
 
     Raises:
-        InputError: it has none, or none that is a seed.
+        InputError: it has none, or it is not a valid seed.
     """
     seed = _statepoint(job).get("seed")
     if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < SEED_END:
@@ -261,7 +262,7 @@ def seed_of(job: Any) -> int:
 
 
 def as_text(statepoint: Mapping[str, Any], *keys: str) -> str:
-    """Parts of a state point as one string, equal where they are equal."""
+    """Parts of a state point as text; equal parts have equal texts."""
     return json.dumps({k: statepoint[k] for k in keys}, sort_keys=True, default=_builtin)
 
 
@@ -277,7 +278,7 @@ def _statepoint(job: Any) -> Mapping[str, Any]:
 
 
 def _damage(job: Any) -> str:
-    """What is wrong with a state point file, in words."""
+    """Describe what is wrong with a state point file."""
     try:
         data = _read_json(Path(job.fn(job.FN_STATE_POINT)))
     except OSError as error:
@@ -296,11 +297,11 @@ def _read_json(path: Path) -> Any:
 
 
 def _builtin(value: Any) -> Any:
-    """signac's mappings and lists are not JSON's own."""
+    """Convert signac's mappings and lists, which `json` does not accept."""
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 
-# Thousands of jobs share a few recipes and parents, and every status asks for all of them.
+# Thousands of jobs share a few protocols and parents, and `status` needs them for every job.
 @cache
 def _recipe(ensemble: str) -> StatePoint:
     return state_point(json.loads(ensemble) | {"seed": 0})
@@ -344,7 +345,7 @@ def snapshots_of(job: Any) -> int:
 
 
 def engine_of(job: Any) -> dict[str, Any]:
-    """Return what a job's document says of its engine, empty before it is begun.
+    """Return the engine in a job's document, empty before the job has begun.
 
     Raises:
         InputError: the document cannot be read, or says something else.
@@ -364,7 +365,7 @@ def document_of(job: Any) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read.
     """
-    # Not by signac, which makes the folder of a job that is not there.
+    # Read without signac, which would create the folder of a job that does not exist.
     path = Path(job.path, job.FN_DOCUMENT)
     try:
         document = _read_json(path)

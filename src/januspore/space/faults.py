@@ -1,11 +1,11 @@
-"""What is wrong with a data space, told in one line each; a command that met any ends in status 2.
+"""Faults of a data space: each is reported in one line, and the command then ends with status 2.
 
-A fault stops what it touches and nothing else, so it is told where it is found, and remembered.
+A fault affects only the job or product that has it, so the command reports it and goes on.
 """
 
 import sys
 
-#: Lines that one command prints; `python -m januspore verify` has no such limit.
+#: Most lines that a command prints; `python -m januspore verify` has no such limit.
 MOST = 20
 
 _told: dict[str, None] = {}
@@ -23,10 +23,10 @@ def tell(line: str) -> None:
 
 
 def status() -> int:
-    """Exit status of a command that did all else: 2 if a fault was told of, else 0."""
+    """Exit status of a command without other errors: 2 if a fault was reported, else 0."""
     return 2 if _told else 0
 
 
 def forget() -> None:
-    """Begin another command in the same process."""
+    """Forget all faults, at the start of another command in the same process."""
     _told.clear()

@@ -1,9 +1,9 @@
 """One process at a time on one job: an advisory lock that works on a shared file system.
 
-The lock is a file made with O_EXCL, which is atomic across hosts, and touched as long as its owner
-lives. It is stale when its owner is a dead process of this host (since its start, see `here`), or
-when nobody has touched it for `STALE_S`. An owner that slept for so long finds its lock taken over
-before it puts another file in place (`files.fenced`), and stops.
+The lock is a file that is created atomically across hosts and touched regularly by its owner. It is
+stale when its owner is a dead process of this host (see `here`), or when it has not been touched
+for `STALE_S`. An owner that was suspended for so long checks its lock before it puts another file
+in place (`files.fenced`), finds that it was taken over, and stops.
 """
 
 import os
@@ -19,22 +19,22 @@ from pathlib import Path
 
 from ..files import fenced
 
-#: Wall time between two touches, and after how much silence a lock of another host is stale.
+#: Wall time between two touches, and time without a touch after which a lock is stale.
 HEARTBEAT_S = 20.0
 STALE_S = 300.0
 
 
 class Busy(Exception):
-    """Another process holds the lock; the message says which."""
+    """Another process holds the lock; the message names it."""
 
 
 class Lost(Busy):
-    """Another process took the lock over, as this one had been silent; nothing may be written."""
+    """Another process took over the lock, as this one had not touched it; it must not write."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; while it is held, files are put in place only if it still is.
+    """Hold the lock of a folder; in the block, files are put in place only while it is held.
 
     Raises:
         Busy: another live process holds it.
@@ -58,16 +58,16 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: str) -> bool:
-    """Whether a live process holds the lock of a folder; a stale lock is nobody's."""
+    """Whether a live process holds the lock of a folder; a stale lock does not count."""
     path = Path(folder, "lock")
     theirs = _content(path)
     return theirs is not None and not _is_stale(path, theirs)
 
 
 def here() -> str:
-    """Name where a process number means something: this host, since its start, in its container.
+    """Name the scope in which a process number is unique: host, boot and container.
 
-    Numbers are given again after a restart, and two containers may have one host name.
+    Process numbers are reused after a restart, and two containers may have the same host name.
     """
     marks = [socket.gethostname()]
     with suppress(OSError):  # Linux only
@@ -88,7 +88,7 @@ def _check(path: Path, mine: str) -> None:
 
 
 def _take(path: Path, mine: str) -> None:
-    for _ in range(3):  # a lock may go, or be taken over, while we look at it
+    for _ in range(3):  # a lock may be released or taken over at any time
         if _create(path, mine):
             return
         theirs = _content(path)
@@ -102,7 +102,7 @@ def _take(path: Path, mine: str) -> None:
 
 
 def _create(path: Path, mine: str) -> bool:
-    """Make the lock with its content, whole from the start: a link fails if the name is taken."""
+    """Create the lock with its content in one step: a hard link fails if the name exists."""
     aside = path.with_name(f".lock.{uuid.uuid4().hex}")
     aside.write_text(mine)
     try:
@@ -115,10 +115,10 @@ def _create(path: Path, mine: str) -> bool:
 
 
 def _remove_stale(path: Path, theirs: str) -> None:
-    """Remove a stale lock, if it is still that one; a guard lets one process at a time do so."""
+    """Remove a stale lock if it is unchanged; a guard file lets one process at a time do so."""
     guard = path.with_name("lock.removal")
     if not _create(guard, theirs):
-        with suppress(FileNotFoundError):  # a guard is held for a moment, unless its owner died
+        with suppress(FileNotFoundError):  # a guard exists only for a moment, unless its owner died
             if time.time() - guard.stat().st_mtime > HEARTBEAT_S:
                 guard.unlink()
         time.sleep(0.05)

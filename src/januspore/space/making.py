@@ -1,9 +1,9 @@
-"""Jobs on disk: made whole or not at all, and made whole again after a kill or a full disk.
+"""Creating jobs: whole or not at all, and repaired after a kill or a full disk.
 
-signac makes a job's folder first and its state point file afterwards, so a process that is killed
-in between leaves a folder that no signac command can read. Here a job is made in a folder of the
-workspace's own, and renamed to its place when it has all of its files. By `os.path`: of thousands
-of jobs, most of the time would go into making `Path` objects.
+signac creates a job's folder first and its state point file afterwards, so a process that is killed
+in between leaves a folder that no signac command can read. Here a job is created in a temporary
+folder of the workspace, and renamed to its place when it has all of its files. The code uses
+`os.path`: for thousands of jobs, creating `Path` objects would take most of the time.
 """
 
 import json
@@ -22,7 +22,7 @@ from ..errors import InputError, told_in_one_line
 from ..files import written_aside
 from .lock import Busy, locked
 
-#: In the workspace: where jobs are made. signac takes names of 32 hexadecimal digits for jobs only.
+#: Folder of the workspace in which jobs are created; signac ignores it, as its name is not an id.
 ASIDE = ".making"
 
 Data = Mapping[str, Any]
@@ -30,7 +30,7 @@ Data = Mapping[str, Any]
 
 @contextmanager
 def alone(project: signac.Project) -> Iterator[None]:
-    """Let one process at a time make jobs, and clear away what a killed one left aside.
+    """Let one process at a time create jobs; remove what a killed one left.
 
     Raises:
         InputError: another process is making jobs here, or the disk is full.
@@ -50,9 +50,9 @@ def alone(project: signac.Project) -> Iterator[None]:
 
 
 def make_job(project: signac.Project, job_id: str, data: Data, document: Data) -> None:
-    """Make a job of its state point, or mend the state point file of one that is there.
+    """Create a job from its state point, or repair the state point file of an existing one.
 
-    All else in a folder that is there stays as it is. Call it under `alone`.
+    All other files of an existing job stay as they are. Call it within `alone`.
 
     Raises:
         OSError: the disk is full, or there is a file of that name.
@@ -64,7 +64,7 @@ def make_job(project: signac.Project, job_id: str, data: Data, document: Data) -
     if document:
         _write(aside, Job.FN_DOCUMENT, document)
     try:
-        os.rename(aside, folder)  # takes the place of an empty folder, too
+        os.rename(aside, folder)  # rename also replaces an empty folder
     except OSError:
         if not os.path.isdir(folder):
             raise
@@ -81,15 +81,14 @@ def _write(folder: str, name: str, data: Data) -> None:
 
 
 def as_written(data: Data) -> bytes:
-    """Content of a file of JSON that is made here."""
+    """Content of a JSON file as this module writes it."""
     return json.dumps(data).encode()
 
 
 def has_state_point(folder: str, job_id: str, text: bytes | None = None) -> bool:
     """Whether a job's folder holds its state point.
 
-    `init.py` asks this of every job that is there, so a file that is `text`, as this module writes
-    it, is not parsed.
+    `init.py` calls this for every existing job, so a file that equals `text` is not parsed.
     """
     path = os.path.join(folder, Job.FN_STATE_POINT)
     with suppress(OSError, ValueError, RecursionError):

@@ -37,11 +37,13 @@ _TEMPERATURE_K, _SALT_MOL_PER_L, _PORE_NM = 300.0, 1.0, 0.85
 
 
 def departures(material: str, protocol: AnyProtocol) -> str:
-    """Say in which conditions a simulation is not the paper's, empty if in none.
+    """Say in which conditions of pore and solution a simulation differs from the paper's.
 
-    Those are the state of the pore and of the solution. How large the cell is, how fast the field
-    and how fine the integration is told beside every number instead: no run short of the paper's
-    own length agrees in these.
+    Cell size, frequency and time step are not compared, as every run shorter than the paper's own
+    differs in them; they are given beside every number instead.
+
+    Returns:
+        A description, empty if there is no difference.
     """
     if protocol.bulk:
         return "no membrane"
@@ -76,7 +78,7 @@ def in_words(charge_set: Mapping[str, Any]) -> str:
 
 
 def short_name(charge_set: Mapping[str, Any], given: str = "") -> str:
-    """The paper's name of a charge set, else a study's, else material and chalcogens' charges."""
+    """The paper's name of a charge set, else the study's, else material and charges."""
     if charge_set["material"] == NO_MEMBRANE:
         return "bulk"
     charges = "/".join(

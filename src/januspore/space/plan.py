@@ -1,4 +1,4 @@
-"""What `init.py` would make of a study's state points, and the making of it."""
+"""Planning the jobs of a study's state points, and creating them."""
 
 import os
 from collections import Counter
@@ -25,15 +25,15 @@ from .study import check_seeds
 
 @dataclass(frozen=True)
 class Plan:
-    """What an initialisation would do.
+    """The jobs that `init.py` would create.
 
     Attributes:
         points: state points by job id.
-        data: the same as signac keeps them.
-        snapshots: asked of equilibrations, by job id.
-        new: ids of the jobs that are not there yet.
-        torn: ids of those that are there without their state point, as a killed process, a full
-            disk or a careless hand left them.
+        data: the same as signac stores them.
+        snapshots: number of snapshots that equilibrations must keep, by job id.
+        new: ids of the jobs that do not exist yet.
+        torn: ids of jobs whose folder exists without a state point file, for instance after a kill
+            or a full disk.
     """
 
     points: dict[str, StatePoint]
@@ -48,10 +48,10 @@ class Plan:
 
 
 def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
-    """Work out jobs and parents of state points without writing anything.
+    """Plan the jobs and equilibrations of state points without writing anything.
 
     Raises:
-        InputError: with the jobs already there, two seeds of one sweep would be one to an engine.
+        InputError: two seeds of one sweep, existing jobs included, are equal to an engine.
     """
     by_id: dict[str, StatePoint] = {}
     kept: dict[str, dict[str, Any]] = {}
@@ -79,13 +79,13 @@ def plan(project: signac.Project, points: list[StatePoint]) -> Plan:
 
 
 def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, Any], str, bytes]]:
-    """State points, the same as signac keeps them, what they share but for the seed, their files.
+    """State points, their data as signac stores them, their texts without the seed, their files.
 
-    Thousands of seeds share a few charge sets and protocols, which are written out once.
+    Thousands of seeds share a few charge sets and protocols, each of which is converted once.
     """
     shared: dict[tuple[int, int], tuple[dict[str, Any], str, bytes]] = {}
     for point in points:
-        # By identity, as the points keep both alive; equal ones that are not shared only cost time.
+        # Keyed by identity: the points keep both objects alive, and equal copies only cost time.
         parts = (id(point.charge_set), id(point.protocol))
         if parts not in shared:
             data = dump(point)
@@ -96,11 +96,11 @@ def _dumped(points: list[StatePoint]) -> Iterator[tuple[StatePoint, dict[str, An
 
 
 def carry_out(project: signac.Project, todo: Plan) -> None:
-    """Make the planned jobs; jobs already there keep their id and all their data.
+    """Create the planned jobs; existing jobs keep their id and all their data.
 
     Raises:
-        StoppedError: the disk is full; jobs are whole or not there, and the next call goes on.
-        InputError: another process is making jobs here.
+        StoppedError: the disk is full; every job is whole or absent, and another call continues.
+        InputError: another process is creating jobs here.
     """
     relaxing = [i for i, point in todo.points.items() if point.protocol.snapshots]
     wanted = {i: todo.snapshots.get(i, 1) for i in relaxing}
@@ -118,7 +118,7 @@ def carry_out(project: signac.Project, todo: Plan) -> None:
 
 
 def _check_seed_width(project: signac.Project, planned: dict[str, dict[str, int]]) -> None:
-    """Check the seeds of each sweep, by job id, with those of the jobs that are there."""
+    """Check the seeds of each sweep, by job id, together with those of existing jobs."""
     for job in project:
         sweep = planned.get(ensemble_of(job))
         if sweep is not None:

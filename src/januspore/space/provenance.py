@@ -1,4 +1,4 @@
-"""Where a number came from: versions, engine, machine class, and the commit of the code."""
+"""Provenance of results: versions, engine, machine class, and the commit of the code."""
 
 import subprocess
 from functools import lru_cache
@@ -15,7 +15,7 @@ _PACKAGES = ("numpy", "scipy", "signac", "signac-flow", "gsd", "freud-analysis")
 
 @lru_cache(maxsize=1)
 def code() -> dict[str, Any]:
-    """Versions of this package and of those it computes with, and the git commit."""
+    """Versions of this package and of its dependencies, and the git commit."""
     return {
         "januspore": __version__,
         "commit": _commit(),

@@ -28,8 +28,8 @@ _KEYS = {"description", "seeds", "charge_sets", "protocols", *_SHARED}
 class Study:
     """A sweep: each protocol with its seeds of each charge set.
 
-    `seeds` has, for each protocol, one tuple for each charge set, empty where the protocol leaves
-    it out.
+    `seeds` has for each protocol one tuple for each charge set; it is empty for a charge set that
+    the protocol does not run.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Study:
         seeds: tuple[int, ...] | None = None,
         first: int = 0,
     ) -> list[StatePoint]:
-        """Expand to state points, with charge sets, protocol names or seeds replaced if given.
+        """Return the state points; arguments that are given replace the study's own values.
 
         `first` is added to the study's own seeds: the same study once more, with other seeds.
 
@@ -147,7 +147,7 @@ def _study(path: Path, table: dict[str, Any]) -> Study:
 
 
 def _names(path: Path, sets: list[dict[str, Any]]) -> list[str | None]:
-    """Take the charge sets' names, by which only the study refers to them; None has no name."""
+    """Return the names of the charge sets, which only the study uses; None: it has no name."""
     names = [one.pop("name", None) for one in sets]
     given = [name for name in names if name is not None]
     for name in given:
@@ -157,7 +157,7 @@ def _names(path: Path, sets: list[dict[str, Any]]) -> list[str | None]:
 
 
 def _seeds_by_set(value: Any, names: list[str | None], where: str) -> tuple[tuple[int, ...], ...]:
-    """Seeds of each charge set: the same for all, or a table by name that leaves others out."""
+    """Seeds of each charge set: the same for all, or a table by name without the others."""
     if not isinstance(value, dict):
         return (parse_seeds(value, where),) * len(names)
     if not value:
@@ -172,13 +172,13 @@ def _seeds_by_set(value: Any, names: list[str | None], where: str) -> tuple[tupl
 
 
 def _with_shared(protocol: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """A protocol without its seeds, with the sections that the study gives once for all."""
+    """Return a protocol without its seeds, with the sections that the study gives once."""
     merged = {key: value for key, value in protocol.items() if key != "seeds"}
     for key in _SHARED:
         if key not in table or key in _foreign(merged):
             continue
         own = merged.get(key, {})
-        if isinstance(own, dict):  # or the schema refuses it
+        if isinstance(own, dict):  # the schema refuses them there
             merged[key] = {**table[key], **own}
     return merged
 
@@ -198,7 +198,7 @@ def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]
 
 
 def charge_set(data: dict[str, Any], where: str) -> BaseChargeSet:
-    """Validate a charge set; its material follows from the elements it names, if not given."""
+    """Validate a charge set; without a material, it follows from the elements."""
     data = dict(data)
     data.setdefault("material", material_of(set(data)))
     return parse(ChargeSet, data, where)
@@ -227,7 +227,7 @@ def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
     """Read seeds: "0:10" (10 excluded), "0,3,7", a list of whole numbers, or one.
 
     Raises:
-        InputError: not in one of these forms, none at all, or two that an engine cannot tell apart.
+        InputError: it has none of these forms, no seed, or two that are equal to an engine.
 
     >>> parse_seeds("0:3,7")
     (0, 1, 2, 7)
@@ -257,7 +257,7 @@ def parse_seeds(value: Any, where: str = "--seeds") -> tuple[int, ...]:
 
 
 def check_seeds(seeds: list[int], where: str) -> None:
-    """Refuse seeds that are equal to an engine that keeps 16 bits of them.
+    """Refuse seeds that are equal to an engine that uses only 16 bits of them.
 
     Raises:
         InputError: two seeds are equal modulo 65536.

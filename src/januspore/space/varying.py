@@ -1,9 +1,8 @@
-"""What tells the ensembles of a data space apart: the keys of the protocol in which they differ.
+"""The keys of the protocol in which the ensembles of a data space differ.
 
-Protocols of two names differ in everything, so keys vary within one name. Charges and seeds are
-named wherever results are, and are not looked at here. Thousands of jobs share a few ensembles, and
-each of those is looked at once; signac's own schema detection reads every job, and does not know
-that a key that is missing stands at its default.
+Only protocols of the same name are compared. Charges and seeds are shown with every result and are
+not considered here. Each ensemble is examined once, however many jobs it has; signac's schema
+detection would read every job, and does not know that a missing key has its default.
 """
 
 import json
@@ -18,19 +17,19 @@ from ..protocols import AnyProtocol
 from ..protocols.sections import Cell, Dynamics
 from .dataspace import recipes_of
 
-#: A legend has these by themselves, where a protocol has them.
+#: Values that a legend shows without the name of their key.
 _NAMED_ANYWAY = ("mode", "ion")
-#: The state of the pore and of the solution: named wherever it is not the paper's, the default.
+#: Keys of the pore and of the solution: they are named wherever they are not at the paper's value.
 _CONDITIONS = (
     "cell.pore_diameter_nm",
     "cell.salt",
     "cell.salt_mol_per_L",
     "dynamics.temperature_K",
 )
-#: What a reader asks first of two simulations; then come a protocol's own keys, then all others.
+#: Order of keys in a legend: these first, then a protocol's own keys, then all others.
 _FIRST = (*_NAMED_ANYWAY, *_CONDITIONS)
 _DEFAULTS = {"cell": Cell(), "dynamics": Dynamics()}
-#: Endings of keys, longest first, and how they are written behind a number.
+#: Endings of keys, longest first, and the unit that is written after the number.
 _UNITS = {
     "_V_per_nm": "V/nm",
     "_mol_per_L": "mol/L",
@@ -47,11 +46,11 @@ _KEPT_AS = "_januspore_varying"
 
 @dataclass(frozen=True)
 class Varying:
-    """The keys, dotted, in which the protocols of one name differ.
+    """The keys, with dots, in which the protocols of one name differ.
 
     Attributes:
-        values: of each key, every value that there is.
-        implied: keys whose value follows from what a legend names before them.
+        values: all values of each key.
+        implied: keys whose value follows from the keys before them in a legend.
     """
 
     values: Mapping[str, list[Any]]
@@ -59,7 +58,7 @@ class Varying:
 
     @property
     def telling(self) -> list[str]:
-        """The keys that are enough to tell each from the others, what a reader asks first first."""
+        """The keys that suffice to distinguish all ensembles, in the order of a legend."""
         return sorted((key for key in self.values if key not in self.implied), key=_rank)
 
     def columns(self, protocol: AnyProtocol) -> dict[str, Any]:
@@ -68,7 +67,7 @@ class Varying:
         return {f"protocol.{key}": own.get(key) for key in self.values}
 
     def legend(self, protocol: AnyProtocol) -> str:
-        """Say which one a protocol is, such as "salt 4 mol/L, temperature 340 K"."""
+        """Describe a protocol by these keys, such as "salt 4 mol/L, temperature 340 K"."""
         own = dict(flat(protocol))
         apart = [key for key in _CONDITIONS if key in own and own[key] != _default(key)]
         told = sorted({*self.telling, *apart} - {*_NAMED_ANYWAY}, key=[*_FIRST, *own].index)
@@ -81,7 +80,7 @@ _NOTHING = Varying({})
 def varying(project: signac.Project, name: str) -> Varying:
     """Return what varies among the protocols of a name.
 
-    It is worked out once for each project that is opened.
+    It is computed once for each project that is opened.
     """
     kept: dict[str, Varying] | None = getattr(project, _KEPT_AS, None)
     if kept is None:
@@ -134,7 +133,7 @@ def _in_words(key: str, value: Any) -> str:
 
 
 def flat(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of everything in a section; keys at their defaults are there, too."""
+    """Key with dots and value of all entries of a section, those at their defaults included."""
     for key in type(section).model_fields:
         value = getattr(section, key)
         if isinstance(value, BaseModel):
