@@ -1,1 +1,1 @@
-"""What is done: operations, their workers and commands, and what they ask of a machine."""
+"""Running the data space: operations, workers, command lines, and requests to schedulers."""

@@ -1,6 +1,6 @@
-"""How a command line of this package begins and ends; imports nothing heavy.
+"""Begin and end of every command line of this package; imports nothing heavy.
 
-Whatever a user can mend is told in one line; a traceback is for what nobody foresaw.
+Errors that a user can correct are printed as one line; a traceback means a fault of this package.
 """
 
 import os
@@ -15,16 +15,17 @@ from ..space import faults
 def carry_out(command: Callable[[], int | None], interrupted: str = "") -> int:
     """Run a command; return its exit status.
 
-    2 for input that cannot be used, a file that cannot be read or written, or a fault of the data
-    space, each told in one line; 1 if the reader of the output is gone; 130 for Ctrl-C.
+    It is 2 for input that cannot be used, a file that cannot be read or written, or a fault of the
+    data space, each reported in one line; 1 if the reader of the output has closed it; 130 for
+    Ctrl-C.
 
     Args:
         command: returns a status of its own, or None.
-        interrupted: what to tell at Ctrl-C.
+        interrupted: message at Ctrl-C.
     """
     faults.forget()
     warn_of_misspelt()
-    # A notebook's or a desktop's would be loaded, or refused, with matplotlib; figures need none.
+    # Figures need no display: another backend would be loaded, or fail, with matplotlib.
     os.environ["MPLBACKEND"] = "agg"
     try:
         status = command()
@@ -32,8 +33,8 @@ def carry_out(command: Callable[[], int | None], interrupted: str = "") -> int:
         return status or faults.status()
     except InputError as error:
         told = str(error)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        # What is still to be written goes nowhere, or Python would complain at its end.
+    except BrokenPipeError:  # the reader of the output, such as head, has closed it
+        # Discard the rest of the output, as Python would otherwise report an error when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

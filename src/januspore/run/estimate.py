@@ -1,8 +1,8 @@
-"""How long the jobs of a plan take on this machine, from a few seconds of dynamics.
+"""Estimate of how long the jobs of a plan take on this machine, from a few seconds of dynamics.
 
-Steps take time in proportion to their atoms, near enough, so a small cell speaks for a large one
-where the large one would take minutes to build and minimise. Where the small one is fast, as on a
-GPU, which small cells leave idle, the study's own cell is measured instead.
+The time of a step is nearly proportional to the number of atoms, so a small cell is measured where
+the study's own would take minutes to build and minimise. Where the small cell is fast, as on a GPU,
+which it does not fill, the study's own cell is measured instead.
 """
 
 import time
@@ -21,23 +21,23 @@ from ..schema import StatePoint, state_point
 from ..settings import Scheduling
 from .resources import atoms, simulation_threads
 
-#: Membrane and reservoir of the largest cell that is measured on a slow machine.
+#: Size of the largest cell that is measured on a slow machine.
 SMALL = {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0}
-#: Seconds of dynamics that are timed, and steps between looks at the clock.
+#: Seconds of dynamics that are timed, and steps between readings of the clock.
 TIMED_S, CHUNK = 3.0, 10
-#: The study's own cell is measured if so many of its steps would take no longer than `TIMED_S`.
+#: The study's own cell is measured if this many of its steps take no longer than `TIMED_S`.
 AFFORDABLE_STEPS = 1000
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Atoms times steps a second, as measured; `measured` says of what."""
+    """Measured number of atoms times steps per second; `measured` describes the measurement."""
 
     atom_steps_per_s: float
     measured: str
 
     def hours(self, jobs: Iterable[tuple[StatePoint, int]]) -> float:
-        """Time of jobs, each with the snapshots that it keeps, one after the other."""
+        """Time of jobs run one after the other; each is given with the snapshots that it keeps."""
         total = 0.0
         for point, snapshots in jobs:
             timestep_ps = point.protocol.dynamics.timestep_ps
@@ -64,7 +64,7 @@ def calibrate(point: StatePoint) -> Rate:
 
 
 def _in_small_cell(point: StatePoint) -> StatePoint:
-    """The state point in the small cell; itself if its own is no larger, or its keys do not fit."""
+    """The state point in the small cell; unchanged if its own is no larger or keys do not fit."""
     data = point.model_dump(mode="json")
     data["protocol"]["cell"] |= SMALL
     try:
@@ -82,12 +82,12 @@ def _measured(point: StatePoint) -> Rate:
     state = engines.minimise(model, build_state(model, rng), resources)
     velocities = thermal_velocities(model, state.positions, dynamics.temperature_K, rng)
     engine = engines.create(model, state.restarted(velocities), dynamics, resources)
-    engine.advance(CHUNK)  # tunes and compiles
+    engine.advance(CHUNK)  # lets the engine tune and compile
     engine.positions()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < TIMED_S:
         engine.advance(CHUNK)
-        engine.positions()  # waits for a GPU to finish
+        engine.positions()  # waits until a GPU has finished
         steps += CHUNK
     per_s = steps / (time.perf_counter() - started)
     about = engine.provenance()

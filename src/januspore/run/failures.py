@@ -1,6 +1,6 @@
-"""What failed in a run: marked where it failed until it succeeds, and told of at the run's end.
+"""Failures of a run: a mark in the folder of the job or product, and a list at the run's end.
 
-A mark hinders nothing: the next run tries again.
+A mark is removed when the operation succeeds; the next run tries every marked one again.
 """
 
 import sys
@@ -16,14 +16,14 @@ from ..products import PRODUCTS
 from ..space.conditions import MARK
 from .workers import Failure
 
-#: As many are listed at the end of a run; each has its mark.
+#: Most failures that are listed at the end of a run; all are marked.
 _LISTED = 20
 _PRODUCTS = {product.name: product for product in PRODUCTS}
 
 
 @dataclass(frozen=True)
 class Failed:
-    """An operation that failed, on what, and why."""
+    """A failed operation, the job or product that it failed on, and the reason."""
 
     operation: str
     what: str
@@ -42,10 +42,12 @@ class Ledger:
         self.failed: list[Failed] = []
 
     def enter(self, operation: str, jobs: tuple[signac.job.Job, ...], how: Failure | None) -> None:
-        """Mark how an operation ended; None: well."""
+        """Record how an operation ended; None: successfully."""
         folder = _folder(operation, jobs)
         mark = folder / MARK
-        with suppress(OSError):  # a full or a read-only disk: the list at the end tells
+        with suppress(
+            OSError
+        ):  # the disk is full or read-only; the list at the end still names the failure
             if how is None:
                 mark.unlink(missing_ok=True)
             else:

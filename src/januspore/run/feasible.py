@@ -1,6 +1,6 @@
-"""Whether planned jobs can be built, and what the largest asks of a machine: known before any is.
+"""Whether planned jobs can be built, and how much memory the largest one needs.
 
-Thousands of jobs share a few cells, so each is looked at once.
+Thousands of jobs share a few cells, each of which is checked once.
 """
 
 import os
@@ -16,12 +16,12 @@ from .resources import atoms, memory_GB
 
 def recipes(points: Iterable[StatePoint]) -> list[StatePoint]:
     """Return one of the state points that share charge set and protocol, for each such pair."""
-    # By identity: seeds of one sweep share both, and comparing thousands of protocols is slow.
+    # Keyed by identity, as comparing thousands of protocols is slow; seeds of a sweep share both.
     return list({(id(p.charge_set), id(p.protocol)): p for p in points}.values())
 
 
 def check_buildable(points: Iterable[StatePoint]) -> None:
-    """Refuse what no model can be built of.
+    """Refuse state points of which no model can be built.
 
     Raises:
         InputError: see `januspore.model.system.count`.
@@ -61,10 +61,10 @@ def machine_memory_GB() -> float:
 
 
 def same_pores(points: Iterable[StatePoint]) -> list[str]:
-    """Say of which targets of the pore's diameter one and the same pore comes.
+    """Name different target diameters that give the same pore.
 
-    The cut nearest to the target is taken (`januspore.model.pore`), so targets that lie close give
-    state points that differ in their ids and in nothing that is simulated.
+    The cut nearest to the target is used (`januspore.model.pore`), so targets that lie close give
+    jobs with different ids that simulate the same system.
     """
     targets: dict[tuple[str, float, int, str], set[tuple[float, int]]] = defaultdict(set)
     for point in recipes(points):
@@ -74,7 +74,7 @@ def same_pores(points: Iterable[StatePoint]) -> list[str]:
         try:
             pore = find_pore(material, cell.pore_diameter_nm, cell.pore_cut)
         except InputError:
-            continue  # a job of before `init.py` looked
+            continue  # a job of an older version, which did not check this
         key = material, round(pore.diameter_nm, 4), pore.formula_units, pore.edge
         targets[key].add((cell.pore_diameter_nm, cell.pore_cut))
     return [

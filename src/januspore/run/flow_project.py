@@ -1,6 +1,6 @@
-"""signac-flow's project and command line, with a run that passes over what fails.
+"""signac-flow's project and command line, with a run that continues after failures.
 
-`project.py` names the operations of a data space; everything here holds for any of them.
+`project.py` defines the operations of a data space; this module does not depend on them.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from .workers import (
     side_by_side,
 )
 
-#: flow logs an error of `status` and raises it; it is told once, when it arrives.
+#: flow logs an error of `status` and also raises it; only the exception is reported.
 logging.getLogger("flow.project").addFilter(
     lambda record: not str(record.msg).startswith("Error during status update")
 )
 
 
 class EndedError(Exception):
-    """A run ends at once: what made one operation fail would fail all the others."""
+    """The run ends at once, as the cause of a failure would make every operation fail."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.told)
@@ -47,9 +47,10 @@ class EndedError(Exception):
 
 
 class PatientProject(SoundProject, FlowProject):
-    """A project whose `run` goes on with other jobs where one fails, and tells of it at its end.
+    """A project whose `run` continues with other jobs after a failure and lists failures at its
+    end.
 
-    flow's own stops at the first failure, and waits for ever for a worker that was killed.
+    flow's own `run` stops at the first failure, and waits for ever for a worker that was killed.
     """
 
     def __init__(self, *arguments: Any, **keys: Any) -> None:
@@ -88,7 +89,7 @@ class PatientProject(SoundProject, FlowProject):
                 self._pace.end(operations[task])
 
     def run(self, *arguments: Any, **keys: Any) -> None:
-        """Run what can be run, and tell of what waits for something that no run will make."""
+        """Run all eligible operations; report jobs that wait for something that no run can make."""
         self._pace = Pace(self)
         super().run(*arguments, **keys)
         for line in obstacles(self):
@@ -105,8 +106,8 @@ class PatientProject(SoundProject, FlowProject):
         if told := verdict(self):
             print(told)
 
-    # flow writes down what the scheduler said, and what it bundles. Of a data space that cannot be
-    # written it tells all the same, from what is asked now.
+    # flow stores the scheduler's answers and its bundles in the project document. In a read-only
+    # data space they are kept in memory, so that `status` works there, too.
 
     @property
     def _is_read_only(self) -> bool:
@@ -139,11 +140,11 @@ class PatientProject(SoundProject, FlowProject):
 def main(project: type[PatientProject], root: Path) -> int:
     """Run the command line of a data space; returns the exit status.
 
-    1 if an operation failed, 2 for input that cannot be used or a fault of the data space, told in
-    one line. An operation that is out of time, or a signal, ends the process with its own status.
+    It is 1 if an operation failed, 2 for input that cannot be used or a fault of the data space. An
+    operation whose walltime is nearly up, or a signal, ends the process with its own status.
 
     Args:
-        project: with its operations.
+        project: the project class with its operations.
         root: folder of the data space.
     """
     end_when_told()
@@ -175,7 +176,7 @@ def _run(kind: type[PatientProject], root: Path) -> int:
 
 
 def _command_line() -> argparse.ArgumentParser:
-    """signac-flow's own command line, with the engine as an option in front."""
+    """signac-flow's command line with the additional option --engine."""
 
     class SetEngine(argparse.Action):
         def __call__(self, parser: Any, options: Any, value: Any, name: Any = None) -> None:
@@ -185,7 +186,7 @@ def _command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--engine",
         action=SetEngine,
-        default=argparse.SUPPRESS,  # flow hands every option it finds to its own commands
+        default=argparse.SUPPRESS,  # flow passes every option that has a value to its own commands
         metavar="openmm|hoomd|gromacs",
         help="sets JANUSPORE_ENGINE",
     )

@@ -1,4 +1,4 @@
-"""The command `init.py`: reads its options, checks everything, then makes the jobs."""
+"""The command `init.py`: reads its options, validates everything, then creates the jobs."""
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def main(root: Path) -> int:
 
 
 def init_command(arguments: list[str] | None, root: Path) -> None:
-    """Carry out `init.py`: read options, validate everything, then make the jobs.
+    """Carry out `init.py`: read options, validate everything, then create the jobs.
 
     Raises:
         InputError: a key, a value or a combination of them is not usable; nothing was written.
@@ -68,7 +68,7 @@ def init_command(arguments: list[str] | None, root: Path) -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """State points that a user asks for, by a study or to decide what is open."""
+    """Requested state points: those of a study, or those that would decide open statements."""
 
     title: str
     points: list[StatePoint]
@@ -78,7 +78,7 @@ class _Asked:
 
 def _sweep(project: signac.Project, options: argparse.Namespace, root: Path) -> _Asked:
     name = options.study if options.study is not None else _last_study(project)
-    # A path that is typed is the typist's folder's; the one written down, the data space's.
+    # A path on the command line is relative to the working folder, a stored one to the data space.
     where = name if options.study is not None else _of_the_space(name, root)
     study = load_study(where, root / "studies")
     charges = [parse_charges(text) for text in options.charges or []]
@@ -111,8 +111,8 @@ def _last_study(project: signac.Project) -> str:
 
 
 def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
-    """Seeds that the open statements need, those that a budget allows."""
-    from ..report.decide import Wish, wishes, within  # pandas: only where it is asked for
+    """The seeds that open statements need, within the budget of --max-ns."""
+    from ..report.decide import Wish, wishes, within  # imported here, as it loads pandas
 
     others = ("study", "charges", "protocol", "seeds", "seeds_from")
     given = [f"--{name}".replace("_", "-") for name in others if getattr(options, name) is not None]
@@ -134,7 +134,7 @@ def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
 
 
 def _name(project: signac.Project, study: str, names: dict[str, str]) -> None:
-    """Write down the study, before its jobs: whatever stops their making, it goes on when typed."""
+    """Store the study before its jobs are created, so that a repeated `init.py` continues."""
     try:
         names = names_of(project) | names
         if project_document(project).get("study") == study and names == names_of(project):
@@ -143,7 +143,7 @@ def _name(project: signac.Project, study: str, names: dict[str, str]) -> None:
         put_aside(Path(project.fn(project.FN_DOCUMENT)))
     with told_in_one_line(project.fn(project.FN_DOCUMENT)):
         project.doc["study"] = study
-        if names:  # pairs, as signac takes no dot in a key
+        if names:  # stored as pairs, as signac allows no dot in a key
             project.doc["names"] = [list(pair) for pair in names.items()]
 
 
@@ -168,7 +168,7 @@ def _print(title: str, todo: Plan) -> None:
 
 
 def _print_time(todo: Plan) -> None:
-    from .estimate import calibrate, in_words  # an engine: only where it is asked for
+    from .estimate import calibrate, in_words  # imported here, as it loads an engine
 
     new = [(todo.points[i], todo.snapshots.get(i, 1)) for i in sorted(todo.new)]
     rate = calibrate(new[0][0])

@@ -1,7 +1,7 @@
-"""A data space of one's own: the files that the commands need, in a new folder.
+"""Creating a data space in a new folder, with the files that the commands need.
 
-They stand at the top of this project's repository, from where a build takes them into the package
-(`setup.py`); a checkout's own are used where the package is imported from one.
+These files are at the top of this project's repository. A build copies them into the package
+(`setup.py`); in a checkout they are used directly.
 """
 
 import shutil
@@ -12,22 +12,22 @@ from ..errors import InputError
 from ..space.dataspace import open_project
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-#: What a data space is made of; folders with all that they hold.
+#: Files and folders of a data space; folders are copied with their content.
 FILES = ("project.py", "init.py", "signac.rc", "workflow.toml", "Makefile", "studies", "templates")
 
 
 def new_space(folder: Path) -> list[Path]:
-    """Make a data space without jobs.
+    """Create a data space without jobs.
 
     Args:
-        folder: an empty one, or none yet.
+        folder: an empty folder, or one that does not exist yet.
 
     Returns:
         The files and folders made.
 
     Raises:
-        InputError: the folder holds something.
-        OSError: it cannot be written; what was made is gone again.
+        InputError: the folder is not empty.
+        OSError: it cannot be written; the new files are removed.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"new {folder}: is there already and not an empty folder")
@@ -39,7 +39,7 @@ def new_space(folder: Path) -> list[Path]:
                 shutil.copytree(source / name, folder / name)
             else:
                 shutil.copyfile(source / name, folder / name)
-        open_project(folder)  # makes the link .signac/config
+        open_project(folder)  # creates the link .signac/config
     except OSError:
         for name in (*FILES, ".signac"):
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Why jobs that are not done cannot be begun: so that "nothing to do" is never said of them."""
+"""Reasons why unfinished jobs cannot begin, so that a run does not only say "nothing to do"."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +19,8 @@ _INIT = "python init.py, with the options that made these jobs,"
 def obstacles(project: signac.Project) -> Iterator[str]:
     """Yield a line for each equilibration that driven jobs wait for and that no run will make.
 
-    One that is still to be simulated, or that failed, is no obstacle: the next run goes on with it.
+    An equilibration that is still to be simulated, or that failed, is not listed: the next run
+    continues it.
     """
     jobs = {job.id: job for job in project}
     waiting: dict[str, list[int]] = defaultdict(list)

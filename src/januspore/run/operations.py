@@ -1,7 +1,8 @@
-"""What is done with one job: plain functions of a signac job, each judged by the files it leaves.
+"""Operations on one job: functions of a signac job whose completion is judged by the files they
+leave.
 
-No workflow engine is named here. `project.py` gives these functions to signac-flow; another runner
-needs only them and what `januspore.space.conditions` says of the files.
+This module does not depend on a workflow engine. `project.py` passes these functions to
+signac-flow; another runner needs only them and the conditions of `januspore.space.conditions`.
 """
 
 import sys
@@ -48,7 +49,7 @@ def simulate(job: Any, threads: int = 1) -> None:
     """Simulate a job of any protocol that is a field programme, from its last checkpoint if any.
 
     Leaves `trajectory/record.h5` and `trajectory/frames/`; the engine is written to the job
-    document before the first step. A job that another process is simulating is passed over.
+    document before the first step. A job that another process is simulating is skipped.
 
     Args:
         job: signac job.
@@ -92,7 +93,7 @@ def _simulate(job: Any, threads: int) -> None:
     def make_engine(state: State) -> Engine:
         tether = run.held.tether if run.held else None
         engine = engines.create(model, state, point.protocol.dynamics, resources, tether)
-        check_fences()  # building and minimising took long
+        check_fences()  # building and minimising may have taken longer than a lock lasts
         job.doc["engine"] = engine.provenance()
         return engine
 
@@ -105,7 +106,7 @@ def _held_ion(point: StatePoint, model: Model, resources: Resources) -> HeldIon 
     windows = point.protocol.windows
     if windows is None:
         return None
-    # Loads OpenMM, which no other protocol needs where HOOMD-blue runs.
+    # Imported here: it loads OpenMM, which other protocols do not need where HOOMD-blue runs.
     from ..engines.force_parts import ForceParts
 
     return HeldIon(model, windows, ForceParts(model, resources))
@@ -143,7 +144,7 @@ def _left_trunk(job: Any, step: int) -> State:
 
 
 def _print_saved(job: Any, protocol: AnyProtocol) -> None:
-    """Say what was saved against separate runs, where a job holds what could be many."""
+    """Print the simulated time that was saved against separate runs, if any."""
     if not protocol.saved_by:
         return
     done = protocol.simulated_ps()
@@ -152,10 +153,10 @@ def _print_saved(job: Any, protocol: AnyProtocol) -> None:
 
 
 def _engine_to_use(job: Any, wanted: str | None) -> str:
-    """Name of the engine that a job was begun with, or of the one that suits it best.
+    """Name of the engine that a job has begun with, or of the one to begin with.
 
     Raises:
-        InputError: another one is asked for than the job was begun with, or that is not here.
+        InputError: another engine is asked for than the job has begun with, or it is not installed.
     """
     begun = engine_of(job).get("name")
     if wanted is None and begun in engines.available():
@@ -184,7 +185,7 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
     if point.protocol.windows is not None:
         state = exchange(model, point.protocol.windows, state)
     if snapshot_of(point) == 0:
-        # The first seeds go on with their equilibration's own velocities and thermostat.
+        # The first seeds continue with the velocities and thermostat of their equilibration.
         return replace(state, step=0, carry={})
     temperature = point.protocol.dynamics.temperature_K
     rng = _random(point, "velocities")
@@ -192,7 +193,7 @@ def _initial(job: Any, point: StatePoint, model: Model, resources: Resources) ->
 
 
 def _relaxed_build(point: StatePoint, model: Model, resources: Resources) -> State:
-    if not quiet():  # the paper's cell takes a minute, before the first step shows
+    if not quiet():  # in the paper's cell this takes a minute before the first step
         print(f"building and minimising {model.n_atoms:,} atoms", file=sys.stderr)
     state = engines.minimise(model, build_state(model, _random(point, "build")), resources)
     temperature = point.protocol.dynamics.temperature_K
@@ -201,7 +202,7 @@ def _relaxed_build(point: StatePoint, model: Model, resources: Resources) -> Sta
 
 
 def _random(point: StatePoint, purpose: str) -> np.random.Generator:
-    """Random numbers of a seed, independent between purposes; the same on every machine."""
+    """Random numbers of a seed, independent for each purpose and the same on every machine."""
     return np.random.default_rng([point.seed, *purpose.encode()])
 
 
@@ -220,8 +221,8 @@ def analyse(job: Any) -> None:
     """Reduce a job's record to `analysis.h5` and `summary.json`.
 
     The frames of a periodic field give `hydration.h5`, those of holds `free_ions.h5`, those of a
-    held ion `ends.h5`, those of a bulk liquid `bulk.h5`. A job that
-    another process is at is passed over.
+    held ion `ends.h5`, those of a bulk liquid `bulk.h5`. A job whose lock another process holds is
+    skipped.
     """
     _alone(job, partial(_analyse, job))
 

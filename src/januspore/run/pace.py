@@ -1,7 +1,7 @@
-"""What `project.py run` says of the run as a whole, on standard error.
+"""Progress of `project.py run` as a whole, on standard error.
 
-Each simulation has its own bar (`simulate.driver`); these lines say how far all of them are, and
-what analyses and products do once they are over.
+Each simulation has its own bar (`simulate.driver`); these lines give the progress of all of them,
+and then that of analyses and products.
 """
 
 import sys
@@ -32,7 +32,7 @@ class Pace:
         self._of: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._told = 0.0
-        # Of all jobs, once a pass simulates several: a scheduler's process simulates one.
+        # Counted over all jobs where a pass simulates several; a scheduler's process simulates one.
         self._jobs, self._left = 0, dict[str, float]()
         self._begun = self._at_first = 0.0
 

@@ -1,8 +1,8 @@
-"""How far a data space is: jobs by stage, simulated time done and to do, what runs and how fast.
+"""Progress of a data space: jobs by stage, simulated time, running jobs and their speed.
 
-All of it is read off the files that jobs leave, so that any process can tell of any other's work. A
-running job's rows lie in parts, each named by its last step: names and times of them say how far it
-is and how fast.
+Everything is read from the files of the jobs, so that any process can report the work of others.
+The rows of a running job lie in parts, each named by its last step: their names and times give its
+progress and speed.
 """
 
 import statistics
@@ -24,10 +24,10 @@ from ..space.conditions import is_equilibrated, is_recorded, relaxes, stage
 from ..space.dataspace import ensemble_of, point_of, protocol_name, protocol_of, snapshots_of
 from .resources import atoms
 
-#: Stages of a job that is simulated.
+#: Stages of a job whose simulation is finished.
 SIMULATED = ("recorded", "analysed")
 _BEGUN = ("begun", "simulating")
-#: Parts of a record that the speed is read off.
+#: Number of parts of a record from which the speed is computed.
 _PARTS = 12
 
 
@@ -89,7 +89,7 @@ class Progress:
 
 
 def progress_of(jobs: Iterable[Any]) -> Progress:
-    """Count what some jobs have done and have to do.
+    """Return the progress of some jobs.
 
     Raises:
         InputError: a job's document cannot be read.
@@ -111,7 +111,7 @@ def progress_of(jobs: Iterable[Any]) -> Progress:
 
 
 def verdict(project: signac.Project) -> str:
-    """Say in a line that all of a data space is done, or that it has no jobs; else nothing."""
+    """Return a line if a data space is finished or has no jobs, else an empty text."""
     jobs = list(project)
     if not jobs:
         return "no jobs here; python init.py makes them"
@@ -127,7 +127,7 @@ def verdict(project: signac.Project) -> str:
 
 
 def is_simulated(job: Any) -> bool:
-    """Whether nothing of a job is left to simulate."""
+    """Whether the simulation of a job is finished."""
     return is_equilibrated(job) if relaxes(job) else is_recorded(job)
 
 
@@ -152,7 +152,7 @@ def work_of_ps(job: Any) -> float:
         point = point_of(job)
         try:
             _works[ensemble] = atoms(point) / point.protocol.dynamics.timestep_ps
-        except InputError:  # no model can be built of it: told of when it is simulated
+        except InputError:  # no model can be built from it; the operation reports that
             _works[ensemble] = 0.0
     return _works[ensemble]
 
@@ -177,7 +177,7 @@ def simulated_ps(job: Any) -> float:
     protocol, folder = protocol_of(job), trajectory(job)
     dt = protocol.dynamics.timestep_ps
     branches = protocol.branches()
-    # Of a job without branches, a joined record may still be short of the snapshots asked for.
+    # The joined record of an equilibration may end before the snapshots that are asked for now.
     whole = bool(branches) and is_joined(str(folder))
     done = protocol.programme().duration_ps if whole else _last_step(folder) * dt
     for k, own in enumerate(branches):
@@ -196,16 +196,16 @@ def _last_step(folder: Path) -> int:
 
 
 def ps_per_s(job: Any) -> float | None:
-    """Simulated time a second of wall time of a job that runs now, None before it is known.
+    """Simulated time per second of wall time of a running job, None before it is known.
 
-    Its rows are written in parts: the median over the last few of the trajectory, or of the branch,
-    that is written now, so that a pause between two runs does not count.
+    It is the median over the last few parts of the trajectory or branch that is being written, so
+    that a pause between two runs does not count.
     """
     folders = [trajectory(job), *(branch(job, k) for k in range(len(protocol_of(job).branches())))]
     parts = next(filter(None, (_steps_in(folder / PARTS) for folder in folders)), [])
     written = []
     for part in parts[-_PARTS:]:
-        with suppress(OSError):  # joined to the record just now
+        with suppress(OSError):  # the parts have just been joined to the record
             written.append((int(part.stem), part.stat().st_mtime))
     dt = protocol_of(job).dynamics.timestep_ps
     speeds = [

@@ -1,9 +1,9 @@
-"""The operations as commands of directories, for row (https://row.readthedocs.io): `workflow.toml`.
+"""The operations as commands on directories, for row (https://row.readthedocs.io).
 
-`python -m januspore row` writes that file from what stands here: protocols, products and actions.
-`python -m januspore.run.row simulate DIRECTORY ...` does what `project.py run -o simulate` does
-with these jobs. row judges by names of files in a job's own folder and looks no deeper, so a
-simulation that is whole leaves an empty file there, `MARKS`; signac-flow does not look at it.
+`python -m januspore row` writes `workflow.toml` from the protocols, products and actions.
+`python -m januspore.run.row simulate DIRECTORY ...` does for these jobs what `project.py run -o
+simulate` does. row judges completion by file names in the job's folder itself, so a finished
+simulation leaves an empty file there (`MARKS`), which signac-flow does not use.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from ..space import conditions
 from ..space.dataspace import open_project
 from .command import carry_out
 
-#: Name of an action: whether a job is ready, whether it is done.
+#: Conditions of each action by name: whether a job is ready for it, whether it is done.
 ACTIONS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {
     "equilibrate": (conditions.relaxes, conditions.is_equilibrated),
     "simulate": (conditions.is_ready, conditions.is_recorded),
@@ -82,7 +82,7 @@ def _makes(files: list[str]) -> str:
 
 
 def _action(name: str, directories: str, more: str, resources: str, *needs: str) -> str:
-    """One action; it takes the jobs whose protocol has one of the capabilities that it needs."""
+    """Text of one action for the jobs whose protocol has one of its capabilities."""
     command = f"python -m januspore.run.row {name} {directories}"
     text = f'[[action]]\nname = "{name}"\ncommand = "{command}"\n{more}'
     text += f"[action.resources]\n{resources}"
@@ -92,7 +92,7 @@ def _action(name: str, directories: str, more: str, resources: str, *needs: str)
 
 
 def act(name: str, job: Any) -> bool:
-    """Carry out an action on a job, if it is not done; returns whether it is done now.
+    """Carry out an action on a job unless it is done; return whether it is done now.
 
     Raises:
         InputError: the job is not ready for it.
@@ -122,7 +122,7 @@ def _run(name: str, job: Any) -> None:
 
 
 def make(product: Product, jobs: list[Any]) -> None:
-    """Make a product of each ensemble that these jobs belong to, where its inputs ask for it."""
+    """Make a product of each ensemble that these jobs belong to, where it is not up to date."""
     asked = {job.id for job in jobs}
     for ensemble in product.groups(jobs[0].project if jobs else []):
         if asked.isdisjoint(job.id for job in ensemble):
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.action in products:
             make(products[options.action], jobs)
             return 0
-        # Every one is tried: one that cannot be done yet does not keep the others waiting.
+        # All are tried: one that cannot be done yet must not stop the others.
         return max(_status(options.action, job) for job in jobs)
 
     return carry_out(command)

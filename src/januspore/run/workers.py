@@ -1,7 +1,7 @@
-"""Many tasks, one after the other or side by side, of which one that fails stops no other.
+"""Running many tasks, one after the other or in parallel; a failed task does not stop the others.
 
-Worker processes are forked, so a task is handed over by its number alone. Each has a pipe of its
-own, whose end tells that the worker is gone, whatever ended it, and which task it was at.
+Worker processes are forked, so only the number of a task is sent to them. Each worker has its own
+pipe. Its end shows that the worker has ended, for whatever reason, and which task it was doing.
 """
 
 import errno
@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from ..errors import InputError, SettingError
 from ..settings import OUT_OF_TIME
 
-#: Does a task, by its number.
+#: Function that does a task, given by its number.
 Work = Callable[[int], None]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _TOLD = (signal.SIGTERM, signal.SIGINT)
@@ -29,9 +29,9 @@ class Failure:
     """Why a task failed.
 
     Attributes:
-        told: in one line.
-        trace: traceback of what nobody foresaw, else empty.
-        ends: exit status to end with at once, where every other task would fail likewise.
+        told: the reason in one line.
+        trace: traceback of an unexpected error, else empty.
+        ends: exit status with which the run ends at once, where every other task would fail too.
     """
 
     told: str
@@ -40,7 +40,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Tell what was raised."""
+        """Describe an exception."""
         if isinstance(error, SettingError):
             return cls(str(error), ends=2)
         if isinstance(error, InputError):
@@ -55,19 +55,19 @@ Endings = Generator[tuple[int, Outcome], None, None]
 
 
 def one_by_one(tasks: int, work: Work) -> Endings:
-    """Do the tasks in this process; yield each one's number and how it ended."""
+    """Do the tasks in this process; yield the number of each and its failure, if any."""
     for task in range(tasks):
         yield task, _attempt(work, task)
 
 
 def side_by_side(tasks: int, work: Work, processes: int) -> Endings:
-    """Do the tasks in worker processes; yield each one's number and how it ended.
+    """Do the tasks in worker processes; yield the number of each and its failure, if any.
 
-    A worker that is killed has failed at its task, and another one takes its place. When this
-    process is told to end, the workers are told, too, and waited for.
+    If a worker is killed, its task counts as failed, and a new worker replaces it. When this
+    process receives a signal to end, it sends one to the workers and waits for them.
 
     Raises:
-        SystemExit: a worker ran out of time; the others have been told to save.
+        SystemExit: a worker's walltime was nearly up; the others were told to save their state.
     """
     left = iter(range(tasks))
     pool: list[_Worker] = []
@@ -106,7 +106,7 @@ class _Worker:
         self.process = multiprocessing.get_context("fork").Process(
             target=_serve, args=(theirs, work, ends), name=f"worker-{slot + 1}"
         )
-        # A new process hears signals once it has handlers of its own.
+        # Signals wait until the new process has set its own handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
         try:
             self.process.start()
@@ -120,14 +120,14 @@ class _Worker:
         return self.pipe.closed
 
     def give(self, task: int | None) -> None:
-        """Hand over a task; None: there is no more."""
+        """Send a task; None: there are no more."""
         self.task = task
         if task is not None:
-            with suppress(OSError):  # of one that died just now, which `outcome` tells
+            with suppress(OSError):  # the worker has just died; `outcome` reports it
                 self.pipe.send(task)
 
     def outcome(self) -> Outcome:
-        """Take what the worker says of its task, or what ended it."""
+        """Return the worker's failure at its task, if any, or the reason why the worker ended."""
         try:
             said = self.pipe.recv()
         except (EOFError, OSError):
@@ -140,7 +140,7 @@ class _Worker:
         return outcome
 
     def tell_to_end(self) -> None:
-        """End an idle process by its pipe, a busy one by SIGTERM, upon which it saves."""
+        """End an idle process by closing its pipe, a busy one by SIGTERM, so that it saves."""
         if self.task is not None and not self.is_gone:
             self.process.terminate()
         self.pipe.close()
@@ -154,12 +154,12 @@ def _how_it_ended(code: int) -> str:
 
 
 def _serve(pipe: Connection, work: Work, ends: list[Connection]) -> None:
-    """Run in a worker: do what the pipe says until it is closed."""
-    # Ctrl-C reaches workers, too; they wait for the SIGTERM of the process that waits for them.
+    """Main function of a worker: do the tasks that arrive on the pipe until it is closed."""
+    # Ctrl-C is sent to the workers as well; they ignore it and wait for the parent's SIGTERM.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
-    for end in ends:  # or no worker would notice that the process at the other end is gone
+    for end in ends:  # otherwise this worker would not notice that the parent has ended
         end.close()
     while True:
         try:
@@ -169,7 +169,8 @@ def _serve(pipe: Connection, work: Work, ends: list[Connection]) -> None:
         try:
             pipe.send(_attempt(work, task))
         except SystemExit as end:
-            # Told to end by its pool, nobody listens; by another, `outcome` finds the status.
+            # The parent that sent SIGTERM does not read the pipe; else `outcome` reads the exit
+            # status.
             if end.code == OUT_OF_TIME:
                 pipe.send(end.code)
             raise
@@ -184,7 +185,7 @@ def _attempt(work: Work, task: int) -> Outcome:
 
 
 def end_when_told() -> None:
-    """Let SIGTERM end this process by SystemExit, so that it ends its workers, and they save."""
+    """Turn SIGTERM into SystemExit, so that this process ends its workers and they save."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 

@@ -1,7 +1,7 @@
-"""The same operations on a cluster: what signac-flow is told of SLURM and of each job's requests.
+"""Operations on a cluster: SLURM for signac-flow, and the requests of each job as directives.
 
-`templates/script.sh` is the script that `project.py submit` hands over, for every scheduler that
-flow knows; a file of that name in a data space's own `templates/` goes before it.
+`templates/script.sh` is the script that `project.py submit` submits, for every scheduler that flow
+knows; a file of that name in the `templates/` of a data space overrides it.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ from .. import resources
 
 
 class Scheduler(SlurmScheduler):
-    """SLURM, which may be installed here and yet not be there."""
+    """SLURM, whose commands may be installed although no controller answers."""
 
     def jobs(self) -> Iterator[Any]:
         """Yield the user's jobs; none, with a warning, where SLURM does not answer."""
@@ -31,23 +31,23 @@ class Scheduler(SlurmScheduler):
 
 
 class JanusporeSlurm(DefaultSlurmEnvironment):
-    """A SLURM cluster that flow has no description of: any partition may have GPUs.
+    """A SLURM cluster that flow does not know by name: any partition may have GPUs.
 
-    flow's own takes every partition for one without GPUs, and refuses bundles whose processes ask
-    for different numbers of CPUs.
+    flow's own environment assumes that partitions have no GPUs, and refuses bundles whose processes
+    ask for different numbers of CPUs.
     """
 
     scheduler_type = Scheduler
 
     @classmethod
     def is_present(cls) -> bool:
-        """Whether SLURM is here, and flow does not know this cluster by its name."""
+        """Whether SLURM is installed and flow does not know this cluster by its name."""
         known = [each for each in registered_environments() if each.hostname_pattern]
         return super().is_present() and not any(each.is_present() for each in known)
 
     @classmethod
     def _get_scheduler_values(cls, context: dict[str, Any]) -> dict[str, Any]:
-        return {}  # the script counts for itself
+        return {}  # the script counts CPUs itself
 
 
 def simulation_directives() -> dict[str, Callable[..., Any]]:
@@ -74,11 +74,12 @@ def _directives(request: Callable[..., resources.Request]) -> dict[str, Callable
     }
 
 
-@lru_cache(maxsize=16)  # flow asks for one directive after the other
+@lru_cache(maxsize=16)  # flow evaluates one directive after the other
 def simulation_request(job: Any) -> resources.Request:
-    """Return what simulating a job asks for, in this environment.
+    """Return the request for simulating a job in this environment.
 
-    The least where its state point makes no model: the operation says so, for that job alone.
+    It is the smallest one where no model can be built; the operation then reports the error for
+    that job alone.
     """
     settings = Scheduling.from_environment()
     try:
