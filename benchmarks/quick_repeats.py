@@ -6,6 +6,9 @@
 makes a data space in INTO/000, INTO/001 and so on, each with seeds of its own (`init.py
 --seeds-from`), runs what is not done in it, and prints one line a finding. Stopped, it goes on when
 it is typed again. `--only-read` reads what is done.
+
+Beside what was counted stands what is expected of such runs: Student's t, off centre by the mean
+distance from what is held against, in mean standard errors. It is all that few repeats can tell.
 """
 
 import argparse
@@ -19,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import signac
+from scipy import stats
 
-from januspore.analysis.statistics import shown
+from januspore.analysis.statistics import shown, student
 from januspore.report.collect import Made, products_made
 from januspore.run.new import new_space
 
@@ -46,20 +50,38 @@ class Finding:
     wide: bool = False
     null: float | None = 0.0
 
-    def read(self, made: list[Made]) -> list[float] | None:
-        """Return value, low and high; None where the product, or the number, is not there."""
+    def read(self, made: list[Made]) -> tuple[list[float] | None, int]:
+        """Return value, low and high, None where there is no such number, and the seeds."""
         for m in made:
             if m.product == self.product and bool(m.departs) is self.wide:
                 for key, triple in m.findings.items():
                     if re.fullmatch(self.key, key) and None not in triple:
-                        return [float(end) for end in triple]
-        return None
+                        return [float(end) for end in triple], m.equilibrations
+        return None, 0
 
     def stands(self, triple: list[float] | None) -> bool:
         """Whether the number stands outside its interval."""
         if triple is None or not np.isfinite(triple).all():
             return False
         return self.null is None or not triple[1] <= self.null <= triple[2]
+
+    def expected(self, triples: list[list[float] | None], seeds: int) -> float:
+        """Share of runs in which it stands outside its interval; NaN where nothing tells.
+
+        Numbers whose interval is not symmetric, times and their ratios, are taken by their logs.
+        """
+        known = np.array([triple for triple in triples if triple is not None])
+        if self.null is None or seeds < 2 or not np.isfinite(known).all() or not len(known):
+            return float("nan")
+        null = self.null
+        if self.product == "step_relaxation":
+            known, null = np.log(known), 0.0 if null else -np.inf
+        away = np.abs(known[:, 0].mean() - null)
+        t = student(seeds)
+        error = (known[:, 2] - known[:, 1]).mean() / 2 / t
+        if not np.isfinite(away):
+            return 1.0
+        return float(stats.nct.sf(t, seeds - 1, away / error))
 
 
 FINDINGS = (
@@ -124,26 +146,29 @@ def run(space: Path, study: str, number: int) -> None:
         subprocess.run([sys.executable, *command], cwd=space, env=quiet, check=True)
 
 
-def table(spaces: list[Path]) -> Iterator[tuple[Finding, list[list[float] | None]]]:
-    """Read every finding of every data space, None where it is not there."""
+def table(spaces: list[Path]) -> Iterator[tuple[Finding, list[list[float] | None], int]]:
+    """Read every finding of every data space, None where it is not there, and its seeds."""
     made = [products_made(signac.get_project(str(space), search=False)) for space in spaces]
     for finding in FINDINGS:
-        yield finding, [finding.read(one) for one in made]
+        triples, seeds = zip(*(finding.read(one) for one in made), strict=True)
+        yield finding, list(triples), max(seeds)
 
 
-def markdown(rows: list[tuple[Finding, list[list[float] | None]]]) -> Iterator[str]:
+def markdown(rows: list[tuple[Finding, list[list[float] | None], int]]) -> Iterator[str]:
     """Lines of a table: a row a finding, a column a repeat; bold: outside its interval."""
     repeats = len(rows[0][1])
-    heads = ["finding", "stands", *(str(k + 1) for k in range(repeats))]
+    heads = ["finding", "stands", "expected", *(str(k + 1) for k in range(repeats))]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
-    for finding, triples in rows:
+    for finding, triples, seeds in rows:
         cells = []
         for triple in triples:
-            text = "-" if triple is None else shown(triple, ".2g")
+            text = "-" if triple is None else shown(triple)
             cells.append(f"**{text}**" if finding.stands(triple) else text)
         stands = sum(map(finding.stands, triples))
-        yield f"| {finding.name} | {stands} of {repeats} | {' | '.join(cells)} |"
+        share = finding.expected(triples, seeds)
+        expected = "-" if np.isnan(share) else f"{share:.0%}"
+        yield f"| {finding.name} | {stands} of {repeats} | {expected} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -19,27 +19,28 @@ from .comparison import Row, comparison
 from .judging import Verdict
 
 #: Numbers of this data space's own: product, pattern of the finding, what it is, unit. What the
-#: pattern's groups match goes into the words.
+#: pattern's groups match goes into the words. The first of each product lead, as a report's first
+#: screen has room for few.
 NUMBERS = (
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
-    ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
-    ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
-    ("steady_current", "K_share", "share of K+ in the steady current", ""),
     ("paired_pulse", "pore slab, I0_nA", "current of a first pulse", "nA"),
-    ("paired_pulse", "pore slab, I1 over I0 after (.*) ps", "I1/I0 after {} ps", ""),
     (
         "barrier",
         r"E = (.*) V/nm, PMF from first to last window \(kJ/mol\)",
         "PMF of the held ion over its windows at {} V/nm",
         "kJ/mol",
     ),
+    ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
+    ("steady_current", "K_share", "share of K+ in the steady current", ""),
+    ("paired_pulse", "pore slab, I1 over I0 after (.*) ps", "I1/I0 after {} ps", ""),
     (
         "barrier",
         r"E = (.*) V/nm, mean force at the metal plane \(kJ/mol/nm\)",
         "mean force on the ion held at the metal plane, {} V/nm",
         "kJ/mol/nm",
     ),
+    ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
 )
 #: Columns of a terminal, and how far a sentence's further lines are moved in.
 WIDTH, INDENT = 100, 6
@@ -120,7 +121,9 @@ def _own(made: list[Made]) -> list[str]:
                 match = re.fullmatch(pattern, key)
                 if match and None not in triple and (triple[1] > 0 or triple[2] < 0):
                     named = words.format(*match.groups())
-                    sentences.append(f"{named}: {m.name} {shown(triple)} {unit}".rstrip())
+                    told = f"{named}: {m.name} {shown(triple)} {unit}".rstrip()
+                    warned = "; mind the caution in the report" if m.findings.get("caution") else ""
+                    sentences.append(told + warned)
     return sentences
 
 
