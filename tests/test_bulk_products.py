@@ -68,6 +68,10 @@ def test_conductivity_is_einstein_s_without_a_field_and_what_the_field_moves_in_
     near(own["conductivity_nernst_einstein_S_per_m"], truth, 0.2)
     near(own["conductivity_einstein_S_per_m"], truth, 0.5)
     assert own["conductivity_S_per_m"] == own["conductivity_einstein_S_per_m"]
+    value, low, high = own["conductivity_distinct_S_per_m"]  # the ions know nothing of each other
+    assert low < 0.0 < high
+    parts = (own[f"conductivity_{name}_S_per_m"][0] for name in ("einstein", "nernst_einstein"))
+    assert value == pytest.approx(next(parts) - next(parts))
     driven = findings[4.0, 0.2]["bulk_transport"]["findings"]
     near(driven["conductivity_S_per_m"], SIGMA, 0.02)
     near(driven["conductivity_field_K_S_per_m"], SIGMA / 2, 0.03)

@@ -71,12 +71,15 @@ def _across(sums: Tables, field: float) -> Tables:
     }
 
 
-def _over_seeds(values: NDArray, estimator: Callable[[NDArray], NDArray]) -> Interval:
-    """An estimate of the mean of what each seed gives, (seeds, ...), shape (k,), with interval."""
-    weight = np.ones((len(values), *[1] * (values.ndim - 1)))
-    return bootstrap(
-        {"value": values, "seeds": weight}, lambda t: estimator(t["value"] / t["seeds"])
-    )
+def _over_seeds(tables: Tables, estimator: Callable[[Tables], NDArray]) -> Interval:
+    """An estimate from the means over seeds of tables (seeds, ...), shape (k,), with interval."""
+
+    def of_means(sums: Tables) -> NDArray:
+        counts = sums["seeds"]
+        return estimator({name: (v.T / counts).T for name, v in sums.items() if name != "seeds"})
+
+    seeds = np.ones(len(next(iter(tables.values()))))
+    return bootstrap({**tables, "seeds": seeds}, of_means)
 
 
 def _table(ensemble: Ensemble, lag: NDArray, tables: Tables) -> pd.DataFrame:
@@ -85,7 +88,7 @@ def _table(ensemble: Ensemble, lag: NDArray, tables: Tables) -> pd.DataFrame:
         curves["charge"] = tables["charge"]
     frames = []
     for name, values in curves.items():
-        found = _over_seeds(values, lambda mean: mean)
+        found = _over_seeds({"squares": values}, lambda mean: mean["squares"])
         own = {"of": name, "lag_ps": lag, "squares": found.value}
         frames.append(pd.DataFrame(own | {"low": found.low, "high": found.high}))
     table = pd.concat(frames, ignore_index=True)
@@ -102,9 +105,8 @@ def _diffusion(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str, An
     box = box_correction(temperature, float(ensemble.model.box[0]), VISCOSITY_MPA_S) * _NANO
     found: dict[str, Any] = {"box_correction_1e-9_m2_per_s": box}
     for k, name in enumerate(species_of(ensemble.model)):
-        own = _over_seeds(
-            tables["molecules"][:, k], lambda mean: slope(lag, mean, MOLECULES_PS)[:, None] / 2
-        )
+        one = {"squares": tables["molecules"][:, k]}
+        own = _over_seeds(one, lambda mean: slope(lag, mean["squares"], MOLECULES_PS)[:, None] / 2)
         in_box = own.at(0).scaled(_NANO)
         found[f"D_{name}_in_box_1e-9_m2_per_s"] = in_box.triple()
         found[f"D_{name}_1e-9_m2_per_s"] = in_box.changed(lambda end: end + box).triple()
@@ -116,10 +118,12 @@ def _dielectric(ensemble: Ensemble, sums: Tables) -> dict[str, Any]:
         return {}
     volume = float(np.prod(ensemble.model.box))
     temperature = ensemble.point.protocol.dynamics.temperature_K
-    found = _over_seeds(
-        sums["dipole_square"],
-        lambda mean: dielectric_constant(mean.sum(axis=-1, keepdims=True), volume, temperature),
-    )
+
+    def constant(mean: Tables) -> NDArray[np.float64]:
+        square = mean["dipole_square"].sum(axis=-1, keepdims=True)
+        return dielectric_constant(square, volume, temperature)
+
+    found = _over_seeds({"dipole_square": sums["dipole_square"]}, constant)
     return {"dielectric_constant": found.at(0).triple()}
 
 
@@ -128,16 +132,21 @@ def _conductivity(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str,
     temperature = ensemble.point.protocol.dynamics.temperature_K
     weights = _charge_squares(model)
 
-    def together(mean: NDArray) -> NDArray:
-        return einstein_conductivity(slope(lag, mean, CHARGE_PS)[:, None], volume, temperature)
+    def einstein(mean: Tables) -> NDArray[np.float64]:
+        own = slope(lag, mean["charge"], CHARGE_PS)
+        return einstein_conductivity(own[:, None], volume, temperature)
 
-    def apart(mean: NDArray) -> NDArray:
-        own = slope(lag, mean, MOLECULES_PS) @ weights
+    def nernst_einstein(mean: Tables) -> NDArray[np.float64]:
+        own = slope(lag, mean["molecules"], MOLECULES_PS) @ weights
         return einstein_conductivity(own[:, None], volume, temperature)
 
     found = {
-        "conductivity_einstein_S_per_m": _over_seeds(tables["charge"], together).at(0).triple(),
-        "conductivity_nernst_einstein_S_per_m": _over_seeds(tables["molecules"], apart)
+        "conductivity_einstein_S_per_m": _over_seeds(tables, einstein).at(0).triple(),
+        "conductivity_nernst_einstein_S_per_m": _over_seeds(tables, nernst_einstein).at(0).triple(),
+        # What the correlations of different ions add; mostly below 0, as they go in pairs.
+        "conductivity_distinct_S_per_m": _over_seeds(
+            tables, lambda mean: einstein(mean) - nernst_einstein(mean)
+        )
         .at(0)
         .triple(),
     }
@@ -164,9 +173,9 @@ def _in_field(ensemble: Ensemble, volume: float) -> dict[str, Any]:
     carried["total"] = np.add.reduce(list(carried.values()))
     found = {}
     for name, charge in carried.items():
-        both = np.stack([charge, time], axis=1)
+        own = {"charge": charge[:, None], "time": time[:, None]}
         interval = _over_seeds(
-            both, lambda mean: field_conductivity(mean[:, :1], mean[:, 1:], volume, field)
+            own, lambda mean: field_conductivity(mean["charge"], mean["time"], volume, field)
         )
         label = "" if name == "total" else f"_{name}"
         found[f"conductivity_field{label}_S_per_m"] = interval.at(0).triple()
