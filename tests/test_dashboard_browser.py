@@ -1,0 +1,197 @@
+"""The pages in a real browser, headless: what scripts draw, what a person clicks."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from served import TOKEN, served, two_membranes
+
+pytestmark = pytest.mark.browser
+pytest.importorskip("signac_dashboard", reason="needs signac-dashboard: pip install -e '.[dev]'")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="needs Playwright: pip install -e '.[dev]'"
+)
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+#: WebGL without a GPU, which takes its time on a busy machine.
+OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PATIENCE_MS = 120_000
+
+from januspore.space.dataspace import open_project  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    return two_membranes(tmp_path_factory.mktemp("browser") / "space")
+
+
+@pytest.fixture(scope="module")
+def address(space):
+    with served(space) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is here: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, address):
+    """A page that has given no token yet; whatever it complains of fails the test."""
+    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    page, complaints, elsewhere = context.new_page(), [], []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    # Also what the policy of the page forbids; a refused token or a deleted job is an answer.
+    page.on(
+        "console",
+        lambda said: (
+            complaints.append(said.text)
+            if said.type == "error" and "the server responded" not in said.text
+            else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((address, "data:", "blob:"))
+            else elsewhere.append(asked.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert complaints == [] and elsewhere == []
+
+
+@pytest.fixture
+def opened(page, address):
+    page.goto(f"{address}/login?token={TOKEN}")
+    return page
+
+
+def until(page, expression):
+    """Wait for something to be so; the page's own policy forbids what Playwright would wait by."""
+    for _ in range(PATIENCE_MS // 100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(expression)
+
+
+def sine(space):
+    (job,) = open_project(space).find_jobs(
+        {"protocol.name": "sine", "seed": 0, "charge_set.material": "MoSSe"}
+    )
+    return job
+
+
+def test_a_wrong_token_is_refused_and_the_right_one_leads_on(page, address, space):
+    page.goto(f"{address}/jobs/{sine(space).id}")
+    page.get_by_label("token").fill("a wrong one")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_text("That is not the token.").wait_for()
+    page.get_by_label("token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("heading", name="MoSSe, sine, seed 0").wait_for()
+
+
+def test_the_project_page_fills_by_itself(opened):
+    opened.get_by_text("8 of 8 jobs simulated").wait_for()
+    picture = opened.locator(".figures img").first
+    picture.wait_for()
+    until(opened, "document.querySelector('.figures img').naturalWidth > 0")
+
+
+def test_search_and_open_a_job(opened, space):
+    opened.get_by_label("search jobs").fill("protocol.name=sine charge_set.material=MoSSe seed=0")
+    opened.get_by_role("button", name="Search").click()
+    opened.get_by_text("1 of 8 jobs").wait_for()
+    opened.get_by_role("link", name="MoSSe, sine, seed 0").click()
+    # Traces: every panel is drawn, and a drag looks closer.
+    opened.wait_for_selector("#traces[data-shown='6']")
+    assert opened.locator("#traces canvas").count() == 6
+    whole = opened.get_by_role("button", name="Whole record")
+    assert not whole.is_visible()
+    plot = opened.locator("#traces .u-over").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    opened.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 40)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40, steps=3)
+    opened.mouse.up()
+    whole.wait_for()
+    whole.click()
+    whole.wait_for(state="hidden")
+
+
+DRAWN = """() => {
+    const scene = document.querySelector('#frame canvas');
+    const copy = document.createElement('canvas');
+    [copy.width, copy.height] = [scene.width, scene.height];
+    const context = copy.getContext('2d');
+    context.drawImage(scene, 0, 0);
+    const pixels = context.getImageData(0, 0, copy.width, copy.height).data;
+    const colors = new Set();
+    for (let k = 0; k < pixels.length; k += 4) colors.add(pixels.slice(k, k + 3).join());
+    return colors.size;
+}"""
+
+
+def test_the_last_frame_is_drawn_and_turns(opened, address, space):
+    opened.goto(f"{address}/jobs/{sine(space).id}")
+    opened.wait_for_selector("#frame[data-shown]")
+    atoms = int(opened.locator("#frame").get_attribute("data-shown"))
+    assert atoms > 300 and f"{atoms} atoms at" in opened.locator("#frame .told").inner_text()
+    species = opened.locator("#frame .key span").all_inner_texts()
+    assert species == ["Mo", "S", "Se", "K", "Cl", "O", "H"]
+    until(opened, f"({DRAWN})() > 50")
+    # Whoever asked for less motion has it still, until it is asked for.
+    turning = opened.locator("#frame button")
+    assert turning.get_attribute("aria-pressed") == "false"
+    turning.click()
+    assert turning.get_attribute("aria-pressed") == "true"
+    turning.click()
+    opened.locator("#frame select").select_option("all")
+
+
+def test_two_membranes_are_compared(opened):
+    opened.get_by_role("link", name="Compare").click()
+    opened.get_by_label("MoSSe, sine").check()
+    opened.get_by_label("MoS2, sine").check()
+    opened.get_by_role("button", name="Show").click()
+    until(opened, "document.querySelector('figure img').naturalWidth > 0")
+    columns = opened.locator("table.compared thead th").all_inner_texts()
+    assert columns == ["", "A: MoSSe, sine", "B: MoS2, sine"]
+    assert opened.get_by_label("figure").input_value() == "current against field"
+
+
+def test_a_deleted_job_is_told_of(opened, address, space, tmp_path):
+    job = sine(space)
+    opened.goto(f"{address}/jobs/")
+    shutil.move(job.path, tmp_path / "away")
+    try:
+        opened.get_by_role("link", name="MoSSe, sine, seed 0").click()
+        opened.get_by_text("it may be deleted").wait_for()
+        assert not Path(job.path).exists()
+    finally:
+        shutil.move(tmp_path / "away", job.path)
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_no_page_is_wider_than_its_window(opened, address, space, width):
+    opened.set_viewport_size({"width": width, "height": 800})
+    opened.goto(f"{address}/compare?q=protocol.name%3Dsine")
+    keys = re.findall(r'name="e" value="([0-9a-f]+)"', opened.content())
+    compared = "&".join(f"e={key}" for key in keys)
+    for path in ("/project/", "/jobs/", f"/jobs/{sine(space).id}", f"/compare?{compared}"):
+        opened.goto(address + path)
+        opened.get_by_role("heading", level=1).wait_for()
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width, path
