@@ -110,6 +110,9 @@ def test_the_archives_carry_the_license_and_what_is_said_of_the_package(archives
         (about,) = (name for name in names if name.endswith("dist-info/METADATA"))
         said = archive.read(about).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    pages = {name.partition("dashboard/")[2] for name in names}
+    kept = {"static/frame.js", "static/vendor/3Dmol-min.js", "templates/cards/state_point.html"}
+    assert pages >= kept | {"static/vendor/3Dmol.LICENSE.txt", "static/vendor/uPlot.LICENSE.txt"}
     assert f"Version: {__version__}\n" in said and "License-Expression: BSD-3-Clause" in said
     assert "Author: januspore developers" in said
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]

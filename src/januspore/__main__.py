@@ -14,7 +14,7 @@ with QuietImports():
 
     from . import __version__
     from .files import written_aside
-    from .products.drawing import FORMATS
+    from .products.kept import FORMATS
     from .products.results import (
         figures,
         findings,

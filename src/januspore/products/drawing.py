@@ -20,11 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ..materials import SPECIES
+from .kept import FORMATS as FORMATS
 
 #: Resolution of figures, pixels an inch.
 DPI = 160
-#: Formats of a figure's file, the first one that every product has.
-FORMATS = ("png", "svg", "pdf")
 
 #: Atoms and ions, those of the membrane in the paper's colours (Fig. 1A: Se orange, Mo blue, S
 #: yellow); directions of a field and of a step of it.

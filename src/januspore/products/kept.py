@@ -16,6 +16,8 @@ from ..analysis import VERSION
 from ..space import faults
 from ..stamps import holds, stamp
 
+#: Formats of a figure's file, the first one that every product has.
+FORMATS = ("png", "svg", "pdf")
 #: Of a product's files; raise it when their form changes, and they are made again.
 FORMAT = 9
 
