@@ -1,21 +1,31 @@
 """The driver: impulses arrive exactly; a run killed at any moment goes on as if it never was."""
 
 import errno
-import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import Guillotine, Killed, free_model, short_protocol, thermal_state, tiny_point
+from helpers import Guillotine, Killed, free_model, short_protocol, tiny_point
 from scipy.integrate import quad
+from toy import (
+    TOY,
+    TOY_STEPS,
+    ToyEngine,
+    assert_as_if_never_interrupted,
+    never,
+    stop_by,
+    straight_run,
+    toy_drive,
+    toy_run,
+    toy_start,
+    tree_of,
+)
 
 from januspore.engines import Resources, create
-from januspore.engines.step_by_step import StepByStep
-from januspore.engines.stretch import Observed
 from januspore.model.state import State, read_state
 from januspore.protocols.field import Constant, Ramp, Sequence, SineWave, mean
 from januspore.settings import OUT_OF_TIME, Limits
@@ -84,88 +94,9 @@ def test_one_ion_gains_the_field_s_impulse_over_its_mass(tmp_path, segment, ion)
     assert rows["field_V_per_nm"] == pytest.approx(wanted, abs=1e-9)
 
 
-# --- killed by an exception at every moment, on a toy engine -----------------------------------
-
-TOY = free_model(3, 0, (1.3, 1.3, 1.3))
-TOY_STEPS = 60
-TOY_PROGRAMME = Sequence((Constant(0.04, 1.0), SineWave(0.08, 2.0, 8000.0)))
-
-
-@dataclass
-class ToyEngine(StepByStep):
-    """Free flight in the field, with a variable of its own; `at_step` is called as time goes on."""
-
-    at_step: object = None
-    name: str = "toy"
-    step: int = 0
-
-    def load(self, state):
-        self.step, self.x, self.v = state.step, state.positions.copy(), state.velocities.copy()
-        self.memory = state.native.get("memory", np.zeros(1)).copy()
-        return self
-
-    def save(self):
-        native = {"memory": self.memory.copy()}
-        return State(self.x.copy(), self.v.copy(), TOY.box, self.step, self.name, native)
-
-    def set_field(self, field):
-        self.field = field
-
-    def advance(self, steps):
-        for _ in range(steps):
-            self.memory = np.cos(self.memory + self.v[0, 0])
-            self.v[:, 0] += 0.002 * TOY.charge * self.field * VOLT_PER_NM / TOY.mass
-            self.v[:, 1] += 0.01 * self.memory
-            self.x += 0.002 * self.v
-            self.step += 1
-        if self.at_step:
-            self.at_step(self)
-
-    def observe(self, energies):
-        if not energies:
-            return Observed(self.x.copy())
-        return Observed(self.x.copy(), self.v.copy(), float(self.memory[0]))
-
-
-def toy_start():
-    state = thermal_state(TOY)
-    return replace(state, velocities=state.velocities * 30.0)  # fast enough to cross and to wrap
-
-
-def toy_run(folder):
-    told = {"engine": "toy"}
-    frames = frozenset({0, 20, TOY_STEPS})
-    return Run(folder, "toy", TOY, short_protocol(), TOY_PROGRAMME, frames, attributes=lambda: told)
-
-
-def toy_drive(folder, at_step=None, initial=toy_start, seconds=0.0):
-    drive(toy_run(folder), initial, lambda s: ToyEngine(at_step).load(s), Limits(seconds))
-
-
-def never(*_):
-    raise AssertionError("must not be called")
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("straight")
-    toy_drive(folder, seconds=1e9)
-    rows, _ = read_record(folder / "record.h5")
-    assert rows["step"].tolist() == list(range(10, TOY_STEPS + 1, 10))
-    assert rows["K_forward"].sum() + rows["K_backward"].sum() > 0
-    return folder
-
-
-def assert_as_if_never_interrupted(folder, uninterrupted):
-    found, attributes = read_record(folder / "record.h5")
-    expected, _ = read_record(uninterrupted / "record.h5")
-    for name, column in expected.columns.items():
-        assert np.array_equal(found[name], column, equal_nan=True), name
-    assert attributes == {"engine": "toy"}
-    for frame in sorted((uninterrupted / "frames").iterdir()):
-        assert (folder / "frames" / frame.name).read_bytes() == frame.read_bytes()
-    assert not [p for p in folder.rglob("*") if p.name.endswith(".tmp")]
-    assert not (folder / "parts").exists()
+    return straight_run(tmp_path_factory.mktemp("straight"))
 
 
 def test_the_toy_s_displacements_telescope_to_its_path(uninterrupted):
@@ -205,14 +136,6 @@ def test_a_run_killed_again_and_again_ends_with_the_same_record(tmp_path, uninte
             assert_as_if_never_interrupted(tmp_path, uninterrupted)
             return
     raise AssertionError("made no progress")
-
-
-def stop_by(number, step):
-    def at_step(engine):
-        if engine.step == step:
-            signal.raise_signal(number)
-
-    return at_step
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -258,123 +181,6 @@ def test_a_run_whose_time_is_nearly_up_stops_after_a_checkpoint_and_can_go_on(
 def test_a_signal_in_the_last_interval_lets_the_run_finish(tmp_path, uninterrupted):
     toy_drive(tmp_path, stop_by(signal.SIGTERM, TOY_STEPS), seconds=1e9)
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def stopped_at_40(folder):
-    """A run with checkpoints at 30 and 40."""
-    with pytest.raises(SystemExit):
-        toy_drive(folder, stop_by(signal.SIGTERM, 40))
-    assert read_state(folder / "checkpoint.previous.gsd").step == 30
-
-
-def spoil(path, how):
-    content = path.read_bytes()
-    if how == "torn":
-        path.write_bytes(content[: len(content) // 3])
-    elif how == "empty":
-        path.write_bytes(b"")
-    else:
-        path.write_bytes(content[:300] + bytes([content[300] ^ 4]) + content[301:])
-
-
-@pytest.mark.parametrize("how", ["torn", "empty", "flipped"])
-def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one(
-    tmp_path, uninterrupted, how, capsys
-):
-    stopped_at_40(tmp_path)
-    spoil(tmp_path / "checkpoint.gsd", how)
-    toy_drive(tmp_path, initial=never)
-    assert "checkpoint passed over" in capsys.readouterr().err
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def test_a_damaged_checkpoint_never_takes_the_place_of_a_whole_one(tmp_path, uninterrupted):
-    """Not even by a kill while the next checkpoint is written: `initial` is never asked again."""
-    stopped_at_40(tmp_path / "stopped")
-    spoil(tmp_path / "stopped" / "checkpoint.gsd", "torn")
-    for moment in range(20):
-        folder = tmp_path / str(moment)
-        shutil.copytree(tmp_path / "stopped", folder)
-        with pytest.MonkeyPatch.context() as patch:
-            blade = Guillotine(patch, moment)
-            with suppress(Killed):
-                toy_drive(folder, initial=never)
-        assert blade.fell
-        toy_drive(folder, initial=never)
-        assert_as_if_never_interrupted(folder, uninterrupted)
-
-
-def test_with_both_checkpoints_damaged_the_run_starts_again(tmp_path, uninterrupted):
-    stopped_at_40(tmp_path)
-    for name in ("checkpoint.gsd", "checkpoint.previous.gsd"):
-        spoil(tmp_path / name, "torn")
-    toy_drive(tmp_path)
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def test_another_job_s_checkpoint_is_not_gone_on_from(tmp_path, uninterrupted, capsys):
-    stopped_at_40(tmp_path)
-    stranger = replace(toy_run(tmp_path), owner="stranger")
-    drive(stranger, toy_start, lambda s: ToyEngine().load(s))
-    assert "belongs to job toy, not to stranger" in capsys.readouterr().err
-    rows, _ = read_record(tmp_path / "record.h5")
-    assert rows["step"][0] == 10
-
-
-def test_lost_rows_are_simulated_again_from_the_newest_frame_before_them(
-    tmp_path, uninterrupted, capsys
-):
-    stopped_at_40(tmp_path)
-    sorted((tmp_path / "parts").iterdir())[-1].unlink()  # rows to 30 are left, a frame at 20
-    toy_drive(tmp_path, initial=never)
-    assert "rows are lost after step 30; simulated again from 20" in capsys.readouterr().err
-    assert (tmp_path / "checkpoint.gsd.damaged").exists()
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def test_rows_lost_in_the_midst_are_simulated_again(tmp_path, uninterrupted, capsys):
-    stopped_at_40(tmp_path)
-    sorted((tmp_path / "parts").iterdir())[1].unlink()
-    toy_drive(tmp_path, initial=never)
-    assert "rows are lost after step 10; simulated again from 0" in capsys.readouterr().err
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def test_without_checkpoints_a_run_goes_on_from_its_newest_frame(tmp_path, uninterrupted, capsys):
-    stopped_at_40(tmp_path)
-    for checkpoint in tmp_path.glob("checkpoint*"):
-        checkpoint.unlink()
-    toy_drive(tmp_path, initial=never)
-    assert "the checkpoint is lost; simulated again from 20" in capsys.readouterr().err
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def test_a_whole_record_needs_no_checkpoint(tmp_path):
-    toy_drive(tmp_path)
-    for checkpoint in tmp_path.glob("checkpoint*"):
-        checkpoint.unlink()
-    before = tree_of(tmp_path)
-    drive(toy_run(tmp_path), never, never)
-    assert tree_of(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("lost", "told"), [(20, "step 20 is lost; simulated again from 0"), (TOY_STEPS, "")]
-)
-def test_a_lost_frame_that_others_start_from_is_made_again(
-    tmp_path, uninterrupted, capsys, lost, told
-):
-    toy_drive(tmp_path)
-    run = replace(toy_run(tmp_path), needed=frozenset({20, TOY_STEPS}))
-    run.frames.path(lost).unlink()
-    capsys.readouterr()
-    drive(run, never, lambda s: ToyEngine().load(s), Limits(0.0))
-    assert told in capsys.readouterr().err
-    assert_as_if_never_interrupted(tmp_path, uninterrupted)
-
-
-def tree_of(folder):
-    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*.*")}
 
 
 def test_a_finished_run_is_left_alone(tmp_path):

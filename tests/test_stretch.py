@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from helpers import free_model, thermal_state, tiny_point
-from test_driver import TOY_PROGRAMME, TOY_STEPS, ToyEngine, never, toy_run, toy_start
+from toy import TOY_PROGRAMME, TOY_STEPS, ToyEngine, never, toy_run, toy_start
 
 from januspore.engines.step_by_step import sample_of
 from januspore.settings import Limits

@@ -1,0 +1,107 @@
+"""Starting configurations: complete, clear of the membrane, repeatable and unpolarised."""
+
+import numpy as np
+import pytest
+from helpers import CHARGE_SETS, raw_point, tiny_point
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import cKDTree
+
+from januspore.model.builder import _CLEARANCE_NM, build_state, polarisation
+from januspore.model.system import (
+    build_model,
+    water_geometry,
+)
+from januspore.schema import state_point
+
+TINY_MODEL = build_model(tiny_point())
+
+
+# --- starting configurations -----------------------------------------------------------------
+
+
+def start(point, seed=0):
+    model = build_model(point)
+    return model, build_state(model, np.random.default_rng(seed))
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from(sorted(CHARGE_SETS)),
+    st.integers(5, 9),
+    st.integers(4, 6),
+    st.floats(0.9, 2.0),
+    st.floats(0, 3),
+    st.integers(0, 1000),
+)
+def test_a_start_is_complete_clear_of_the_membrane_and_has_whole_waters(
+    charge_set, n_y, n_z, depth, salt, seed
+):
+    raw = raw_point("equilibrate", charge_set)
+    raw["protocol"]["cell"] = {
+        "repeats_y": n_y,
+        "repeats_z": n_z,
+        "reservoir_nm": depth,
+        "salt_mol_per_L": salt,
+    }
+    raw["protocol"]["dynamics"] = {"cutoff_nm": 0.7}
+    model, state = start(state_point(raw), seed)
+    assert state.positions.shape == (model.n_atoms, 3)
+    assert (state.positions[model.frozen] == model.membrane_positions).all()
+    assert state.step == 0
+    assert not state.velocities.any()
+    sites = state.positions[np.concatenate([model.ions, model.waters[:, 0]])]
+    # Oxygens and ions stay clear of the membrane, and each has a place of its own.
+    tree = cKDTree(model.membrane_positions % model.box % model.box, boxsize=model.box)
+    assert tree.query(sites % model.box % model.box)[0].min() > _CLEARANCE_NM
+    own = cKDTree(sites % model.box % model.box, boxsize=model.box)
+    assert own.query(sites % model.box % model.box, k=2)[0][:, 1].min() > 0.15
+    arms = state.positions[model.waters] - state.positions[model.waters[:, :1]]
+    inner = np.einsum("nij,nkj->nik", arms, arms)
+    shape = water_geometry()
+    assert np.allclose(inner, shape @ shape.T, atol=1e-12)
+
+
+def test_sites_a_rounding_error_outside_the_box_do_not_stop_the_builder():
+    raw = raw_point("equilibrate", "MoS2")
+    raw["protocol"]["cell"] = {"repeats_y": 7, "repeats_z": 5, "reservoir_nm": 1.0}
+    raw["protocol"]["cell"] |= {"pore_diameter_nm": 1.05, "pore_cut": 1}
+    raw["protocol"]["dynamics"] = {"cutoff_nm": 0.9}
+    model = build_model(state_point(raw))
+    at_face = model.membrane_positions % model.box == model.box
+    assert at_face.any(), "this cell no longer has a site just below zero: choose another"
+    build_state(model, np.random.default_rng(0))
+
+
+def test_a_start_is_repeatable_and_another_seed_is_another_start():
+    _, one = start(tiny_point(), 1)
+    _, same = start(tiny_point(), 1)
+    _, other = start(tiny_point(), 2)
+    assert (one.positions == same.positions).all()
+    assert (one.positions != other.positions).any()
+
+
+def test_a_start_holds_no_charge_apart_across_the_membrane():
+    """Dealt at random, ions hold 0.9 e apart here, which picoseconds do not forget."""
+    for seed in range(10):
+        model, state = start(tiny_point(), seed)
+        x = state.positions[:, 0] / model.box[0]
+        held = sum(q * x[model.indices(name)].sum() for name, q in (("K", 1), ("Cl", -1)))
+        # Sites lie in eleven planes: an odd sum of their numbers leaves one eleventh.
+        assert abs(held) < 0.1
+        assert polarisation(model, state.positions) == pytest.approx(held)
+    # An ion that has left through the box's face is where it enters on the other side.
+    moved = state.positions + model.box
+    assert polarisation(model, moved) == pytest.approx(held)
+
+
+def test_starting_orientations_have_no_direction():
+    model, state = start(tiny_point())
+    dipoles = state.positions[model.waters[:, 1:]].mean(axis=1)
+    dipoles -= state.positions[model.waters[:, 0]]
+    dipoles /= np.linalg.norm(dipoles, axis=1)[:, None]
+    # Each component of an isotropic unit vector has variance 1/3: five standard errors.
+    assert np.abs(dipoles.mean(axis=0)).max() < 5 * np.sqrt(1 / 3 / len(dipoles))
+    assert np.mean(dipoles**2, axis=0) == pytest.approx(
+        [1 / 3] * 3, abs=5 * np.sqrt(4 / 45 / len(dipoles))
+    )
