@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Command:
             host: name of the host that it is to believe it runs on, in a namespace of its own.
             settings: environment variables beside the usual ones.
         """
+        self._began = time.monotonic()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the command is looked at
         command = [sys.executable, *words]
         variables = environment(JANUSPORE_QUIET="1", OMP_NUM_THREADS="1", **settings)
@@ -61,6 +63,21 @@ class Command:
     def lives(self) -> bool:
         """Whether it is still at work."""
         return self.process.poll() is None
+
+    def worked_s(self) -> float:
+        """Processor time of all of its processes so far, s; since its start, where none is told.
+
+        Moments of kills are told by it, so that they fall alike on a machine with other work.
+        """
+        if not Path("/proc/self/stat").exists():
+            return time.monotonic() - self._began
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == self.process.pid:  # of its session
+                    ticks += sum(map(int, fields[11:15]))  # its own, and of children that ended
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def said(self) -> str:
         """All that it has printed so far."""

@@ -3,8 +3,8 @@
     python benchmarks/kill_campaign.py --kills 200 --output kills.json
 
 In a fresh data space, `project.py run` is started, killed with its whole process group at a random
-moment (SIGKILL or SIGTERM; by the clock, or right after a file of some stage appears) and started
-again, until all is done; then every record and product is checked, and another data space is begun
+moment (SIGKILL or SIGTERM; after some processor time, or right after a file of some stage appears)
+and started again, until all is done; then every record and product is checked, and another data space is begun
 until the kills are spent. `--runners 2` keeps two running at once in one data space, and
 JANUSPORE_ENGINE says on which engine. Exit status 1 if a row is lost or doubled, a product missing,
 or a run fails that nobody killed.
@@ -90,7 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--study", default="quick", help="name in studies/, or a TOML file's path")
     parser.add_argument("--runners", type=int, default=1, help="at work at once")
-    parser.add_argument("--longest", type=float, default=20.0, help="wait before a kill, s")
+    parser.add_argument("--longest", type=float, default=20.0, help="work before a kill, s")
     parser.add_argument("--checkpoint-seconds", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="JSON file to write")
@@ -137,16 +137,18 @@ def _stage(runner: Command) -> str:
 
 
 def _wait(space: Path, longest: float, runners: list[Command], dice: Any) -> None:
-    """Wait for the moment of a kill: by the clock, or a moment after some stage's end."""
+    """Wait for the moment of a kill: by the work done, or a moment after some stage's end."""
     pattern = dice.choice((None, None, None, *EVENTS))
     # A stage that does not end soon is killed in its midst.
-    end = time.monotonic() + (dice.uniform(0.0, longest) if pattern is None else longest)
-    before = _stamps(space, pattern)
-    while time.monotonic() < end and all(runner.lives() for runner in runners):
+    end = dice.uniform(0.0, longest) if pattern is None else longest
+    before, begun = _stamps(space, pattern), sum(runner.worked_s() for runner in runners)
+    while all(runner.lives() for runner in runners):
+        if sum(runner.worked_s() for runner in runners) - begun > end:
+            return
         if pattern and _stamps(space, pattern) != before:
             time.sleep(dice.uniform(0.0, 0.3))
             return
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def _stamps(space: Path, pattern: str | None) -> set[tuple[str, int]]:

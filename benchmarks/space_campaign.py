@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -67,8 +68,8 @@ STAGES = (
     Stage("products", RUN, 30, "done", ("results/*/*/*.png",)),
     Stage("report", ("-m", "januspore", "report"), 25, "done", ("results/report.*",)),
 )
-#: A command that does little but start, and in how many times its time another one, whose work is
-#: not the same each time, is killed at the latest.
+#: A command that does little but start, and after how many times its processor time another one,
+#: whose work is not the same each time, is killed at the latest.
 START, ALIVE = ("init.py", "--study", "quick", "--dry-run"), 6.0
 
 
@@ -257,19 +258,24 @@ def _kill_stage(
 
 
 def _time(space: Space, words: Sequence[str]) -> float:
-    """How long a command takes here and now, s."""
-    began = time.monotonic()
+    """Processor time that a command takes, s."""
+    began = _worked_s()
     space.to_the_end(words[0], words)
-    return time.monotonic() - began
+    return _worked_s() - began
+
+
+def _worked_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bool:
     """Start a command and kill it at a random moment; whether it was still at work."""
     command = space.start(stage.words)
     number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-    end = time.monotonic() + dice.uniform(0.0, alive_s)
-    while command.lives() and time.monotonic() < end:
-        time.sleep(0.02)
+    end = dice.uniform(0.0, alive_s)
+    while command.lives() and command.worked_s() < end:
+        time.sleep(0.05)
     killed = command.kill(number)
     if killed:
         space.found.killed(number, stage.name)
