@@ -4,10 +4,10 @@
 
 In a fresh data space, `project.py run` is started, killed with its whole process group at a random
 moment (SIGKILL or SIGTERM; after some processor time, or right after a file of some stage appears)
-and started again, until all is done; then every record and product is checked, and another data space is begun
-until the kills are spent. `--runners 2` keeps two running at once in one data space, and
-JANUSPORE_ENGINE says on which engine. Exit status 1 if a row is lost or doubled, a product missing,
-or a run fails that nobody killed.
+and started again, until all is done; then every record and product is checked, and another data
+space is begun until the kills are spent. `--runners 2` keeps two running at once in one data
+space, and JANUSPORE_ENGINE says on which engine. Exit status 1 if a row is lost or doubled, a
+product missing, or a run fails that nobody killed.
 """
 
 import argparse
