@@ -263,33 +263,13 @@ class Means:
             part: the range of windows in which the barrier was looked for.
             rules: weights of the integral by both quadratures, see `estimate`.
         """
-        return self.reaching(self.estimate(*rules), self.rises(barrier, x, f, part), rules)
-
-    def rises(self, barrier: Barrier, x: NDArray, f: int, part: slice) -> NDArray[np.float64]:
-        """Integrals between the windows in which draws of the noise find a barrier, by draw.
-
-        Args:
-            barrier: found with the series of the whole force of the same seeds, of any field.
-            x: positions of the windows in `part`, nm.
-            f: index of the field that the integral is of.
-            part: its windows without a gap; what lies beyond them is taken at their ends.
-        """
-        ends = (np.clip(own - part.start, 0, len(x) - 1)[:, None] for own in barrier.drawn)
+        found = self.estimate(*rules)
+        low, high = (ends - part.start for ends in barrier.drawn)
         forces = self.value[f, part] + self._noise(x, f, part)
         pmf = forces @ trapezoid_weights(x).T
-        low, high = (np.take_along_axis(pmf, own, 1)[:, 0] for own in ends)
-        return np.asarray(high - low)
-
-    def reaching(self, found: Estimate, drawn: NDArray, rules: Sequence[NDArray]) -> Estimate:
-        """Let an interval reach as far on either side as draws of the same number do.
-
-        Args:
-            found: the estimate.
-            drawn: the number in each draw of the noise, with its windows found again.
-            rules: weights of the estimate by both quadratures.
-        """
+        rises = np.take_along_axis(pmf, high[:, None], 1) - np.take_along_axis(pmf, low[:, None], 1)
         tail = (1 - LEVEL) / 2
-        bottom, top = np.quantile(drawn, [tail, 1 - tail])
+        bottom, top = np.quantile(rises, [tail, 1 - tail])
         other = np.abs(_weighted(rules[1] - rules[0], self.value))
         return replace(
             found,

@@ -137,56 +137,39 @@ def _slope_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
             continue
         label = f"E {'>' if sign > 0 else '<'} 0"
         found = [f for f in members if (b := profiles.barriers["whole", f]) and b.resolved]
-        own = {f: profiles.barriers["whole", f] for f in found}
-        least = min(found, key=lambda f: abs(profiles.fields[f])) if found else None
-        common = {f: None if least is None else own[least] for f in members}
-        to_membrane = _to_membrane(profiles, next(f for f in members if profiles.fields[f]))
-        for way, barriers in (("own way", own), ("common way", common)):
-            if len(barriers) < 2:
+        own = {f: _ends(profiles, f) for f in found}
+        common = _common(profiles, members, found)
+        for way, ends in (("own way", own), ("common way", common)):
+            if len(ends) < 2:
                 continue
-            for part, estimate in _slopes(profiles, barriers, to_membrane).items():
+            rules = [_slope(profiles, ends, spline) for spline in (False, True)]
+            for part in (*SHOWN, "total_without_field"):
+                estimate = profiles.means[part].estimate(*rules)
                 yield _row("slope", np.nan, part, estimate, profile=f"{label}, {way}")
 
 
-def _slopes(
-    profiles: Profiles, barriers: dict[int, Barrier | None], otherwise: tuple[int, int]
-) -> dict[str, Estimate]:
-    """Slopes of the parts against |E|, each field's part between the windows of a barrier.
+def _ends(profiles: Profiles, f: int) -> tuple[int, int]:
+    barrier = profiles.barriers["whole", f]
+    assert barrier is not None
+    return barrier.minimum, barrier.maximum
 
-    As with a part of a single barrier (`Means.between`), an interval reaches at least as far as
-    draws of the noise in which the windows are found again: they are chosen by the same data.
 
-    Args:
-        profiles: mean forces.
-        barriers: by index of the field; None: there is none.
-        otherwise: windows that are taken where there is none.
-    """
-    ends = {f: (own.minimum, own.maximum) if own else otherwise for f, own in barriers.items()}
-    size = np.abs(profiles.fields[list(barriers)])
+def _common(profiles: Profiles, members: list[int], found: list[int]) -> dict[int, tuple[int, int]]:
+    if found:
+        start, end = _ends(profiles, min(found, key=lambda f: abs(profiles.fields[f])))
+    else:
+        n = len(profiles.windows.positions_nm)
+        way = profiles.way(next(f for f in members if profiles.fields[f]))
+        start = 0 if way > 0 else n - 1
+        end = int(np.argmin(np.abs(profiles.windows.positions_nm)))
+    return {f: (start, end) for f in members}
+
+
+def _slope(profiles: Profiles, ends: dict[int, tuple[int, int]], spline: bool) -> NDArray:
+    size = np.abs(profiles.fields[list(ends)])
     lever = (size - size.mean()) / ((size - size.mean()) ** 2).sum()
-    rules = [
-        np.tensordot(lever, [profiles.between(f, *ends[f], spline) for f in ends], axes=1)
-        for spline in (False, True)
-    ]
-    slopes = {}
-    for part in (*SHOWN, "total_without_field"):
-        means = profiles.means[part]
-        slopes[part] = means.estimate(*rules)
-        if all(barriers.values()):
-            drawn = [
-                means.rises(own, profiles.x[f, profiles.stretch(f)], f, profiles.stretch(f))
-                for f, own in barriers.items()
-                if own
-            ]
-            slopes[part] = means.reaching(slopes[part], lever @ np.array(drawn), rules)
-    return slopes
-
-
-def _to_membrane(profiles: Profiles, f: int) -> tuple[int, int]:
-    """Windows from where a field drives the ion from to the one nearest to the Mo plane."""
-    positions = profiles.windows.positions_nm
-    start = 0 if profiles.way(f) > 0 else len(positions) - 1
-    return start, int(np.argmin(np.abs(positions)))
+    shares = [profiles.between(f, *ends[f], spline) for f in ends]
+    return np.asarray(np.tensordot(lever, shares, axes=1))
 
 
 def _findings(profiles: Profiles, table: pd.DataFrame, caution: str) -> dict[str, Any]:
