@@ -156,7 +156,8 @@ def main() -> int:
     found, dice, began = Found(), random.Random(options.seed), time.monotonic()
     more = {"study": Path(options.study).stem}
     kept = Path(tempfile.mkdtemp(prefix="space_campaign."))
-    templates = _templates(kept, str(Path(options.study).resolve()), found)
+    folder = Path(options.templates or kept)
+    templates = _templates(folder, str(Path(options.study).resolve()), found)
     while found.kills < options.kills and not found.problems:
         for stage in (INIT, *STAGES):
             share = max(1, round(stage.share * options.kills / 200))
@@ -199,19 +200,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fills", type=int, default=24, help="times that the disk fills")
     parser.add_argument("--pairs", type=int, default=4, help="times that two hosts run one space")
     parser.add_argument("--study", default=str(ROOT / "tests" / "studies" / "smallest.toml"))
+    parser.add_argument(
+        "--templates", help="folder to keep the first data spaces in, to begin again"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="JSON file to write")
     return parser.parse_args()
 
 
-def _templates(kept: Path, study: str, found: Found) -> dict[str, Path]:
-    """A data space whose jobs are made, and one where all is done."""
-    begun = Space(kept / "begun", found)
-    begun.to_the_end("init.py", ("init.py", "--study", study))
-    done = Space(kept / "done", found, begun.folder)
-    done.to_the_end("run", RUN)
-    done.to_the_end("report", ("-m", "januspore", "report"))
-    return {"begun": begun.folder, "done": done.folder}
+def _templates(folder: Path, study: str, found: Found) -> dict[str, Path]:
+    """A data space whose jobs are made, and one where all is done; those that are there, if any."""
+    templates = {name: folder / name for name in ("begun", "done")}
+    if not templates["begun"].exists():
+        Space(templates["begun"], found).to_the_end("init.py", ("init.py", "--study", study))
+    if not templates["done"].exists():
+        aside = Space(folder / "making", found, templates["begun"])
+        aside.to_the_end("run", RUN)
+        aside.to_the_end("report", ("-m", "januspore", "report"))
+        aside.folder.rename(templates["done"])
+    return templates
 
 
 def _kill_init(space: Space, most: int, dice: random.Random) -> None:
