@@ -72,9 +72,11 @@ class Command:
         if not Path("/proc/self/stat").exists():
             return time.monotonic() - self._began
         ticks = 0
-        for number in filter(str.isdigit, os.listdir("/proc")):
+        for path in Path("/proc").iterdir():
+            if not path.name.isdigit():
+                continue
             with suppress(OSError):  # it has ended meanwhile
-                fields = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
                 if int(fields[3]) == self.process.pid:  # of its session
                     ticks += sum(map(int, fields[11:15]))  # its own, and of children that ended
         return ticks / os.sysconf("SC_CLK_TCK")

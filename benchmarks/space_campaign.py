@@ -200,9 +200,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fills", type=int, default=24, help="times that the disk fills")
     parser.add_argument("--pairs", type=int, default=4, help="times that two hosts run one space")
     parser.add_argument("--study", default=str(ROOT / "tests" / "studies" / "smallest.toml"))
-    parser.add_argument(
-        "--templates", help="folder to keep the first data spaces in, to begin again"
-    )
+    parser.add_argument("--templates", help="folder that keeps the first data spaces")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="JSON file to write")
     return parser.parse_args()
