@@ -1,5 +1,7 @@
 """Repeated steps: planted times of ordering and relaxing come back, and equal ones as equal."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from helpers import tiny_point
@@ -8,6 +10,8 @@ from test_pulses import ensemble_of
 
 from januspore.analysis.steps import by_step, log_bins, step_times
 from januspore.products.step_relaxation import find_times, make
+from januspore.report.judging import Verdict
+from januspore.report.water import slower
 
 KEYS = {"name": "steps", "high_V_per_nm": 1.2, "up_ps": 10.0, "down_ps": 20.0, "repeats": 12}
 
@@ -45,6 +49,13 @@ def test_sums_hold_every_sample_after_a_step_once():
     assert step_times(protocol.steps, "up")[0] == pytest.approx(0.1)
     jump = sums["up_cosine"][:, 0] / sums["up_waters"][:, 0]
     assert jump.mean() < 0.5  # 10 % of the way, and noise of 6 waters
+
+
+def test_a_ratio_of_times_without_an_interval_gives_no_verdict_and_no_traceback():
+    """Each time may be resolved, and both in too few resamples: JSON has null for its ends."""
+    made = SimpleNamespace(findings={"mean cosine, tau_down_over_up": [1.3, None, None]})
+    reading = slower("tau_down_over_up")(made)
+    assert reading.code is Verdict.OPEN and "resolved" in reading.value
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ def _findings(
         found[f"{name}, tau_forward_ps"] = means.at(0).triple()
         found[f"{name}, tau_reverse_ps"] = means.at(1).triple()
         ratio = means.at(2)
-        found[f"{name}, tau_reverse_over_forward"] = ratio.triple()
+        if np.isfinite(ratio.low):
+            found[f"{name}, tau_reverse_over_forward"] = ratio.triple()
     codes[name] = judge_ratio(ratio)
     return found
 

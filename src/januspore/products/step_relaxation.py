@@ -89,7 +89,8 @@ def _find(found: Times, tables: dict[str, NDArray], steps: RepeatedSteps, name: 
     ratio = Interval.unknown()
     if all(verdict is Decay.RESOLVED for verdict in verdicts):
         ratio = fitted.at(len(WAYS), 0).exp()
-        found.findings[f"{name}, tau_down_over_up"] = ratio.triple()
+        if np.isfinite(ratio.low):
+            found.findings[f"{name}, tau_down_over_up"] = ratio.triple()
     found.findings["codes"][name] = judge_ratio(ratio)
 
 

@@ -49,7 +49,7 @@ def slower(key: str) -> Callable[[Made], Reading]:
 
     def read(made: Made) -> Reading:
         triple = made.findings.get(f"mean cosine, {key}")
-        if triple is None:
+        if triple is None or None in triple:  # resolved each, and the two in too few resamples
             return Reading("no two times resolved", Verdict.OPEN, "more seeds or repeats")
         value, low, high = triple
         shown = _shown("mean cosine", triple)
