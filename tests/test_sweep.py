@@ -15,6 +15,7 @@ from januspore.products import PRODUCTS
 from januspore.products.results import parse_filter
 from januspore.products.sweep import Asked, sweep
 from januspore.products.sweep_files import kept_sweeps
+from januspore.products.sweep_points import is_made_of
 from januspore.report.write import write_report
 from januspore.run.initialise import init_command
 from januspore.space.conditions import is_driven
@@ -104,6 +105,21 @@ def test_a_column_of_a_table_is_swept_by_its_row(project):
     table, _ = sweep(project, asked("current_nA", where=where))
     assert table.value.to_numpy() == pytest.approx(6 * np.array([0.85, 1.2, 1.6]) ** 2, rel=0.1)
     assert (table.low < table.high).all()
+
+
+def test_what_jobs_tell_of_themselves_is_swept_by_its_mean_over_seeds(project):
+    where = [f"{DEPTH}=1.5", "charge_set.Mo=1.06", "protocol.name=staircase"]
+    table, made = sweep(project, asked("waters_in_pore,T_trans_K", where=where))
+    assert set(table["product"]) == {"jobs"} and len(made) == 3
+    for name, truth in (("waters_in_pore", 8.0), ("T_trans_K", 300.0)):
+        own = table[table.quantity == name]
+        assert own[OVER].tolist() == [0.85, 1.2, 1.6]
+        assert own.value.to_numpy() == pytest.approx(truth)
+    places = [place for one in made for place in one.made_of]
+    assert len(places) == 9  # three seeds of three ensembles
+    assert all(is_made_of(project, p, one.made_of[p]) for one in made for p in one.made_of)
+    assert not is_made_of(project, places[0], "another")
+    assert not is_made_of(project, "0" * 32, "another")
 
 
 def test_several_rows_ask_for_one_and_name_the_columns_that_tell_them_apart(project):

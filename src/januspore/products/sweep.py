@@ -1,15 +1,15 @@
 """A sweep: any number of any product against any key of the state point, from what is made.
 
-The points are the products of the data space, one an ensemble. They must differ in the key that is
+The points are the products of the data space, one an ensemble, and the means over seeds of what
+stands in the jobs' summaries, such as temperatures. They must differ in the key that is
 swept alone: where they differ in others, the sweep says in which and asks for a filter.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,8 @@ import pandas as pd
 import signac
 
 from ..errors import InputError
-from ..protocols import Protocol
-from ..schema import parse
-from ..space.varying import flat
 from . import PRODUCTS
-from .kept import read_product
-from .product import Product
+from .sweep_points import JOBS, Made, made
 
 #: Columns of a table that are ends of an interval.
 _END = re.compile("^(low|high)(_|$)|_(low|high)$")
@@ -68,22 +64,6 @@ class Asked:
         return f"{plain}_{hashlib.sha256(json.dumps(rest).encode()).hexdigest()[:6]}"
 
 
-@dataclass(frozen=True)
-class Made:
-    """A product of one ensemble, with its whole state point but the seed, flattened."""
-
-    product: str
-    path: Path
-    digest: str
-    state: Mapping[str, Any]
-    findings: Mapping[str, Any]
-    seeds: int
-
-    def table(self) -> pd.DataFrame:
-        """The product's table."""
-        return pd.read_csv(self.path.with_suffix(".csv"))
-
-
 def sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Made]]:
     """Return a sweep's table, and the products that it is made of.
 
@@ -95,47 +75,23 @@ def sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Mad
         InputError: there is no such quantity, key or value; points differ in other keys; or there
             are fewer than two.
     """
-    every = list(made_products(project, asked.product))
-    chosen = [made for made in every if _matches(made.state, asked.state)]
+    every = list(made(project, asked.product))
+    chosen = [one for one in every if _matches(one.state, asked.state)]
     if every and not chosen:
         raise InputError(f"sweep: no product matches {_words(asked.state)}")
     rows, used = [], {}
     for quantity in asked.quantities:
         product, read = resolve(quantity, chosen)
-        points = [made for made in chosen if made.product == product]
+        points = [one for one in chosen if one.product == product and _has(one, read)]
         _check_keys(points, asked)
-        found = [(made, _number(read, made, asked)) for made in points]
-        _check_count(project, product, [made for made, _ in found], asked)
-        for made, number in found:
-            used[made.path] = made
-            rows.append(_row(quantity if read.column else read.name, made, number, asked))
+        numbers = [_number(read, one, asked) for one in points]
+        _check_count(project, product, points, asked)
+        for one, number in zip(points, numbers, strict=True):
+            used[one.product, one.ensemble] = one
+            rows.append(_row(quantity if read.column else read.name, one, number, asked))
     table = pd.DataFrame(rows)
     order = ["quantity", *([asked.by] if asked.by else []), asked.over]
     return table.sort_values(order, ignore_index=True, kind="stable"), list(used.values())
-
-
-def made_products(project: signac.Project, only: str = "") -> Iterator[Made]:
-    """Yield every product of this version that is of one charge set, or those of one name.
-
-    Raises:
-        InputError: there is no product of that name.
-    """
-    names = [product.name for product in PRODUCTS if not product.across]
-    if only and only not in names:
-        raise InputError(f"--product = {only!r}: must be one of {', '.join(names)}")
-    for name in names if not only else [only]:
-        for path in sorted(Path(project.path, "results", name).glob(f"*/{name}.json")):
-            data = read_product(path)
-            if data is not None:
-                yield _made(path, data)
-
-
-def _made(path: Path, data: Mapping[str, Any]) -> Made:
-    protocol = parse(Protocol, data["protocol"], str(path))
-    own = data["membranes"][0]
-    charges = {f"charge_set.{key}": value for key, value in own["charge_set"].items()}
-    state = charges | {f"protocol.{key}": value for key, value in flat(protocol)}
-    return Made(data["product"], path, data["digest"], state, data["findings"], len(own["jobs"]))
 
 
 # --- which number --------------------------------------------------------------------------------
@@ -147,6 +103,11 @@ class Reading:
 
     name: str
     column: bool = False
+
+
+def _has(one: Made, read: Reading) -> bool:
+    """Whether a finding is there: a product may tell one only where it makes sense."""
+    return read.column or _triple(one.findings.get(read.name)) is not None
 
 
 def resolve(quantity: str, made: Sequence[Made]) -> tuple[str, Reading]:
@@ -229,9 +190,7 @@ def _ends(name: str, columns: Iterable[str]) -> tuple[str, str]:
 
 def _rows_differ(read: Reading, made: Made, table: pd.DataFrame, asked: Asked) -> str:
     if table.empty:
-        return (
-            f"sweep: no row of {made.product} in {made.path.parent.name} has {_words(asked.rows)}"
-        )
+        return f"sweep: no row of {made.product} in {made.ensemble} has {_words(asked.rows)}"
     told = []
     for name in table.columns:
         values = table[name].unique()
@@ -274,6 +233,8 @@ def _check_keys(points: Sequence[Made], asked: Asked) -> None:
             varies = ", ".join(differ) or "none"
             raise InputError(f"{option} = {key}: no such key here; keys that vary: {varies}")
     left = {k: v for k, v in differ.items() if k not in (asked.over, asked.by, *asked.allowed)}
+    # Protocols of two names differ in nearly everything: that is enough to say.
+    left = {k: v for k, v in left.items() if k == "protocol.name"} or left
     if left:
         told = "; ".join(f"{key} ({_values(own)})" for key, own in left.items())
         key, own = next(iter(left.items()))
@@ -290,7 +251,7 @@ def _check_count(
     if len(values) > 1:
         return
     have = f"{asked.over} = {_short(points[0].state[asked.over])} alone"
-    waiting = _not_made(project, next(p for p in PRODUCTS if p.name == product))
+    waiting = 0 if product == JOBS else _not_made(project, product)
     if waiting:
         more = f"python project.py run makes {waiting} of the jobs that are here"
     else:
@@ -302,8 +263,9 @@ def _check_count(
     raise InputError(f"sweep: {product} has {have}, and a sweep needs two points; {more}")
 
 
-def _not_made(project: signac.Project, product: Product) -> int:
+def _not_made(project: signac.Project, name: str) -> int:
     """How many ensembles have jobs here and no product of all of them."""
+    product = next(product for product in PRODUCTS if product.name == name)
     return sum(not product.is_made(*jobs) for jobs in product.groups(project))
 
 
@@ -320,7 +282,7 @@ def _row(
         "high": high,
         "product": made.product,
         "seeds": made.seeds,
-        "ensemble": made.path.parent.name,
+        "ensemble": made.ensemble,
     }
 
 

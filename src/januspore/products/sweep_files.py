@@ -15,8 +15,9 @@ from ..analysis.store import write_json
 from ..files import written_aside
 from ..space import provenance
 from .drawing import Panel, bars, legend, panels, save, shades
-from .kept import head, is_sealed, read_json, sealed
+from .kept import is_sealed, read_json, sealed
 from .sweep import Asked, sweep
+from .sweep_points import is_made_of
 
 FOLDER = "sweeps"
 
@@ -41,7 +42,7 @@ def write_sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, li
     about = {
         "sweep": asked.name,
         "title": title(asked),
-        "made_of": {_place(project, one.path): one.digest for one in made},
+        "made_of": {place: digest for one in made for place, digest in one.made_of.items()},
         "code": provenance.code(),
         "table": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
     }
@@ -87,14 +88,9 @@ def kept_sweeps(project: signac.Project) -> list[Kept]:
 
 def _stale(project: signac.Project, made_of: Mapping[str, str]) -> str:
     for place, digest in made_of.items():
-        now = head(Path(project.path, place))
-        if now is None or now.digest != digest:
+        if not is_made_of(project, place, digest):
             return f"{place} is another one now; type the sweep again"
     return ""
-
-
-def _place(project: signac.Project, path: Path) -> str:
-    return path.relative_to(project.path).as_posix()
 
 
 # --- figure --------------------------------------------------------------------------------------
