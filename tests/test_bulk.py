@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import CHARGE_SETS, raw_point
+from helpers import CHARGE_SETS, ROOT, raw_point
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from januspore.model.state import read_state
 from januspore.model.system import PURE_WATER_PER_NM3, build_model
 from januspore.model.velocities import thermal_velocities
 from januspore.run import operations
+from januspore.run.feasible import check_buildable
 from januspore.run.initialise import init_command
 from januspore.schema import state_point
 from januspore.simulate.layout import frames_in, trajectory
@@ -220,3 +221,13 @@ def test_engines_agree_on_its_forces(engine):
         found[name] = np.concatenate([forces[model.ions], net])
     error = np.sqrt(np.mean((found[engine] - found["openmm"]) ** 2) / np.mean(found["openmm"] ** 2))
     assert error < 1e-3
+
+
+def test_the_validation_study_can_be_built_and_runs_each_liquid_once():
+    points = load_study("validation", ROOT / "studies").state_points()
+    check_buildable(points)
+    liquids = [point for point in points if point.protocol.bulk]
+    assert {point.charge_set.material for point in liquids} == {"none"}
+    assert len({point.model_dump_json() for point in liquids}) == len(liquids)
+    pores = {p.protocol.cell.pore_diameter_nm for p in points if not p.protocol.bulk}
+    assert {1.2, 1.6, 2.0, 2.5} <= pores

@@ -50,8 +50,8 @@ def check_memory(points: Iterable[StatePoint]) -> None:
     if needed > here:
         raise InputError(
             f"cell: the largest job has {most:,} atoms and needs about {needed:.0f} GB of memory; "
-            f"this machine has {here:.0f} GB. Smaller repeats_y, repeats_z or reservoir_nm, or "
-            "--force where another machine will run it"
+            f"this machine has {here:.0f} GB. Smaller repeats_y, repeats_z or reservoir_nm (of a "
+            "bulk liquid, edge_nm), or --force where another machine will run it"
         )
 
 
