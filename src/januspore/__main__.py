@@ -1,4 +1,4 @@
-"""`python -m januspore`: questions to a data space."""
+"""`python -m januspore`: commands on a data space."""
 
 from .quiet import QuietImports
 
@@ -27,7 +27,7 @@ with QuietImports():
     from .space.dataspace import find_project
     from .space.varying import varying
 
-#: What a terminal has room for; `--csv` and `--json` have every column.
+#: Columns that fit a terminal; `--csv` and `--json` have all columns.
 _SHOWN = (
     "job",
     "charge_set.name",

@@ -1,5 +1,6 @@
-"""`python -m januspore check`: what this machine has, whether it computes rightly, and how fast.
+"""`python -m januspore check`: engines and devices of this machine, their correctness and speed.
 
-What is tried runs in processes of its own (`trial`), so that a driver that crashes or hangs is a
-finding and not the end. `command` asks for them, `bounds` says what is wrong, `advice` what to use.
+Each trial runs in a process of its own (`trial`), so that a driver that crashes or hangs is a
+finding and does not end the check. `command` starts them, `bounds` judges them, `advice`
+recommends.
 """

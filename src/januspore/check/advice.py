@@ -1,4 +1,4 @@
-"""What to use: the fastest of what is right, how many side by side, and how long it takes."""
+"""Recommendations: the fastest correct engine, how many side by side, and estimated times."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,25 +8,25 @@ from ..run.estimate import Rate
 from ..schema import StatePoint
 from .cells import CELLS
 
-#: A smaller number side by side is taken if it gives this part of the best throughput.
+#: The smallest number side by side with this fraction of the best throughput is recommended.
 ENOUGH = 0.9
 
 
 @dataclass
 class Trial:
-    """An engine on one platform, and what came of it.
+    """An engine on one platform, and the results of its trial.
 
     Attributes:
         engine: its name.
         platform: as JANUSPORE_PLATFORM calls it.
         device: the device's name.
         is_gpu: whether that is a GPU.
-        by_itself: whether the engine runs there without being told.
+        by_itself: whether the engine chooses it by default.
         about: the engine's own provenance.
         numbers: of the tasks `forces` and `motion`.
         speed: of the task `speed`, by cell.
         beside: of the task `side_by_side`, for each number of processes.
-        faults: what is wrong, one line each.
+        faults: its faults, one line each.
     """
 
     engine: str
@@ -42,12 +42,12 @@ class Trial:
 
     @property
     def is_candidate(self) -> bool:
-        """Whether it is for production: not so a GPU's platform whose device is the CPU."""
+        """Whether it suits production; a GPU's platform whose only device is the CPU does not."""
         return self.is_gpu or self.platform.lower() == "cpu"
 
     @property
     def gains(self) -> dict[int, float]:
-        """Throughput of so many side by side over that of one."""
+        """Throughput of several side by side over that of one, by their number."""
         alone = next((b["ns_per_day"] for b in self.beside if b["side_by_side"] == 1), None)
         if not alone:
             return {1: 1.0}
@@ -55,19 +55,19 @@ class Trial:
 
     @property
     def side_by_side(self) -> int:
-        """How many to run side by side: the fewest that give `ENOUGH` of the best throughput."""
+        """Number to run side by side: the smallest with `ENOUGH` of the best throughput."""
         gains = self.gains
         return min(n for n, gain in gains.items() if gain >= ENOUGH * max(gains.values()))
 
     def throughput(self, cell: str) -> float:
-        """ns a day in a cell, all that run side by side together."""
+        """Total throughput in a cell, ns/day, of all that run side by side."""
         return float(self.speed[cell]["ns_per_day"]) * self.gains[self.side_by_side]
 
 
 def fastest(trials: Iterable[Trial]) -> Trial | None:
-    """Return the candidate with the most throughput, in the largest cell that all were timed in.
+    """Return the candidate with the highest throughput in the largest cell timed for all.
 
-    None if none is sound and timed.
+    None if no candidate is without faults and timed.
     """
     sound = [t for t in trials if t.is_candidate and not t.faults and t.speed]
     shared = [cell for cell in CELLS if all(cell in t.speed for t in sound)]
@@ -79,7 +79,8 @@ def fastest(trials: Iterable[Trial]) -> Trial | None:
 def by_kind(trials: Sequence[Trial]) -> dict[str, str]:
     """Return the engine to prefer, for each kind of machine that was tried here.
 
-    A preference names no platform: on a GPU it is for engines that take it by themselves.
+    A preference does not name a platform, so on a GPU it is given only to engines that choose the
+    GPU by default.
     """
     best = {
         "gpu": fastest(t for t in trials if t.is_gpu and t.by_itself),
@@ -89,7 +90,7 @@ def by_kind(trials: Sequence[Trial]) -> dict[str, str]:
 
 
 def settings(trial: Trial) -> dict[str, str]:
-    """Return the environment that is recommended, beside the engine that is written down."""
+    """Return the recommended environment variables, in addition to the stored preference."""
     found = {"JANUSPORE_ENGINE": trial.engine}
     if not trial.by_itself:
         found["JANUSPORE_PLATFORM"] = trial.platform
@@ -111,12 +112,12 @@ def atom_steps_per_s(speed: dict[str, Any]) -> float:
 
 
 def hours(jobs: list[tuple[StatePoint, int]], speed: dict[str, Any], trial: Trial) -> float:
-    """Time of a study's jobs at a timing, as many side by side as is recommended.
+    """Hours of a study's jobs at a measured speed, run side by side as recommended.
 
     Args:
         jobs: state points, each with the snapshots that it keeps.
         speed: of one simulation alone.
-        trial: whose timing it is.
+        trial: the trial of that timing.
     """
     together = min(trial.side_by_side, max(len(jobs), 1))
     gain = max(gain for n, gain in trial.gains.items() if n <= together)

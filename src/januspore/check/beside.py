@@ -1,4 +1,4 @@
-"""Simulations side by side: what N processes on one GPU, or on the CPUs, do together."""
+"""Throughput of several simulations side by side, on one GPU or on the CPUs."""
 
 import multiprocessing
 import os
@@ -16,13 +16,13 @@ from ..model.system import build_model
 from .cells import SAMPLE_PS, cell_point
 from .pace import followed
 
-#: A process that has not come so far after this wall time has failed.
+#: A process that has not finished after this wall time counts as failed.
 PATIENCE_S = 900.0
 
 
 @contextmanager
 def mps() -> Iterator[bool]:
-    """Run CUDA MPS of one's own where that can be: a GPU then takes work of many processes at once.
+    """Start CUDA MPS where possible, with which processes use a GPU at the same time.
 
     Yields whether it runs.
     """
@@ -34,7 +34,7 @@ def mps() -> Iterator[bool]:
         names = ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY")
         before = {name: os.environ.get(name) for name in names}
         os.environ.update(dict.fromkeys(names, folder))
-        # No pipes: the daemon would keep them open.
+        # Without pipes, which the daemon would keep open.
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         started = subprocess.run([control, "-d"], check=False, **quiet).returncode == 0
         try:
@@ -49,7 +49,7 @@ def mps() -> Iterator[bool]:
 def side_by_side(
     folder: Path, resources: Resources, cell: str, count: int, seconds: float
 ) -> dict[str, Any]:
-    """Run so many simulations of a cell at once, each in a process of its own.
+    """Run several simulations of a cell at once, each in a process of its own.
 
     Args:
         folder: where the cell's configuration lies, as `trial.prepare` left it.
@@ -100,10 +100,10 @@ def _one(
         model, state = build_model(point), read_state(folder / f"{cell}.gsd")
         engine = create(model, state, dynamics, resources)
         sample_steps = round(SAMPLE_PS / dynamics.timestep_ps)
-        followed(engine, dynamics, sample_steps, seconds / 2)  # compiles and tunes
+        followed(engine, dynamics, sample_steps, seconds / 2)  # lets the engine compile and tune
         start.wait(PATIENCE_S)
         steps, spent = followed(engine, dynamics, sample_steps, seconds)
         answers.put({"steps_per_s": steps / spent, "engine": engine.provenance()})
-    except Exception as error:  # a driver's own errors are of any type
-        start.abort()  # the others wait for nobody
+    except Exception as error:  # a driver may raise any type of error
+        start.abort()  # the others must not wait for this one
         answers.put({"fault": f"{type(error).__name__}: {error}"})

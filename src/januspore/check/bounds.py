@@ -1,11 +1,11 @@
-"""What is right: the bounds of docs/engines.md, and one line for each number beyond its bound."""
+"""Bounds of correctness (docs/engines.md), and a line for each number beyond its bound."""
 
 from collections.abc import Mapping
 from typing import Any
 
-#: Largest allowed of each number of a trial, and what it is. Forces: relative root mean square
-#: differences, the engines' own meshes included. Lengths: single precision rounds 1e-7 nm; the
-#: path after a restart grows apart from that in `trial`'s 25 steps, to 1e-6 nm.
+#: Largest allowed value of each number of a trial, and its description. Forces are relative root
+#: mean square differences, with each engine's own mesh. Lengths: single precision rounds to 1e-7
+#: nm, and from that the path after a restart deviates by 1e-6 nm in `trial`'s 25 steps.
 LIMITS = {
     "ions": (5e-4, "forces on ions differ from OpenMM's Reference platform by"),
     "waters": (5e-4, "forces on waters differ from OpenMM's Reference platform by"),
@@ -14,15 +14,15 @@ LIMITS = {
     "membrane_nm": (1e-5, "the frozen membrane has moved, in nm, by"),
     "restart_nm": (1e-4, "the path after a restart is off, in nm, by"),
 }
-#: Mean temperatures of 1 ps that begins at 300 K with little relaxation.
+#: Allowed mean temperatures of 1 ps that begins at 300 K with little relaxation.
 COLDEST_K, HOTTEST_K = 240.0, 360.0
 
 
 def faults_of(numbers: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with the numbers of a trial's tasks; empty if nothing is."""
+    """Return the faults among the numbers of a trial, one line each."""
     found = [str(numbers["fault"])] if "fault" in numbers else []
     for name, (limit, what) in LIMITS.items():
-        # Written so that NaN is a fault.
+        # Written so that NaN counts as a fault.
         if name in numbers and not numbers[name] <= limit:
             found.append(f"{what} {numbers[name]:.1e}, more than {limit:g}")
     for name in ("T_trans_K", "T_rot_K"):

@@ -13,7 +13,7 @@ from ..model.velocities import thermal_velocities
 from ..schema import StatePoint, state_point
 from .machine import cpus
 
-#: What each cell changes of the paper's protocol.
+#: Keys in which each cell differs from the paper's protocol.
 CELLS: dict[str, dict[str, Any]] = {
     "tiny": {
         "cell": {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5},
@@ -53,7 +53,7 @@ def relaxed(name: str, resources: Resources | None = None) -> Case:
 
     Args:
         name: of `CELLS`.
-        resources: what OpenMM may use; by default what it chooses by itself, on all CPUs.
+        resources: what OpenMM may use; by default its own choice, on all CPUs.
     """
     resources = resources or Resources("openmm", threads=cpus())
     point = cell_point(name)

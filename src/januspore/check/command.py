@@ -1,4 +1,4 @@
-"""The command: asks for every trial in a process of its own, within a limit of time."""
+"""The command: runs every trial in a process of its own, within a limit of time."""
 
 import contextlib
 import json
@@ -26,15 +26,15 @@ from .cells import CELLS
 from .kernel import kernel_width
 from .machine import cpus, machine
 
-#: Carries out a task of `trial` within so many seconds.
+#: Function that carries out a task of `trial` within a number of seconds.
 Ask = Callable[[dict[str, Any], float], dict[str, Any]]
-#: Wall time that a trial of correctness may take; OpenCL compiles for some of it.
+#: Longest wall time of a trial of correctness, compilation by OpenCL included.
 PATIENCE_S = 240.0
-#: Wall time of one timing: the least that is worth it, and the most.
+#: Shortest and longest wall time of one timing.
 SHORTEST_S, LONGEST_S = 1.0, 4.0
-#: Part of the time that is kept for simulations side by side.
+#: Fraction of the time that is reserved for simulations side by side.
 FOR_BESIDE = 0.25
-#: Load average of each CPU above which timings are not trusted.
+#: Load average per CPU above which timings are not trusted.
 BUSY = 1.0
 COUNTS_ON_A_GPU = (1, 2, 4, 8)
 _IN_THE_TASK = {f"JANUSPORE_{key}" for key in ("ENGINE", "PLATFORM", "PRECISION", "THREADS")}
@@ -42,7 +42,7 @@ _IN_THE_TASK = {f"JANUSPORE_{key}" for key in ("ENGINE", "PLATFORM", "PRECISION"
 
 @dataclass
 class Clock:
-    """The wall time that timings may take, from the first of them on."""
+    """The wall time left for timings, counted from the first of them."""
 
     seconds: float
     _end: float | None = None
@@ -68,16 +68,16 @@ def check(
         seconds: wall time for timings, all together.
         as_json: print JSON instead of the table.
         keep: write the preference down.
-        ask: carries out a task; by default in a process of its own.
+        ask: function that carries out a task; by default in a process of its own.
 
     The preference is written down only if nothing is wrong, the machine was not busy with other
-    work, and the small cell was timed on each: the tiny one says little of larger ones.
+    work, and the small cell was timed on each, as the tiny one does not represent larger ones.
 
     Returns:
         1 if something is wrong, 0 otherwise.
 
     Raises:
-        InputError: `seconds` is no usable time.
+        InputError: `seconds` is not a positive, finite time.
     """
     if not 0 <= seconds <= 86_400:
         raise InputError(f"--seconds = {seconds:g}: must be from 0 to 86400")
@@ -122,7 +122,7 @@ def _measured(
 
 
 def _found(ask: Ask, folder: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
-    """Devices of every engine that is installed, and what could not be loaded."""
+    """Devices of every installed engine, and the engines that could not be loaded."""
     found, faults = {}, []
     for name in engines.available():
         told = ask(_task("devices", folder, name, None), PATIENCE_S)
@@ -133,7 +133,7 @@ def _found(ask: Ask, folder: str) -> tuple[dict[str, list[dict[str, Any]]], list
 
 
 def _targets(found: dict[str, list[dict[str, Any]]]) -> list[Trial]:
-    """One trial for each engine, platform and kind of device; the yardstick gets none."""
+    """One trial for each engine, platform and kind of device, without the reference platform."""
     trials: dict[tuple[str, str, bool], Trial] = {}
     for engine, devices in found.items():
         for rank, device in enumerate(devices):
@@ -144,7 +144,7 @@ def _targets(found: dict[str, list[dict[str, Any]]]) -> list[Trial]:
 
 
 def _correctness(ask: Ask, folder: str, trials: list[Trial]) -> list[str]:
-    """Compare forces and run 1 ps on each; returns what is wrong."""
+    """Compare forces and run 1 ps on each; return the faults."""
     _say("relaxing the tiny cell")
     begun = _prepared(ask, folder, "tiny", PATIENCE_S)
     begun |= ask(_task("yardstick", folder, "openmm", "Reference"), PATIENCE_S)
@@ -162,7 +162,7 @@ def _correctness(ask: Ask, folder: str, trials: list[Trial]) -> list[str]:
 
 
 def _speeds(ask: Ask, folder: str, trials: list[Trial], clock: Clock) -> list[str]:
-    """Time sound trials in every cell, then side by side; returns what was left out."""
+    """Time trials without faults in every cell, then side by side; return what was skipped."""
     notes, reserve, prepared_s = [], FOR_BESIDE * clock.left(), 0.0
     for cell in CELLS:
         if cell != "tiny":
@@ -200,7 +200,7 @@ def _timed(
 
 
 def _beside(ask: Ask, folder: str, trial: Trial, clock: Clock) -> list[str]:
-    """Run 1, 2, 4, 8 side by side on a GPU, one and one for each CPU elsewhere."""
+    """Run 1, 2, 4 and 8 side by side on a GPU; on CPUs 1 and as many as there are CPUs."""
     cell = "small" if trial.is_gpu and "small" in trial.speed else "tiny"
     counts = COUNTS_ON_A_GPU if trial.is_gpu else tuple(sorted({1, cpus()}))
     about = f"{trial.engine} on {trial.platform}"
@@ -221,9 +221,9 @@ def _beside(ask: Ask, folder: str, trial: Trial, clock: Clock) -> list[str]:
 def _studies(
     ask: Ask, folder: str, best: Trial, project: signac.Project
 ) -> dict[str, dict[str, Any]]:
-    """Hours that each study would take with what is recommended, and the cell they are taken from.
+    """Hours of each study as recommended, and the cell that they are estimated from.
 
-    A cell that was not timed is spoken for by the largest one that was, atom by atom.
+    For a cell that was not timed, the time is scaled by atoms from the largest one that was.
     """
     found = {}
     for load in studies.loads(project):
@@ -241,7 +241,7 @@ def _studies(
 
 
 def _prepared(ask: Ask, folder: str, cell: str, limit_s: float) -> dict[str, Any]:
-    """Relax a cell where OpenMM would by itself; on the CPU, should that fail."""
+    """Relax a cell on OpenMM's default platform, or on the CPU if that fails."""
     told: dict[str, Any] = {}
     for platform in (None, "CPU"):
         task = _task("prepare", folder, "openmm", platform, threads=cpus())
@@ -259,9 +259,9 @@ def _task(
 
 
 def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
-    """Carry out a task in a process of its own; what goes wrong is {"fault": one line}."""
+    """Carry out a task in a process of its own; an error is returned as {"fault": line}."""
     command = [sys.executable, "-m", "januspore.check.trial"]
-    # What to run on is in the task. numpy's threads would be counted as the engine's.
+    # The task names its device. Threads of numpy are limited, as they would distort timings.
     stock = {k: v for k, v in os.environ.items() if k not in _IN_THE_TASK}
     process = subprocess.Popen(
         command,
@@ -270,7 +270,7 @@ def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         text=True,
         env={**stock, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        start_new_session=True,  # with what it starts, it ends
+        start_new_session=True,  # ends it together with its child processes
     )
     try:
         out, err = process.communicate(json.dumps(task), timeout=limit_s)
@@ -288,7 +288,7 @@ def isolated(task: dict[str, Any], limit_s: float) -> dict[str, Any]:
 
 
 def _busy() -> bool:
-    """Whether other work has the CPUs, so that timings say little of the machine."""
+    """Whether other work uses the CPUs, so that timings do not represent the machine."""
     return os.getloadavg()[0] > BUSY * cpus()
 
 

@@ -1,8 +1,9 @@
-"""How wide the nonbonded kernel of OpenMM's CPU platform is: 8 numbers with AVX, 4 without.
+"""Width of the nonbonded kernel of OpenMM's CPU platform: 8 numbers with AVX, 4 without.
 
-No call of OpenMM's tells. Its library has one function that makes the kernel for this CPU; what it
-makes carries its C++ type's name, as every object with virtual functions does (Itanium C++ ABI:
-Linux, macOS). The wheels of 8.4.0 to 8.6.1 always make the 4-wide one: docs/upstream-openmm-avx.md.
+OpenMM has no call that returns it. One function of its library creates the kernel for this CPU, and
+the object contains its C++ type's name, as every object with virtual functions does (Itanium C++
+ABI: Linux, macOS). The wheels of 8.4.0 to 8.6.1 always make the 4-wide one:
+docs/upstream-openmm-avx.md.
 """
 
 import ctypes
@@ -10,15 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: createCpuNonbondedForceVec(OpenMM::CpuNeighborList const&): keeps the reference, no more.
+#: createCpuNonbondedForceVec(OpenMM::CpuNeighborList const&), which only stores the reference.
 _FACTORY = "_Z26createCpuNonbondedForceVecRKN6OpenMM15CpuNeighborListE"
 _WIDTHS = {"fvec4": 4, "fvec8": 8, "fvecAvx2": 8}
 
 
 def kernel_width() -> int | None:
-    """Return 4 or 8; None where it cannot be told.
+    """Return 4 or 8; None where it cannot be determined.
 
-    Asked in a process of its own: a library of another making may crash.
+    It runs in a process of its own, as it may crash with a differently built library.
     """
     command = [sys.executable, "-m", "januspore.check.kernel"]
     try:
@@ -38,7 +39,7 @@ def _library() -> Path:
 def _width(library: Path) -> int:
     make = ctypes.CDLL(str(library))[_FACTORY]
     make.argtypes, make.restype = [ctypes.c_void_p], ctypes.c_void_p
-    nothing = ctypes.create_string_buffer(4096)  # in the place of the neighbour list
+    nothing = ctypes.create_string_buffer(4096)  # in place of the neighbour list
     pointers = ctypes.POINTER(ctypes.c_void_p)
     table = ctypes.cast(make(ctypes.addressof(nothing)), pointers)[0]
     type_info = ctypes.cast(table, pointers)[-1]

@@ -1,4 +1,4 @@
-"""How fast an engine goes along a held field, sampling included: what every timing here is of."""
+"""Timing of an engine in a held field, sampling included; all timings of `check` use it."""
 
 import time
 
@@ -12,7 +12,7 @@ from .cells import FIELD_V_PER_NM
 def followed(
     engine: Engine, dynamics: Dynamics, sample_steps: int, seconds: float
 ) -> tuple[int, float]:
-    """Let an engine go along a held field for some wall time; returns (steps, seconds)."""
+    """Run an engine in a held field for some wall time; return (steps, seconds)."""
     programme = Constant(1e6, FIELD_V_PER_NM)
     first, began = engine.step, time.perf_counter()
 

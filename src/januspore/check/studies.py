@@ -1,4 +1,4 @@
-"""The studies of a data space, as far as `check` needs them: their jobs, and a cell to time."""
+"""The studies of a data space for `check`: their jobs, and a cell to time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ NAMES = ("quick", "medium", "paper")
 
 @dataclass(frozen=True)
 class Load:
-    """What a study asks of a machine.
+    """The work of a study.
 
     Attributes:
         name: the study's.
         jobs: state points, equilibrations included, each with the snapshots that it keeps.
         cell: the cell of `CELLS` whose number of atoms is nearest.
-        dynamics: keys by which the study's dynamics differ from that cell's, and matter to speed.
+        dynamics: keys that affect speed and differ from that cell's.
     """
 
     name: str

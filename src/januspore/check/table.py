@@ -1,4 +1,4 @@
-"""What `check` found, as a page of text."""
+"""The report of `check` as text."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +30,7 @@ def _kernel(width: int) -> str:
 
 
 def _correctness(trials: list[Trial]) -> list[list[str]]:
-    """Relative differences of forces, and what 1 ps in a field with a restart came to."""
+    """Relative differences of forces, and deviations in 1 ps with a restart."""
     head = ["", "ions", "waters", "field", "T_trans", "T_rot", "restart nm", ""]
     rows = [
         [
@@ -88,7 +88,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
-    """Rows with their cells in line, the first column to the left and the others to the right."""
+    """Align the cells of rows: the first column to the left, the others to the right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
         "  ".join(

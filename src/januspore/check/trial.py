@@ -1,7 +1,7 @@
-"""What is tried on one engine and platform: `python -m januspore.check.trial`, told what by JSON.
+"""Tasks of a trial on one engine and platform: `python -m januspore.check.trial`, given as JSON.
 
-Every task is a function of a folder, where configurations and the yardstick's forces lie, and
-returns plain JSON values. A process carries out one, and prints its answer as its last line.
+Every task is a function of a folder, which holds configurations and the reference forces, and
+returns plain JSON values. A process carries out one task and prints the result as its last line.
 """
 
 import json
@@ -33,18 +33,18 @@ from .pace import followed
 
 #: Field in which forces are compared; the paper's largest under a sine.
 _STRONG_V_PER_NM = 1.2
-#: Steps of the trial run, 1 ps, half of them before the restart; those compared after it; those
-#: between two readings of the temperature.
+#: Steps of the trial run (1 ps, half of them before the restart), steps that are compared after the
+#: restart, and steps between two readings of the temperature.
 _RUN_STEPS, _COMPARED_STEPS, _READ_STEPS = 500, 25, 25
-#: Steps between samples: a production run's; fewer where an engine is slow and called for each.
+#: Steps between samples as in production; fewer for an engine that is slow and called step by step.
 _SAMPLE_STEPS, _FEW_STEPS = 50, 10
-#: A program that is started for each stretch is timed for so many times longer: in a production
-#: run its start counts for less.
+#: An engine that runs as a program is timed this many times longer, as in production its start
+#: takes a smaller fraction of the time.
 _LONGER = 3
 
 
 def prepare(folder: Path, resources: Resources, cell: str) -> dict[str, Any]:
-    """Leave a relaxed configuration of a cell in the folder."""
+    """Write a relaxed configuration of a cell to the folder."""
     began = time.monotonic()
     case = relaxed(cell, resources)
     write_state(folder / f"{cell}.gsd", case.model, case.state)
@@ -52,12 +52,12 @@ def prepare(folder: Path, resources: Resources, cell: str) -> dict[str, Any]:
 
 
 def devices(folder: Path, resources: Resources) -> dict[str, Any]:
-    """Name what an engine can run on here."""
+    """List the devices that an engine can run on here."""
     return {"devices": [asdict(d) for d in engines.devices(engines.choose(resources.engine))]}
 
 
 def yardstick(folder: Path, resources: Resources) -> dict[str, Any]:
-    """Leave OpenMM's Reference forces on the tiny cell in the folder."""
+    """Write the forces of OpenMM's Reference platform on the tiny cell to the folder."""
     model, dynamics, state = _loaded(folder, "tiny")
     engine = engines.create(model, state, dynamics, Resources("openmm", "Reference"))
     np.save(folder / "forces.npy", engine.forces())
@@ -65,7 +65,7 @@ def yardstick(folder: Path, resources: Resources) -> dict[str, Any]:
 
 
 def forces(folder: Path, resources: Resources) -> dict[str, Any]:
-    """Compare an engine's forces on the tiny cell with the yardstick's, and the field's with q E.
+    """Compare an engine's forces on the tiny cell with the reference, and the field's with q E.
 
     Returns:
         Relative root mean square differences: of ions, of waters' net forces, of the field's force.
@@ -88,8 +88,8 @@ def motion(folder: Path, resources: Resources) -> dict[str, Any]:
     """Run the tiny cell for 1 ps in a field, with a restart from a file half way.
 
     Returns:
-        Mean temperatures, K; how far bonds of waters, the frozen membrane, and the path after the
-        restart are from where they should be, nm.
+        Mean temperatures, K, and the deviations of the waters' bonds, of the frozen membrane and of
+        the path after the restart, nm.
     """
     model, dynamics, state = _loaded(folder, "tiny")
     straight = engines.create(model, state, dynamics, resources)
@@ -127,7 +127,7 @@ def speed(
         folder: where the cell's configuration lies.
         resources: engine, platform and threads.
         cell: of `cells.CELLS`.
-        seconds: wall time to measure for; what comes before is not counted.
+        seconds: wall time to measure for, without preparation.
         dynamics: keys of the protocol's dynamics instead of the cell's own.
     """
     model, own, state = _loaded(folder, cell, dynamics)
@@ -139,7 +139,7 @@ def speed(
     )
     called = isinstance(engine, StepByStep)
     sample_steps = _FEW_STEPS if called and not is_gpu else _SAMPLE_STEPS
-    followed(engine, own, sample_steps, seconds / 2)  # compiles and tunes
+    followed(engine, own, sample_steps, seconds / 2)  # lets the engine compile and tune
     start_s = time.monotonic() - began
     steps, spent = followed(engine, own, sample_steps, seconds * (1 if called else _LONGER))
     return {
@@ -204,7 +204,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {task.__name__: task for task 
 def carry_out(task: dict[str, Any]) -> dict[str, Any]:
     """Carry out a task: {"do": its name, "folder": path, "resources": keys, and its own keys}.
 
-    What goes wrong is part of the answer: {"fault": one line}.
+    An error is returned as {"fault": one line}.
     """
     own = dict(task)
     what, folder = TASKS[own.pop("do")], Path(own.pop("folder"))
@@ -212,7 +212,7 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
         return what(folder, resources=Resources(**own.pop("resources")), **own)
     except (InputError, FloatingPointError) as error:
         return {"fault": str(error)}
-    except Exception as error:  # a driver's own errors are of any type
+    except Exception as error:  # a driver may raise any type of error
         return {"fault": f"{type(error).__name__}: {' '.join(str(error).split())}"}
 
 

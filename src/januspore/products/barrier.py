@@ -1,7 +1,7 @@
-"""Mean force on an ion through the pore, its PMF and barrier, taken apart (paper, Table 1).
+"""Mean force on an ion through the pore, its PMF and barrier, decomposed (paper, Table 1).
 
-One long table, a number with its interval a row, so that all of it has one form: the barriers in
-Table 1's terms first, then the slopes of the parts with field, mean forces, PMFs and water order by
+The product is one long table with a number and its interval in each row: first the barriers in the
+terms of Table 1, then the slopes of the parts with field, then mean forces, PMFs and water order by
 window. `part` "total" is the tether's estimate and "sum" that of the parts. Barriers are looked for
 twice, in the whole PMF and in that without the applied field's share (`profile`).
 """
@@ -23,13 +23,13 @@ from .barrier_figure import draw
 from .barrier_profiles import FORCES, Profiles
 from .ensemble import Content, Ensemble
 
-#: What is given of every window and barrier, in the order of the paper's Table 1.
+#: Parts that are given for every window and barrier, in the order of the paper's Table 1.
 SHOWN = ("water_vdw", "water_electrostatic", "water", "membrane", "ions", "field", "sum", "total")
 _UNITS = {"mean force": "kJ/mol/nm", "slope": "kJ/mol per V/nm", "cos_dipole": "1", "order": "1"}
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Find the barriers, take them apart, and say whether the water's part rises with field."""
+    """Find the barriers, decompose them, and judge whether the water's part rises with field."""
     windows = required(ensemble.point.protocol.windows, "windows")
     profiles = Profiles(windows, ensemble.each_seed(), ensemble.equilibrations)
     rows = [*_barrier_rows(profiles), *_slope_rows(profiles), *_window_rows(profiles)]
@@ -47,7 +47,7 @@ def make(ensemble: Ensemble) -> Content:
 def _row(
     quantity: str, field: float, part: str, found: Interval | Estimate, **more: Any
 ) -> dict[str, Any]:
-    """One row of the table; what it does not have is empty."""
+    """One row of the table; columns without a value are empty."""
     errors = {"se_runs": np.nan, "se_seeds": np.nan}
     if isinstance(found, Estimate):
         errors = {"se_runs": float(found.se_runs), "se_seeds": float(found.se_seeds)}
@@ -110,7 +110,7 @@ def _rules(profiles: Profiles, f: int, barrier: Barrier) -> list[NDArray]:
 
 
 def _height(profiles: Profiles, f: int, barrier: Barrier) -> Interval:
-    """A barrier's height, its interval widened by what the choice of quadrature makes of it."""
+    """A barrier's height; its interval is widened by the effect of the quadrature rule."""
     by = profiles.quadrature(f)
     if barrier.found:
         trapezoid, spline = _rules(profiles, f, barrier)
@@ -193,7 +193,7 @@ def _findings(profiles: Profiles, table: pd.DataFrame, caution: str) -> dict[str
     for row in slopes.to_dict("records"):
         key = f"{row['profile']}, {row['part']} with |E| (kJ/mol per V/nm)"
         found[key] = [row["value"], row["low"], row["high"]]
-    # The one sentence that a figure's caption gives must not leave the caution behind.
+    # A caption shows only this sentence, so it must include the caution.
     found["verdict"] = "; but ".join(filter(None, [_verdict(slopes), found["caution"]]))
     return found
 
@@ -217,7 +217,7 @@ def _along_windows(profiles: Profiles) -> dict[str, list[float]]:
 
 
 def _caution(profiles: Profiles, reservoir_nm: float) -> str:
-    """Why the intervals may be too narrow whatever they say, empty if nothing tells so."""
+    """Return why the intervals may be too narrow, empty if there is no such reason."""
     waited, wanted = profiles.windows.charged_ps, CHARGED_PS_PER_NM * reservoir_nm
     if waited < wanted:
         return (
@@ -230,7 +230,7 @@ def _caution(profiles: Profiles, reservoir_nm: float) -> str:
 
 
 def _gap(profiles: Profiles) -> float:
-    """Root mean square gap of the two estimators; about 1 if they agree and err independently."""
+    """Root mean square difference of the two estimators in standard errors; 1 if they agree."""
     total, parts = profiles.means["total"], profiles.means["sum"]
     error = np.sqrt(total.variance + parts.variance)
     return float(np.sqrt(np.nanmean(((total.value - parts.value) / error) ** 2)))
@@ -242,7 +242,7 @@ def _verdict(slopes: pd.DataFrame) -> str:
     texts = []
     for label in dict.fromkeys(p.split(",")[0] for p in slopes.profile):
         mine = slopes[slopes.profile.str.startswith(label)]
-        # The paper's own definition where it can be had.
+        # The paper's own definition where it is possible.
         way = "own way" if mine.profile.str.endswith("own way").any() else "common way"
         for row in mine[mine.profile.str.endswith(way)].to_dict("records"):
             word = "not told from unchanged"

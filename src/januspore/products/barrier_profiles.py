@@ -24,7 +24,7 @@ FORCES = ("total", "total_without_field", *PARTS, "water", "membrane", "sum")
 
 @dataclass(frozen=True)
 class Profiles:
-    """Mean forces of one ensemble and what follows from them, by field and window."""
+    """Mean forces of one ensemble, and the quantities derived from them, by field and window."""
 
     windows: Windows
     sums: dict[str, NDArray]
@@ -51,7 +51,7 @@ class Profiles:
         return np.asarray(self.sums["x_nm"].mean(axis=0))
 
     def stretch(self, f: int) -> slice:
-        """Windows of a field without a gap, which the PMF is integrated over."""
+        """The longest range of windows of a field without a gap; the PMF is integrated over it."""
         return longest_stretch(
             np.isfinite(self.means["total"].value[f] + self.means["sum"].value[f])
         )
@@ -63,7 +63,7 @@ class Profiles:
     def weights(self, f: int, spline: bool = False) -> NDArray:
         """Weights of the PMF at every window of a field, shape (positions, fields, positions).
 
-        NaN outside the stretch: a PMF is not carried over a gap.
+        NaN outside that range, as a PMF cannot be integrated across a gap.
         """
         n, part = len(self.x[f]), self.stretch(f)
         weights = np.zeros((n, len(self.fields), n))
@@ -79,7 +79,7 @@ class Profiles:
         return np.asarray(weights[end] - weights[start])
 
     def quadrature(self, f: int) -> float:
-        """Largest difference between two points of a field's PMF that the rule makes, kJ/mol."""
+        """Largest effect of the quadrature rule on a difference of the PMF, kJ/mol."""
         change = self.weights(f, True) - self.weights(f)
         gap = self.means["total"].estimate(change).value
         return float(np.nanmax(gap) - np.nanmin(gap)) if np.isfinite(gap).any() else 0.0
@@ -93,7 +93,7 @@ class Profiles:
 
     @cached_property
     def barriers(self) -> dict[tuple[str, int], Barrier | None]:
-        """Barriers by profile and field; windows count from the first of all. None: no PMF."""
+        """Barriers by profile and field, windows numbered from the first of all. None: no PMF."""
         names = dict(zip(PROFILES, ("total", "total_without_field"), strict=True))
         return {
             (profile, f): self.means[name].barrier(

@@ -50,7 +50,7 @@ class Snapshot:
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Draw the frames with least and most |field| among those kept of the first seed."""
+    """Draw the frames with the lowest and the highest |field| of the first seed."""
     job, point, model = ensemble.jobs[0], ensemble.point, ensemble.model
     frames = list(kept_frames(job, ensemble.point))
     dt = point.protocol.dynamics.timestep_ps
@@ -68,10 +68,10 @@ def make(ensemble: Ensemble) -> Content:
 
 
 def chosen(fields: list[float]) -> dict[str, int]:
-    """Index of the frames with lowest and highest |field|.
+    """Index of the frames with the lowest and the highest |field|.
 
-    Of frames with equal |field|, as a sine has, the earliest of the lowest and one with the field
-    along +x, as in the paper, of the highest. One frame is both.
+    Among frames of equal |field|, the earliest of the lowest is taken, and of the highest one with
+    the field along +x, as in the paper. A single frame is named "only".
     """
     if not fields:
         return {}
@@ -146,7 +146,7 @@ def _draw(axis: Axes, shot: Snapshot, model: Model) -> None:
     oxygen = shot.positions[shot.waters[:, 0]]
     length = _in_plane(shot) * _ARROW_NM
     along = length * np.cos(shot.theta), length * np.sin(shot.theta)
-    # Through the molecule; a short arrow is a dipole that points at the reader or away.
+    # Arrows pass through the molecule; a short one is a dipole nearly normal to the picture.
     start = oxygen[:, 0] - along[0] / 3, oxygen[:, 1] - along[1] / 3
     axis.quiver(
         *start,

@@ -1,4 +1,4 @@
-"""An ensemble's inputs, and how what is computed of them is written with its provenance."""
+"""The inputs of an ensemble, and writing a product's files with their provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,12 +50,12 @@ class Ensemble:
 
     @property
     def varies(self) -> Varying:
-        """What tells this ensemble from the others of its protocol's name."""
+        """Keys that distinguish this ensemble from others of the same protocol."""
         return varying(self.jobs[0].project, self.point.protocol.name)
 
     @property
     def seeds(self) -> str:
-        """How many seeds, for a figure's title, and of how many equilibrations if fewer."""
+        """Number of seeds for a figure's title, and of equilibrations if there are fewer."""
         return in_numbers(len(self.jobs), len(set(self.equilibrations)))
 
     @property
@@ -66,22 +66,22 @@ class Ensemble:
         ]
 
     def each_seed(self, file: str = "analysis.h5") -> dict[str, NDArray]:
-        """What each job's analysis keeps, stacked: shape (n_seeds, ...) by name."""
+        """Arrays of each job's analysis, stacked: shape (n_seeds, ...) by name."""
         each = [read_arrays(Path(job.fn(file)), job.id) for job in self.jobs]
         return {name: np.stack([one[name] for one in each]).astype(float) for name in each[0]}
 
     def sums(self, file: str = "analysis.h5") -> dict[str, NDArray]:
         """Sums by equilibration, over its seeds: shape (n_equilibrations, ...) by name.
 
-        Seeds of one equilibration share its slow memory, the charge that its ions hold apart. So
-        intervals are those of what varies between equilibrations (a bootstrap of clusters).
+        Seeds of one equilibration are not independent, as they share its polarisation. Intervals
+        are therefore those over equilibrations (a bootstrap of clusters).
         """
         return by_cluster(self.each_seed(file), self.equilibrations)
 
 
 @dataclass
 class Content:
-    """What a product computes: one table, one figure, and scalars or verdicts for the JSON."""
+    """Result of a product: one table, one figure, and scalars or verdicts for the JSON."""
 
     table: pd.DataFrame
     figure: Figure
@@ -89,7 +89,7 @@ class Content:
 
 
 def in_numbers(seeds: int, equilibrations: int) -> str:
-    """Say how many seeds there are, and of how many equilibrations if fewer."""
+    """Give the number of seeds in words, and that of equilibrations if there are fewer."""
     text = f"{seeds} seed" + "s" * (seeds != 1)
     return (
         text
@@ -109,7 +109,7 @@ def current_rows(
     """Table of a current by bin: field, voltage, current and its interval, shape (bins,) each.
 
     Args:
-        ensemble: what it is of.
+        ensemble: the ensemble of the current.
         time_ps: time of every bin over all seeds.
         field_ps: field times time of every bin, V/nm ps.
         estimator: as in `analysis.current.ESTIMATORS`, or "crossings".
@@ -140,11 +140,11 @@ def write(
     ensembles: Sequence[Ensemble],
     content: Content,
 ) -> None:
-    """Write a product's CSV, PNG and JSON, each aside and then renamed.
+    """Write a product's CSV, PNG and JSON, each whole or not at all.
 
     Args:
         files: paths by kind.
-        head: name, digest and analysis version, by which the product is known to be made.
+        head: name, digest and analysis version, which show whether the product is up to date.
         ensembles: what it was made of, the leading one first.
         content: what was computed.
     """
@@ -154,7 +154,7 @@ def write(
         content.table.to_csv(aside, index=False)
     with written_aside(files["png"]) as aside:
         save(content.figure, aside, "png")
-    # The JSON carries the digest that says the product is made, so it comes last.
+    # The JSON is written last, as its digest marks the product as made.
     others = {kind: path for kind, path in files.items() if kind != "json"}
     write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
 

@@ -1,7 +1,7 @@
 """Mean force on free ions in the frames of a staircase's holds: the paper's estimator of Table 1.
 
-Beside the `barrier` product's, where one ion is held. Free ions are seldom where the barrier is: a
-bin with fewer than `LEAST_VISITS` visited frames has no mean, and the PMF is not carried over it.
+It complements the `barrier` product, in which one ion is held. Free ions are seldom at the barrier:
+a bin with fewer than `LEAST_VISITS` visited frames has no mean, and the PMF ends there.
 """
 
 from functools import partial
@@ -34,10 +34,11 @@ _X = (EDGES_NM[1:] + EDGES_NM[:-1]) / 2
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Mean force by ion, field and bin of x, in parts, its PMF and what barrier there is.
+    """Mean force by ion, field and bin of x, its parts, its PMF and its barrier.
 
-    Frames are taken as independent, visits of one frame as one; seeds are added up, their number
-    of visits is their weight. Intervals are Student's for the number of frames.
+    Frames count as independent, and all visits in one frame as one. The sums of all seeds are
+    added, so each seed has the weight of its visits. Intervals are Student's for the number of
+    frames.
     """
     fields = held_fields(ensemble.point.protocol.programme())
     stacked = ensemble.sums("free_ions.h5")
@@ -98,7 +99,7 @@ def _row(
 def _pmf(
     sums: dict[str, NDArray], means: dict[str, NDArray], f: int, way: int
 ) -> tuple[list[dict[str, Any]], str]:
-    """PMF over the longest row of bins without a gap, and what barrier it has, in words."""
+    """PMF over the longest range of bins without a gap, and its barrier in words."""
     part = longest_stretch(np.isfinite(means["total"][f]))
     visited = int(np.isfinite(means["total"][f]).sum())
     if part.stop - part.start < 2:

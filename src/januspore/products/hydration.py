@@ -1,4 +1,4 @@
-"""Water about the ions in bulk, mouth and pore; water and ions along x (from the kept frames)."""
+"""Hydration of the ions in bulk, mouth and pore, and density profiles, from the kept frames."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -89,8 +89,8 @@ def pooled(sums: Tables) -> Tables:
 def coordination(tables: Tables) -> Interval:
     """First-shell waters of an ion, shape (ions, REGIONS, WINDOWS + 1).
 
-    An interval is at least one water on one of the ions seen wide: resamples of ions that happen
-    to agree would claim certainty.
+    An interval is at least as wide as one water on one of the counted ions: where all ions have the
+    same number of waters, resampling alone would give no width.
     """
     found = bootstrap(tables, partial(_ratio, above="shell", below="ions"))
     with np.errstate(divide="ignore"):
@@ -100,13 +100,13 @@ def coordination(tables: Tables) -> Interval:
 
 
 def none_seen(name: str, region: str, frames: float) -> str:
-    """What is said of a region that no ion was seen in."""
+    """Text for a region in which no ion was found."""
     where = {"bulk": "in the bulk", "mouth": "at the pore's mouths", "pore": "in the pore"}
     return f"no {name} {where[region]} in {frames:.0f} frames"
 
 
 def statement(name: str, region: str, ions: float, frames: float, found: NDArray) -> str:
-    """Say of one coordination number (value, low, high) what it rests on."""
+    """Text on the data behind one coordination number (value, low, high)."""
     if frames == 0:
         return "no frames at this field"
     if ions == 0:
@@ -117,7 +117,7 @@ def statement(name: str, region: str, ions: float, frames: float, found: NDArray
 
 
 def _windows(amplitude: float) -> tuple[NDArray, NDArray]:
-    """Ends of the windows of |E| and of the last, which is all of them."""
+    """Ends of the windows of |E|, and of a last window that covers all of them."""
     edges = np.arange(WINDOWS + 1) * amplitude / WINDOWS
     return np.append(edges[:-1], 0.0), np.append(edges[1:], amplitude)
 
@@ -143,7 +143,7 @@ def _coordination(sums: Tables, names: Sequence[str], amplitude: float) -> pd.Da
 
 
 def _occupancy(sums: Tables, names: Sequence[str], amplitude: float) -> pd.DataFrame:
-    """Ions in a region in a frame; where none was seen, the upper bound of a zero count."""
+    """Mean number of ions in a region; without any ion, the upper bound of a zero count."""
     tables = pooled(sums)
     low, high = _windows(amplitude)
     tables["per_frame"] = np.broadcast_to(
@@ -206,7 +206,7 @@ def density(counts: NDArray, frames: NDArray, edges: NDArray, box: NDArray) -> I
 
     Args:
         counts: molecules in each slice over all frames, shape (n_seeds, slices).
-        frames: how many, shape (n_seeds,).
+        frames: number of frames, shape (n_seeds,).
         edges: of the slices along x, nm, shape (slices + 1,).
         box: edges, nm, shape (3,).
     """
@@ -331,7 +331,7 @@ def _draw_profile(
         part = rows[rows.region == f"{which} field"]
         color = _PROFILE_COLORS[which]
         axis.plot(part.position_nm, part.value, color=color, lw=1.2, label=titles[which])
-        if part.seeds.max() > 2:  # with two seeds a band would hide the panel
+        if part.seeds.max() > 2:  # with two seeds the band would cover the panel
             band(axis, part.position_nm, part.low, part.high, color, NOT_NEGATIVE)
     axis.axvspan(*membrane, color="0.9", zorder=0)
     axis.set_ylim(0, 1.15 * float(np.nanmax(rows.value.to_numpy(), initial=1e-9)))

@@ -1,7 +1,7 @@
-"""Products read back: whole and as they were written, or told of in one line.
+"""Reading products back; damaged ones are reported in one line.
 
-The JSON of a product notes down what its CSV and PNG were, and ends the making of it; a checksum
-covers the JSON itself.
+The JSON of a product is written last. It holds stamps of the CSV and the figure, and a checksum of
+itself.
 """
 
 import hashlib
@@ -18,23 +18,24 @@ from ..stamps import holds, stamp
 
 #: Formats of a figure's file, the first one that every product has.
 FORMATS = ("png", "svg", "pdf")
-#: Of a product's files; raise it when their form changes, and they are made again.
+#: Version of the form of a product's files: raise it when the form changes, so that they are made
+#: again.
 FORMAT = 9
 
 
 class Head(NamedTuple):
-    """What says whether a product is made: the digest of its inputs, and what its files were."""
+    """The digest of a product's inputs, and the stamps of its files."""
 
     digest: Any
     files: tuple[tuple[str, Any], ...]
 
     def is_whole(self, folder: Path) -> bool:
-        """Whether all of the files are there, as they were written."""
+        """Whether all of the files exist unchanged."""
         return all(holds(f"{folder}/{name}", noted) for name, noted in self.files)
 
 
 def head(path: Path) -> Head | None:
-    """Return what `project.py status` wants of a product, None where there is none."""
+    """Return the part of a product's JSON that `project.py status` needs, None if there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -44,7 +45,7 @@ def head(path: Path) -> Head | None:
 
 @cache
 def _head(path: str, _modified: int, _size: int) -> Head | None:
-    """Read again only when the file changes."""
+    """Read the file; the cache reads it again only when it changes."""
     data = read_json(Path(path))
     if data is None or not isinstance(data.get("files"), dict) or not data["files"]:
         return None
@@ -52,18 +53,18 @@ def _head(path: str, _modified: int, _size: int) -> Head | None:
 
 
 def sealed(plain: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
-    """Return what a product's JSON holds, with what its other files are, and its own checksum.
+    """Return a product's JSON with stamps of its other files and its own checksum.
 
     Args:
         plain: the JSON's values.
-        files: the other files, written already.
+        files: the other files, which are already written.
     """
     data = {**plain, "files": {path.name: stamp(path) for path in files.values()}}
     return data | {"checksum": _checksum(data)}
 
 
 def is_sealed(data: Mapping[str, Any]) -> bool:
-    """Whether a product's JSON is as it was written."""
+    """Whether a product's JSON matches its checksum."""
     return bool(data.get("checksum") == _checksum(data))
 
 
@@ -73,11 +74,12 @@ def _checksum(data: Mapping[str, Any]) -> str:
 
 
 def read_product(path: Path) -> dict[str, Any] | None:
-    """Return a whole product's JSON, whose CSV and PNG then are as they were written.
+    """Return a product's JSON if all of its files are unchanged.
 
     Returns:
-        None, and a fault is told, where the file is no product's, is damaged, or one beside it is
-        lost or damaged; None alone where another version made it, or it is being made just now.
+        None, and a fault is reported, where the file is not a product's, is damaged, or another of
+        its files is lost or damaged; None without a report where another version made it, or it is
+        being made now.
     """
     fault = fault_of(path)
     if fault is None:
@@ -94,7 +96,7 @@ def is_current(data: Mapping[str, Any]) -> bool:
 
 
 def fault_of(path: Path) -> str | None:
-    """Say what is wrong with a product's files, and what makes them again; None if nothing is."""
+    """Describe what is wrong with a product's files, with a remedy; None if nothing is wrong."""
     data = read_json(path)
     if data is None or data.get("product") != path.stem or "digest" not in data:
         return f"{path}: no product, or cut; move it away, and python project.py run makes it again"
@@ -112,7 +114,7 @@ def fault_of(path: Path) -> str | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return a JSON file's table, None if it is not there or is none."""
+    """Return the object of a JSON file, None if it does not exist or is not a JSON object."""
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

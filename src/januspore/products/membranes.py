@@ -1,7 +1,7 @@
 """All membranes of a data space under the same periodic field, side by side (paper, Fig. 4).
 
-One long table: the current of every membrane by window of the field, and beside it what `ndr` and
-`water_order` find of each alone, so that all membranes are judged in the same way.
+The product is one long table: the current of every membrane by window of the field, and the results
+of `ndr` and `water_order` for each, so that all membranes are judged in the same way.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _SIGNS, _BRANCHES = {"+": "E > 0", "-": "E < 0"}, ("forward", "reverse")
 
 
 def make(ensembles: Sequence[Ensemble]) -> Content:
-    """Put the membranes that are finished side by side, the paper's first."""
+    """Combine the finished membranes, the paper's first."""
     ordered = sorted(ensembles, key=lambda e: order(e.point.charge_set.model_dump()))
     names = [_name(ensemble) for ensemble in ordered]
     loops = [_loops(ensemble) for ensemble in ordered]
@@ -129,7 +129,7 @@ def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
 
 
 def _verdict(membranes: dict[str, dict[str, Loop]]) -> str:
-    """Say of how many membranes the pore's own current has NDR, and a loop."""
+    """Give the number of membranes whose pore-slab current has NDR, and a loop."""
     slabs = {name: loops["pore slab"] for name, loops in membranes.items()}
     with_ndr = [n for n, slab in slabs.items() if any(slab.ndr["forward", s].found for s in _SIGNS)]
     with_loop = [n for n, slab in slabs.items() if any(a.low > 0 for a in slab.area.values())]

@@ -1,8 +1,8 @@
-"""Negative differential resistance and hysteresis, pore slab beside whole cell (Figs 1B, 1C, 4).
+"""Negative differential resistance and hysteresis of pore slab and whole cell (Figs 1B, 1C, 4).
 
-The whole-cell current contains the reservoirs' charging, which leads the field by a quarter of a
-cycle: that alone draws an open loop whose forward branch falls with field. A feature counts as
-the pore's only if the pore-slab current has it too.
+The whole-cell current contains the charging of the reservoirs, which leads the field by a quarter
+of a cycle; it alone makes an open loop whose forward branch falls with field. A feature is
+therefore attributed to the pore only if the pore-slab current has it too.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
 
 @dataclass(frozen=True)
 class Loop:
-    """What is found of one current: NDR by (branch, sign), area by sign, pinch."""
+    """Results for one current: NDR by (branch, sign), area by sign, pinch."""
 
     tables: Tables
     ndr: dict[tuple[str, str], Ndr]
@@ -77,7 +77,7 @@ def cycle_of(ensemble: Ensemble) -> Cycle:
 
 
 def edges_of(ensemble: Ensemble) -> NDArray:
-    """|E| at the edges of a quarter's phase bins, V/nm, as `analysis.loop` wants it."""
+    """|E| at the edges of a quarter's phase bins, V/nm, as `analysis.loop` needs it."""
     return cycle_of(ensemble).quarter_edges(QUARTER)
 
 
@@ -88,7 +88,7 @@ def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
 
 
 def find_loop(tables: Tables, edges: NDArray) -> Loop:
-    """Find everything of one current; `edges` as in `analysis.loop`."""
+    """Find NDR, area and pinch of one current; `edges` as in `analysis.loop`."""
     ndr = {(b, s): find_ndr(tables, b, s, edges) for s in _SIGNS for b in _BRANCHES}
     areas = {s: _area(tables, s, edges) for s in _SIGNS}
     whole = summed(tables)
@@ -125,7 +125,7 @@ def hysteresis(area: Interval) -> Hysteresis:
 def _row(
     key: tuple[str, str], where: tuple[str, str], what: tuple[str, str], found: Interval, says: str
 ) -> dict[str, Any]:
-    """A row: (estimator, species), (sign, branch), (quantity, unit), its interval, what it says."""
+    """A row: (estimator, species), (sign, branch), (quantity, unit), interval, statement."""
     return {
         **dict(zip(("estimator", "species"), key, strict=True)),
         **dict(zip(("sign", "branch"), where, strict=True)),
@@ -162,13 +162,13 @@ def _rows(estimator: str, species: str, loop: Loop) -> list[dict[str, Any]]:
 
 
 def _charging_rows(loops: dict[tuple[str, str], Loop], edges: NDArray) -> list[dict[str, Any]]:
-    """Area of what the whole cell carries beyond the pore's slab: the reservoirs' charging."""
+    """Area of the whole-cell current minus the pore-slab current: the reservoirs' charging."""
     rows = []
     for species in dict.fromkeys(species for _, species in loops):
         slab, cell = (loops[estimator, species].tables for estimator in ESTIMATORS)
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
         for sign in _SIGNS:
-            # A crossing is in both, so what seeds show is all there is to know.
+            # Crossings cancel in the difference, so the interval over seeds needs no Poisson bound.
             found = bootstrap(apart, partial(area, sign=sign, edges=edges)).at(0)
             key = "whole cell minus pore slab", species
             rows.append(_row(key, (sign, "both"), _AREA, found, hysteresis(found)))
@@ -207,7 +207,7 @@ def features(loop: Loop) -> dict[str, bool]:
 
 
 def verdict(slab: Loop, cell: Loop) -> str:
-    """Say in one sentence which features the pore has, and which charging alone could make."""
+    """State which features the pore has, and which ones charging alone could make."""
     if len(slab.tables["time"]) < 2:
         return f"not enough data: {ONE_SEED}"
     pore, whole = features(slab), features(cell)
@@ -248,12 +248,12 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
 
 
 def missing(loop: Loop, who: str, where: str) -> str:
-    """Why a loop is not drawn: no ion crossed, and neither area stands outside its interval.
+    """Return why a loop is not drawn: no ion crossed, and neither area is significant.
 
     Args:
-        loop: what is found of a current.
-        who: the ions that it is of.
-        where: the current's estimator.
+        loop: results for a current.
+        who: the ions of the current.
+        where: its estimator.
     """
     if crossings(loop.tables) or any(excludes_zero(found) for found in loop.area.values()):
         return ""

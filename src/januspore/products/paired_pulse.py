@@ -62,7 +62,7 @@ def _frame(delays: NDArray, estimator: str, pulses: Pulses, seeds: int) -> pd.Da
 
 
 def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dict[str, Any]]:
-    """What one estimator finds: a code, and the numbers with what they say."""
+    """Results of one estimator: a code, and findings by name."""
     known: dict[str, Any] = {f"{estimator}, I0_nA": pulses.currents.at(0).triple()}
     if pulses.missing:
         return pulses.missing, known | {estimator: pulses.flag}
@@ -75,7 +75,7 @@ def _findings(estimator: str, pulses: Pulses, delays: NDArray) -> tuple[str, dic
         few = "ratios given; fewer than four delays carry no fit"
         return Memory.OPEN, known | {estimator: few}
 
-    # Every ratio shares the first current, so tau is that of the second currents themselves.
+    # tau is fitted to the second currents: the first one only scales all ratios by one factor.
     def fit(tables: Tables) -> NDArray:
         return fit_exponential(delays[order], rate(tables)[:, 1:][:, order])
 
@@ -117,7 +117,7 @@ def _figure(
 
 
 def ratio_missing(estimator: str, rows: pd.DataFrame) -> str:
-    """Why an estimator's ratios are not drawn: there are none."""
+    """Return why the ratios of an estimator are not drawn, if there are none."""
     return "" if seen(rows.ratio) else f"{estimator}: {rows.flag.iloc[0] or 'no ratio'}"
 
 

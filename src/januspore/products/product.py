@@ -1,7 +1,7 @@
-"""A product: which jobs it is made of, whether it is made of all of them, where its files lie.
+"""A product: its input jobs, whether it is up to date, and where its files lie.
 
-Imports nothing heavy: `project.py status` asks every product whether it is made. The module that
-makes it (see `januspore.products.ensemble`) is only imported to run it.
+This module imports nothing heavy, as `project.py status` checks every product. The module that
+computes a product (see `januspore.products.ensemble`) is imported only to run it.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class Product:
         return not self.needs or has(job, self.needs)
 
     def key(self, job: Any) -> str:
-        """What a job shares with the others that go into the same product, as one string."""
+        """Text that is equal for all jobs that go into the same product."""
         ensemble = ensemble_of(job)
         if self.beside:
             point = job.cached_statepoint
@@ -66,7 +66,7 @@ class Product:
         return as_text(job.cached_statepoint, "protocol") if self.across else ensemble
 
     def groups(self, jobs: Iterable[Any]) -> list[list[Any]]:
-        """Those of some jobs that it concerns, by what goes into one product."""
+        """Group the input jobs among some jobs by product."""
         found: dict[str, list[Any]] = {}
         for job in jobs:
             if self.concerns(job):
@@ -85,7 +85,7 @@ class Product:
         return any(self.leads(group[0]) for group in self._finished(jobs))
 
     def is_made(self, *jobs: Any) -> bool:
-        """Whether the product is of its present inputs, and all of its files are whole."""
+        """Whether the product was made from its present inputs, and all of its files are whole."""
         path = self.path(jobs[0], "json")
         kept = head(path)
         if kept is None:
@@ -96,7 +96,7 @@ class Product:
     def run(self, *jobs: Any) -> None:
         """Make `results/<name>/<label>/<name>.csv`, `.png` and `.json`.
 
-        A product that another process is making is passed over.
+        A product that another process is making is skipped.
         """
         folder = self.path(jobs[0], "json").parent
         try:
@@ -134,7 +134,7 @@ class Product:
         return folder / f"{self.name}.{kind}"
 
     def _label(self, job: Any) -> str:
-        """Folder name: charges, protocol, and a hash of all that they leave out."""
+        """Folder name: charges, protocol, and a hash of the rest of the key."""
         point = job.cached_statepoint
         charges = {} if self.across else dict(point["charge_set"])
         parts = [charges.pop("material")] if charges else []
@@ -153,16 +153,16 @@ class Product:
 
 
 def digest(jobs: Sequence[Any]) -> str:
-    """Digest of what a product is made of: analyses, versions, and what tells it apart."""
+    """Digest of a product's inputs: analyses, versions, and the keys in its legend."""
     inputs = sorted((job.id, inputs_digest(job)) for job in jobs)
     parts = [VERSION, FORMAT, inputs, *legend_of(jobs)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def legend_of(jobs: Sequence[Any]) -> list[str]:
-    """What a product's figure and table say of the protocol; nothing if it is the only one.
+    """Keys of the protocol in a product's figure and table; none if nothing varies.
 
-    A key that begins to vary is named by every product, so those made before are made again.
+    Every product names each key that varies, so all are made again when another key begins to.
     """
     protocols = {as_text(job.cached_statepoint, "protocol"): protocol_of(job) for job in jobs}
     found = []

@@ -70,7 +70,7 @@ def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
 
 
 def _trend(pulses: Pulses) -> tuple[str, str]:
-    """What the last pulse says of a memory of the first: a code, and that in words."""
+    """Judge whether the last pulse shows a memory of the first: a code, and text."""
     if pulses.missing:
         return pulses.missing, pulses.flag
     last = pulses.ratio.at(-1)

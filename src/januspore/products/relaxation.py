@@ -1,7 +1,7 @@
 """How fast the pore's water orders after a step up and relaxes after a step down (Figs 2D, 3).
 
-Of a staircase: small steps, each made once, the paper's protocol. Large steps that are repeated
-tell more: `step_relaxation`.
+The protocol is the paper's staircase of small steps, each made once. Large repeated steps determine
+the times better: `step_relaxation`.
 """
 
 from functools import partial
@@ -38,7 +38,7 @@ from .drawing import (
 from .ensemble import Content, Ensemble
 
 DIRECTIONS = ("forward", "reverse")
-#: Words and axis labels of the numbers that order is read off.
+#: Axis labels of the measures of order.
 LABELS = {"mean cosine": "mean cos(dipole, field)", "sigma_theta": "sigma_theta (rad)"}
 WITHIN = {"mean cosine": COSINE, "sigma_theta": NOT_NEGATIVE}
 #: In words, by whether the reverse steps are slower.
@@ -99,14 +99,16 @@ def _rows(name: str, holds: Holds, fits: Interval, t: NDArray) -> list[dict[str,
         fit = fits.at(k)
         verdict = judge_decay(fit, float(t[1] - t[0]) if len(t) > 1 else np.nan, holds.hold_ps)
         if k and field == fields[k - 1]:
-            verdict = Decay.NO_STEP  # the reverse sweep begins at the field where the forward ends
+            verdict = (
+                Decay.NO_STEP
+            )  # the reverse sweep begins at the last field of the forward sweep
         where = {"observable": name, "direction": DIRECTIONS[k >= len(fields) // 2]}
         rows.append(where | {"field_V_per_nm": field} | decay_columns(fit, verdict))
     return rows
 
 
 def decay_columns(fit: Interval, verdict: Decay) -> dict[str, Any]:
-    """Columns of a fit (log tau, A, B); a time that the data do not carry is not given."""
+    """Columns of a fit (log tau, A, B); a time that is not resolved is left empty."""
     tau = fit.at(0).exp() if verdict is Decay.RESOLVED else Interval.unknown()
     return {
         **dict(zip(("tau_ps", "tau_ps_low", "tau_ps_high"), tau.triple(), strict=True)),

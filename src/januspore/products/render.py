@@ -52,7 +52,7 @@ def spheres(
     Args:
         positions: nm, wrapped, shape (N, 3).
         model: species and box.
-        camera: where from.
+        camera: direction of view.
         skip: species left out.
         only: mask of the atoms drawn, shape (N,), instead of what `camera` and `skip` say.
     """
@@ -67,7 +67,7 @@ def spheres(
     back = positions[drawn, near].min() if drawn.any() else 0.0
     for i in np.flatnonzero(drawn):
         centre = (positions[i, [across, up]] + [width / 2, height / 2]) * scale
-        # Farther atoms fade into the page, which tells depth without perspective.
+        # Farther atoms are paler, which shows depth without perspective.
         behind = max(camera.cut_nm - positions[i, near], 0.0)
         fade = 0.55 * behind / max(camera.cut_nm - back, 1e-9)
         color = np.array(to_rgb(COLORS[names[i]])) * (1 - fade) + fade
@@ -104,7 +104,7 @@ def _sphere(image: NDArray, depth: NDArray, ball: _Ball, color: NDArray) -> None
     window = (slice(bottom, top), slice(left, right))
     visible = (r2 <= 1) & (z > depth[window])
     light = 0.45 + 0.55 * np.clip(dx * _LIGHT[0] + dy * _LIGHT[1] + height * _LIGHT[2], 0, 1)
-    light *= np.where(r2 > 0.85, 0.6, 1.0)  # a dark rim parts touching spheres
+    light *= np.where(r2 > 0.85, 0.6, 1.0)  # a dark rim separates touching spheres
     shaded = color * light[..., None]
     depth[window] = np.where(visible, z, depth[window])
     image[window] = np.where(visible[..., None], shaded, image[window])

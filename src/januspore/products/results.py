@@ -57,7 +57,7 @@ def results(project: signac.Project, where: Mapping[str, Any] | None = None) -> 
 def product_table(
     project: signac.Project, name: str, where: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Return the rows of a product of every matching ensemble, told apart.
+    """Return the rows of a product of every matching ensemble.
 
     Every row has its charges, and each key of the protocol that varies in the data space.
 
@@ -95,7 +95,7 @@ def product_table(
 
 
 def _led_by(about: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
-    """Put what holds for all rows of a table in front, in the place of what its file has of it."""
+    """Put columns that are constant in a table in front, replacing those of its file."""
     frame = frame.drop(columns=list(about), errors="ignore")
     for key, value in reversed(list(about.items())):
         frame.insert(0, key, [value] * len(frame))
@@ -158,11 +158,16 @@ def find_jobs(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
     Raises:
         InputError: no job has such a key, or signac cannot answer that.
     """
-    if not isinstance(project, SoundProject):  # signac's own, which stops at a damaged job
+    if not isinstance(project, SoundProject):  # signac's own project stops at a damaged job
         project = open_project(Path(project.path))
     try:
         found = list(project.find_jobs(dict(where)))
-    except (KeyError, TypeError, ValueError, re.error) as error:  # of an operator, as {"$in": 3}
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        re.error,
+    ) as error:  # errors of a filter's operators, such as {"$in": 3}
         raise InputError(f"{dict(where)}: not a question that signac can answer: {error}") from None
     if where and not found:
         known = {key for job in project for key, _ in flat(job.cached_statepoint)}

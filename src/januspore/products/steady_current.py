@@ -1,8 +1,9 @@
 """Steady current against held field: conductance, selectivity, rectification.
 
 A staircase holds every field. The reservoirs charge and the pore's water orders in the first part
-of a hold, so the current is read in its second half: it holds neither charging nor lag, which the
-curve of a fast sine does. Any pore and any membrane; a pore that no ion passes gets bounds.
+of a hold, so the current is read in its second half: unlike the curve of a fast sine it contains
+neither charging nor lag. It applies to any pore and membrane; where no ion passes, the currents
+have bounds.
 """
 
 from functools import partial
@@ -29,14 +30,14 @@ from ..model.system import Model
 from .drawing import COLORS, Panel, bars, legend, panels, zero_lines
 from .ensemble import Content, Ensemble, current_rows
 
-#: Share of a hold, at its beginning, that is left out.
+#: Fraction of a hold, at its beginning, that is left out.
 SETTLING = 0.5
 _DIRECTIONS = ("forward", "reverse")
 _SLAB = ("pore slab", "total")
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Read the current of every hold when it is steady, and what follows from all of them.
+    """Give the steady current of every hold, and conductance, selectivity and rectification.
 
     Currents come from the charge carried through the pore's slab, from that of the whole cell
     (equal in steady state) and from completed crossings, as in `ie_curve`.
@@ -111,7 +112,7 @@ def _findings(tables: dict[tuple[str, str], Tables], model: Model) -> dict[str, 
         found[f"{species} conductance_nS"] = value.at(0).triple()
     total, field = tables[_SLAB], tables[_SLAB]["field"].sum(axis=0)
     _, low, high = found["total conductance_nS"]
-    if low > 0 or high < 0:  # else a share of it is noise over noise
+    if low > 0 or high < 0:  # a share of a current that is not significant has no meaning
         both = (_each(one, length_nm) for one in (tables["pore slab", cation], total))
         found[f"{cation}_share"] = _ratio(*both).at(0).triple()
     if field.min() < 0 < field.max():
@@ -146,7 +147,7 @@ def _each(tables: Tables, length_nm: float, sign: int = 0) -> NDArray:
 
 
 def _ratio(above: NDArray, below: NDArray) -> Interval:
-    """Ratio of two means over the same seeds; unknown where the lower one may be 0 (Fieller)."""
+    """Ratio of two means over the same seeds (Fieller); unknown if the denominator may be 0."""
     n = len(above)
     if n < 2:
         return Interval.unknown(1)

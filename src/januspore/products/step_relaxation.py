@@ -34,7 +34,7 @@ _WITHIN = (
 
 @dataclass
 class Times:
-    """What is found of repeated steps: rows of the table, findings, and curves to be drawn."""
+    """Results for repeated steps: rows of the table, findings, and curves to be drawn."""
 
     rows: list[dict[str, Any]]
     findings: dict[str, Any]
@@ -54,11 +54,11 @@ def make(ensemble: Ensemble) -> Content:
 
 
 def find_times(sums: dict[str, NDArray], steps: RepeatedSteps) -> Times:
-    """Times of both ways, and their ratio, from each number that order is read off.
+    """Time constants up and down, and their ratio, for each measure of order.
 
-    Intervals are over equilibrations: repeats of one run make its curve surer, but what is slow in
-    a run (ions at the pore's mouths, the charge of the reservoirs) is shared by its repeats. A
-    single equilibration has the interval of batches of its repeats, and a caution.
+    Intervals are over equilibrations. The repeats of one run reduce its noise, but they share slow
+    variables of the run, such as ions at the pore's mouths and the polarisation of the reservoirs.
+    A single equilibration has the interval of batches of its repeats, and a caution.
 
     Args:
         sums: of `analysis.steps.by_step`, shape (equilibrations, repeats, bins, ...).
@@ -74,7 +74,7 @@ def find_times(sums: dict[str, NDArray], steps: RepeatedSteps) -> Times:
 
 
 def _find(found: Times, tables: dict[str, NDArray], steps: RepeatedSteps, name: str) -> None:
-    """Add what one of `OBSERVABLES` says."""
+    """Add the results of one of `OBSERVABLES`."""
     fitted = bootstrap(tables, partial(_fits, steps=steps, name=name), repeats=400)
     verdicts = []
     for k, way in enumerate(WAYS):

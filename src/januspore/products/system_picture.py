@@ -20,14 +20,14 @@ from .render import (
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Render the last snapshot of the first seed, and tabulate what it holds."""
+    """Draw the last snapshot of the first seed, and count its atoms."""
     job, model = ensemble.jobs[0], ensemble.model
     path = frames_in(trajectory(job))[-1]
     state = read_state(path, job.id)
     positions = whole_molecules(state.positions, model)
     figure = Figure(figsize=(11, 5), layout="constrained")
     side, front = figure.subplots(1, 2, width_ratios=[model.box[0], model.box[1]])
-    # Cut open: nothing in front of the plane through the pore's axis is drawn.
+    # The cell is cut open: atoms in front of the plane through the pore's axis are not drawn.
     side.imshow(**spheres(positions, model, Camera("z", 0.0)))
     side.set(xlabel="x (nm), field direction", ylabel="y (nm)")
     front.imshow(**spheres(positions, model, Camera("x", 0.25), skip=("O", "H")))

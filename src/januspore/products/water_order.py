@@ -1,7 +1,7 @@
 """Order of the pore's water against field (paper, Figs 2B, 2C), each sign of the field apart.
 
-A Janus membrane orders water without any field, so the same field along +x and along -x meets
-different water. Pooled, the two cancel, and sigma_theta at low field is that of no direction.
+A Janus membrane orders water without any field, so fields along +x and -x act on different water.
+Averaged over both signs this order would cancel.
 """
 
 from enum import StrEnum
@@ -44,7 +44,7 @@ from .ensemble import Content, Ensemble
 WINDOWS = 6
 SIGNS = {"+": "E > 0", "-": "E < 0"}
 _BRANCHES = ("forward", "reverse")
-#: Resamples of the fitted width, which is slow; only where both branches are together.
+#: Resamples of the fitted width, whose fit is slow; only for both branches together.
 _FITS = 30
 
 
@@ -82,10 +82,10 @@ def make(ensemble: Ensemble) -> Content:
 
 
 def changes(ensemble: Ensemble) -> dict[str, Interval]:
-    """What changes with field, and from the forward to the reverse branch, by sign of the field.
+    """Changes of order with field, and between the branches, by sign of the field.
 
-    The branches' difference is the mean over the windows but the last, where they meet. A lag
-    behind the field makes one, too: see `analysis.lag`.
+    The difference between the branches is the mean over all windows but the last, where they meet.
+    A lag behind the field also makes a difference: see `analysis.lag`.
     """
     sums = ensemble.sums()
     cycle = required(ensemble.point.protocol.cycle, "cycle")
@@ -127,7 +127,9 @@ def _between_branches(tables: dict[str, NDArray], value: Any) -> NDArray:
 
 def _groups(sums: dict[str, NDArray], amplitude: float) -> dict[tuple[str, str], NDArray]:
     """Window of each phase bin by branch and sign, -1 where the bin is not of these."""
-    time = np.maximum(sums["time_ps"].sum(axis=0), 1e-12)  # a phase that holds no sample has none
+    time = np.maximum(
+        sums["time_ps"].sum(axis=0), 1e-12
+    )  # avoids a division by zero in a phase without samples
     field = sums["field_ps"].sum(axis=0) / time
     window = np.minimum((np.abs(field) / amplitude * WINDOWS).astype(int), WINDOWS - 1)
     forward = branch_of_phase() % 2 == 0
@@ -255,7 +257,7 @@ def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray, top: float, t
         label = f"{window}: {row.sigma_theta_rad:.2f} ({row.sigma_fit_rad:.2f})"
         axis.plot(degrees, density(theta[k]), drawstyle="steps-mid", lw=1, color=color, label=label)
         if np.isfinite(row.sigma_fit_rad):
-            # The nearest image of each angle: a fitted peak may lie across +-180 degrees.
+            # Angles from the peak, wrapped: a fitted peak may extend across +-180 degrees.
             away = np.mod(CENTRES - row.mu_fit_rad + np.pi, 2 * np.pi) - np.pi
             axis.plot(degrees, gaussian(away, 0.0, row.sigma_fit_rad), color=color, ls="--", lw=1)
     axis.set(xlabel="theta from the field (deg)", ylabel="P(theta) (1/rad)")

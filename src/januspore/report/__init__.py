@@ -1,5 +1,5 @@
-"""The report: every figure of the paper beside this data space's, and what may be said of it.
+"""The report: every figure of the paper beside this data space's, and a verdict on its statements.
 
-`claims` holds the paper's statements and how each is judged, `collect` what the data space has,
-`write` the page. It runs on whatever has finished and says what is missing.
+`claims` has the paper's statements and how each is judged, `collect` reads the products of the data
+space, `write` makes the page. It uses all finished products and names the missing ones.
 """

@@ -1,7 +1,7 @@
-"""Which of the paper's curves the charging of the reservoirs alone could make.
+"""Features of the paper's curves that the charging of the reservoirs alone could make.
 
 A curve could be made by charging alone if the whole-cell current shows it and the pore-slab current
-does not; it is the pore's own if the pore-slab current shows it.
+does not; it belongs to the pore if the pore-slab current shows it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Feature:
 
 
 def features(made: list[Made]) -> list[Feature]:
-    """Every feature of the paper's I-E, paired-pulse and train curves that can be looked for."""
+    """All features of the paper's I-E, paired-pulse and train curves in the products made."""
     return [feature for m in made for feature in _features(m)]
 
 
@@ -52,7 +52,7 @@ def _codes(made: Made) -> list[str]:
 
 
 def sentences(made: list[Made]) -> list[str]:
-    """Say it in plain words."""
+    """Sentences on which features could come from charging and which belong to the pore."""
     found = features(made)
     if not found:
         return ["Nothing to compare yet: no I-E curve, paired pulse or train is made."]

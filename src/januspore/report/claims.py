@@ -1,4 +1,4 @@
-"""The paper's statements (design, section 5), and which number here judges each."""
+"""The paper's statements, and the number of this data space that judges each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from .judging import (
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper: where it is made, what it says, and who can judge it here.
+    """A statement of the paper: its panel, its text, and the product that judges it here.
 
     `mode` is a pulse protocol's mode or a barrier's ion; empty: any. `membranes` are the paper's
-    names of the charge sets that it is said of. `assumes` is what the verdict takes for granted, in
-    one line of the report.
+    names of the charge sets that the statement is about. `assumes` are the assumptions of the
+    verdict, in one line of the report.
     """
 
     quantity: str
@@ -42,7 +42,7 @@ class Claim:
         return made.product == self.product and self.mode in modes
 
     def is_said_of(self, made: Made) -> str:
-        """Why the paper's statement is not of what a product is of; empty if it is."""
+        """Return why the statement does not apply to a product; empty if it does."""
         if name_of(made.charge_sets[0]) not in self.membranes:
             of = "its five membranes" if len(self.membranes) > 1 else f"{self.membranes[0]} alone"
             return f"said of {of}"
@@ -77,7 +77,7 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
             excluded = Verdict.DISAGREES if outcome == "excluded" else Verdict.OPEN
             return Reading("none found", excluded, row.statement, p)
         there = judge_value([row.value, row.low, row.high], paper, "V/nm", made.equilibrations)
-        # It must be there, and where the paper has it or has not.
+        # The statement combines two: there is NDR, and its onset is at the paper's field.
         return there if there.p is None else replace(there, p=max(p, there.p))
 
     return read
@@ -160,7 +160,7 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
         total = rows[rows.part == "total"].iloc[0]
         if pd.isna(total.high):
             return Reading("no value", Verdict.OPEN, total.statement)
-        if part != "total":  # an interval of the whole says nothing of one part
+        if part != "total":  # an interval of the whole barrier gives none of a part
             return Reading(total.statement, Verdict.OPEN, "no barrier resolved to take apart")
         return _judge_range(total, paper, made.equilibrations)
 
@@ -168,8 +168,8 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
 
 
 def _judge_range(total: pd.Series, paper: float, seeds: int) -> Reading:
-    """Judge a height of which only an interval is given: it can exclude the paper's, no more."""
-    # Held against the end that is farther from the paper's value: no more is known than that.
+    """Judge a height without a value: its interval can only exclude the paper's value."""
+    # As no value is known, p is that of the interval's end farther from the paper's value.
     far = total.low if paper > total.high else total.high
     p = p_value((far, total.low, total.high), paper, seeds) if seeds > 1 else None
     if total.low <= paper <= total.high:
@@ -181,7 +181,7 @@ def _rises(part: str) -> Callable[[Made], Reading]:
     def read(made: Made) -> Reading:
         table = made.table
         slopes = table[(table.quantity == "slope") & (table.part == part)]
-        # Between each field's own minimum and maximum, as in the paper, where there are such.
+        # Between each field's own minimum and maximum, as in the paper, if they were found.
         for way in ("own way", "common way"):
             rows = slopes[slopes.profile == f"E > 0, {way}"]
             if len(rows):

@@ -1,4 +1,4 @@
-"""What a data space has made: products with their figures, and what is still to come."""
+"""The products of a data space with their figures, and the number of jobs still to do."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -37,13 +37,13 @@ class Made:
     table: pd.DataFrame
     figure: Path
     jobs: tuple[dict[str, Any], ...]
-    #: What of its protocol tells it from others of the same charges and product, in words.
+    #: Keys of the protocol that distinguish it from others of the same product, in words.
     told: str = ""
     #: The name that a study gave to its charge set, where the paper has none.
     given: str = ""
-    #: In which conditions it is not the paper's, in words.
+    #: Differences from the paper's conditions, in words.
     departs: str = ""
-    #: Why it is not of the data that are here, empty if it is.
+    #: Why it does not belong to the present data, empty if it does.
     stale: str = ""
     #: Other products of the same membranes, cell and dynamics, by name.
     beside: dict[str, "Made"] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Made:
 
     @property
     def label(self) -> str:
-        """The charges, and what else tells it from others of its product."""
+        """The charges, and the other keys that distinguish it from others of its product."""
         return f"{self.charges}; {self.told}" if self.told else self.charges
 
     @property
@@ -75,7 +75,7 @@ class Made:
 
     @property
     def equilibrations(self) -> int:
-        """Number of equilibrations that the seeds started from: what an interval counts."""
+        """Number of equilibrations that the seeds started from, which intervals are over."""
         count = self.protocol.get("equilibration", {}).get("count", len(self.jobs))
         return len({job["seed"] % count for job in self.jobs})
 
@@ -94,7 +94,7 @@ class Made:
 
     @property
     def conditions(self) -> str:
-        """What of the simulation a reader needs to compare it with the paper's."""
+        """Cell, cut-off, time step and salt, for comparison with the paper."""
         cell, dynamics = self.protocol["cell"], self.protocol["dynamics"]
         if "edge_nm" in cell:
             box = f"{cell['edge_nm']:g} nm cube"
@@ -118,7 +118,9 @@ def products_made(project: signac.Project) -> list[Made]:
         inputs = {product.path(jobs[0], "json"): jobs for jobs in product.groups(project)}
         for path in sorted(Path(project.path, "results", product.name).glob("*/*.json")):
             data = read_product(path)
-            if data is None:  # of another version, or told of: made again by the next run
+            if (
+                data is None
+            ):  # of another version, or damaged and reported: the next run makes it again
                 continue
             protocol = parse(Protocol, data["protocol"], str(path))
             made.append(
@@ -140,7 +142,7 @@ def products_made(project: signac.Project) -> list[Made]:
 
 
 def _stale(product: Product, jobs: list[Any] | None) -> str:
-    """Say why a product is not of the data that are here, empty if it is."""
+    """Return why a product does not belong to the present data, empty if it does."""
     if jobs is None:
         return "its jobs are no longer in this data space"
     if not product.is_made(*jobs):
@@ -149,7 +151,7 @@ def _stale(product: Product, jobs: list[Any] | None) -> str:
 
 
 def _with_others(made: list[Made], one: Made) -> Made:
-    """Put the products of the same membranes under the same conditions beside one of them."""
+    """Add to a product the others of the same membranes under the same conditions."""
 
     def conditions(m: Made) -> list[Any]:
         keys = ("cell", "force_field", "dynamics")

@@ -1,4 +1,4 @@
-"""The paper's statements beside this data space's readings of them, line by line."""
+"""The paper's statements and this data space's result for each."""
 
 from dataclasses import dataclass, replace
 
@@ -22,12 +22,10 @@ class Row:
 
 
 def comparison(made: list[Made]) -> list[Row]:
-    """Judge every claim by every ensemble that can, and say where none can.
+    """Judge every claim by every ensemble that can judge it; name claims that none can.
 
-    The paper's words stand beside its own membranes and conditions only; other ensembles follow
-    with their numbers and no verdict.
-
-    Verdicts are those left by the control of the false discovery rate over all of them.
+    Only ensembles with the paper's membranes and conditions get verdicts; others follow with their
+    numbers. Verdicts are those that remain after control of the false discovery rate over all.
     """
     rows = []
     for claim in CLAIMS:
@@ -51,7 +49,7 @@ def _row(claim: Claim, paper: str, made: Made | None, reading: Reading) -> Row:
 
 
 def _apart(claim: Claim, made: Made) -> Reading:
-    """The number alone, where the paper has none to be held against it."""
+    """The number without a verdict, where the paper gives none for these conditions."""
     return Reading(claim.read(made).value, Verdict.APART, claim.is_said_of(made))
 
 

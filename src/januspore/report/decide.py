@@ -1,4 +1,4 @@
-"""From "about 14 more seeds" to the jobs themselves: what open statements need, and its cost."""
+"""The jobs that would decide open statements, and their simulated time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Wish:
     """Seeds that would decide one statement for one ensemble.
 
     Attributes:
-        statement: which, and of which membrane.
-        points: a state point for each seed that is not there yet; empty if no seed can decide.
-        why_not: why no seed can.
+        statement: its text and membrane.
+        points: a state point for each additional seed; empty if no seed can decide.
+        why_not: why no seed can decide.
     """
 
     statement: str
@@ -33,10 +33,10 @@ class Wish:
 
 
 def wishes(project: signac.Project) -> list[Wish]:
-    """Return what each open statement needs, the cheapest first.
+    """Return the seeds that each open statement needs, the cheapest first.
 
-    An interval counts equilibrations (see `Ensemble.sums`), so every seed is one that starts from
-    an equilibration of its own.
+    Intervals are over equilibrations (see `Ensemble.sums`), so each of the seeds starts from
+    another equilibration.
     """
     found = [
         _wish(project, row, row.made)
@@ -73,7 +73,7 @@ def _independent(point: StatePoint, made: Made) -> Iterator[int]:
 
 
 def within(found: list[Wish], max_ns: float) -> tuple[list[Wish], list[Wish]]:
-    """Split wishes in those whose seeds, none counted twice, fit into a budget, and the rest."""
+    """Split wishes into those that fit into a budget, shared seeds counted once, and the rest."""
     taken: list[Wish] = []
     planned: set[str] = set()
     left = max_ns * 1000.0

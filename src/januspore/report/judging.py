@@ -1,11 +1,11 @@
 """How an interval becomes a verdict on one of the paper's statements.
 
-A verdict follows from an interval. A difference agrees if its interval lies beyond zero on the
-paper's side, and disagrees if it lies on the other. A value disagrees if its interval excludes the
-paper's, and agrees if it contains it and excludes what is off by more than half of it. Else there
-is not enough data, and the number of seeds is given that would tell at the present spread. One
-interval is wrong in 5 % of cases, and the report has some thirty: `controlled` keeps those verdicts
-of which, all together, at most 5 % are expected to be wrong.
+A difference agrees with the paper if its interval lies on the paper's side of zero, and disagrees
+if it lies on the other side. A value disagrees if its interval excludes the paper's value; it
+agrees if its interval contains that value and lies within half of it on either side. Otherwise
+there are not enough data, and the number of seeds is given that would decide at the present spread.
+One interval is wrong in 5 % of cases, and the report has some thirty: `controlled` keeps those
+verdicts of which, all together, at most 5 % are expected to be wrong.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,16 @@ class Verdict(StrEnum):
     DISAGREES = "disagrees"
     OPEN = "not enough data"
     MISSING = "missing"
-    #: A reading of a membrane, or under conditions, of which the paper says nothing.
+    #: A result for a membrane or conditions about which the paper makes no statement.
     APART = "not the paper's"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one ensemble says of a claim: its value in words, the verdict, and why it is so.
+    """Result of one ensemble for a claim: its value in words, the verdict, and the reason.
 
-    `p` is the probability of data that speak as clearly against what the verdict rejects if that
-    were true; None where nothing was tested. `needs` is the number of seeds, in all, that would
-    decide an open one, where that is known.
+    `p` is the p-value of the hypothesis that the verdict rejects; None where nothing was tested.
+    `needs` is the total number of seeds that would decide an open claim, where that is known.
     """
 
     value: str
@@ -50,7 +49,7 @@ class Reading:
 
     @property
     def decides(self) -> bool:
-        """Whether the statement is borne out or contradicted."""
+        """Whether the verdict is "agrees" or "disagrees"."""
         return self.code in (Verdict.AGREES, Verdict.DISAGREES)
 
 
@@ -76,14 +75,14 @@ def judge_sign(triple: Triple, unit: str, seeds: int) -> Reading:
 
 
 def judge_value(triple: Triple, paper: float, unit: str, seeds: int) -> Reading:
-    """Judge a value against the paper's, with half of that as what may be called the same."""
+    """Judge a value against the paper's; within half of the paper's value it counts as equal."""
     value, low, high = triple
     if value is None or low is None or high is None or seeds < 2:
         return Reading("no value", Verdict.OPEN, "no interval")
     known, same = (value, low, high), abs(paper) / 2
     says = f"{shown(known)} {unit}"
     differs = p_value(known, paper, seeds)
-    # What is off by more is rejected on either side.
+    # To agree, both values at the ends of that range must be rejected.
     alike = max(p_value(known, paper + side * same, seeds) for side in (-1, 1))
     if not low <= paper <= high:
         return Reading(says, Verdict.DISAGREES, p=differs)
@@ -113,7 +112,7 @@ def _more(seeds: int, needed: int | None) -> str:
 
 
 def controlled(readings: Sequence[Reading]) -> list[Reading]:
-    """Leave those verdicts open that stand or fall with chance among so many.
+    """Withdraw verdicts that chance may explain among so many statements.
 
     Benjamini and Hochberg's control of the false discovery rate (J. R. Statist. Soc. B 57, 289
     (1995)), which holds for statements that are independent or depend on one another positively. A

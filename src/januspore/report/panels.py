@@ -7,7 +7,7 @@ from .collect import Made
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure of the paper: where, what it shows there, and the products that show it here."""
+    """A panel of the paper: its label, what it shows, and the products that correspond to it."""
 
     label: str
     shows: str
@@ -15,12 +15,12 @@ class Panel:
     mode: str = ""
 
     def found(self, made: list[Made]) -> list[Made]:
-        """This data space's versions, in the order of the products."""
+        """The corresponding products of this data space, in the order of `products`."""
         fitting = [m for m in made if self.mode in ("", m.protocol.get("mode"))]
         return [m for product in self.products for m in fitting if m.product == product]
 
     def split(self, made: list[Made]) -> tuple[list[Made], list[Made]]:
-        """Those of the first ensemble, and those of all others, which a page may fold away."""
+        """Split them into those of the first ensemble, and all others, which a page may fold."""
         found = self.found(made)
 
         of_first = [m for m in found if m.charge_sets == found[0].charge_sets]
@@ -103,5 +103,5 @@ PANELS = (
 
 
 def label_of(made: Made) -> str:
-    """Label of the panel that a product stands for."""
+    """Label of the panel that a product corresponds to."""
     return next((p.label for p in PANELS if made in p.found([made])), "")

@@ -1,8 +1,8 @@
 """The summary: one screen of what was asked, what was found, and what is still open.
 
-A finding is a statement of the paper that this data space bears out or contradicts, or a number of
-its own that the paper does not give; each is one sentence with its interval. What is open is told
-by product, with the first reason, since one cause (no ion passed) opens many statements at once.
+A finding is a statement of the paper with a verdict, or a number that the paper does not give; each
+is one sentence with its interval. Open statements are listed by panel with the first reason, as one
+cause (no ion passed) leaves many statements open at once.
 """
 
 import re
@@ -42,7 +42,7 @@ NUMBERS = (
     ),
     ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
 )
-#: Columns of a terminal, and how far a sentence's further lines are moved in.
+#: Columns of a terminal, and indentation of a sentence's further lines.
 WIDTH, INDENT = 100, 6
 
 
@@ -91,7 +91,7 @@ def _asked(project: signac.Project, made: list[Made]) -> list[str]:
 
 
 def found(made: list[Made], rows: list[Row]) -> list[str]:
-    """Say what a data space shows: a sentence for each statement decided and number of its own.
+    """Return a sentence for each statement with a verdict and each other significant number.
 
     Args:
         made: its products.
@@ -101,7 +101,7 @@ def found(made: list[Made], rows: list[Row]) -> list[str]:
 
 
 def _decided(rows: list[Row]) -> list[str]:
-    """Every statement that is decided, with all the membranes that decide it in the same way."""
+    """Statements with a verdict, each with all membranes that give the same verdict."""
     decided = [(row, row.made) for row in rows if row.reading.decides and row.made is not None]
     sentences = []
     for (quantity, panel, code), group in groupby(
@@ -113,7 +113,7 @@ def _decided(rows: list[Row]) -> list[str]:
 
 
 def _own(made: list[Made]) -> list[str]:
-    """Numbers that stand outside their intervals and that no statement of the paper is about."""
+    """Numbers that differ from 0 and that no statement of the paper is about."""
     sentences = []
     for product, pattern, words, unit in NUMBERS:
         for m in made:

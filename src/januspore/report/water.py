@@ -24,12 +24,12 @@ LAG_ASSUMES = (
 )
 HELD_ASSUMES = "that the later half of a hold lies five relaxation times or more after its step"
 TAU_ASSUMES = "one exponential in the mean cosine"
-#: Differences of order between branches below this part of its swing are as good as none.
+#: Differences of order between branches below this fraction of its range count as none.
 NEGLIGIBLE = 0.05
 
 
 def rises(side: str) -> Callable[[Made], Reading]:
-    """Whether the water's alignment grows with the field of one sign."""
+    """Return a judge of whether the water's order rises with a field of one sign."""
 
     def read(made: Made) -> Reading:
         rise = made.findings.get(f"rise of mean cosine with field, {side}")
@@ -45,7 +45,7 @@ def rises(side: str) -> Callable[[Made], Reading]:
 
 
 def slower(key: str) -> Callable[[Made], Reading]:
-    """Whether relaxing takes longer than ordering."""
+    """Return a judge of whether relaxing takes longer than ordering."""
 
     def read(made: Made) -> Reading:
         triple = made.findings.get(f"mean cosine, {key}")
@@ -70,10 +70,10 @@ def slower(key: str) -> Callable[[Made], Reading]:
 
 
 def beyond_lag(made: Made) -> Reading:
-    """Whether the order under a sine lags longer than the time that steps show.
+    """Judge whether the order under a sine lags longer than the time constants of steps.
 
-    Judged as the tangent of the phase, the quadrature of the order's fundamental over its part in
-    phase with the field.
+    The judged quantity is the tangent of the phase, the quadrature of the order's fundamental over
+    its part in phase with the field.
     """
     triple = made.findings["lag_ps"]
     shown = f"{_shown('lag', triple)} ps at {made.protocol['frequency_GHz']:g} GHz"
@@ -102,7 +102,7 @@ def beyond_lag(made: Made) -> Reading:
 
 
 def held(made: Made) -> Reading:
-    """Whether more order is left at equal held fields on the way back."""
+    """Judge whether the order at equal held fields is higher in the reverse sweep."""
     triple = made.findings["order_reverse_less_forward"]
     reading = judge_sign(triple, "of the mean cosine", made.equilibrations)
     own = made.findings.get("mean cosine, tau_reverse_ps")

@@ -1,4 +1,4 @@
-"""The page: `results/report.html`, self-contained, and the same as Markdown."""
+"""Writing the report: `results/report.html`, self-contained, and the same as Markdown."""
 
 import base64
 import shutil
@@ -27,20 +27,19 @@ from .comparison import Row, comparison, tested
 from .panels import PANELS as FIGURES
 from .summary import found
 
-#: Sentences on the first screen: what the data space shows.
+#: Most sentences on the first screen.
 SENTENCES = 5
 
 
 def write_report(
     project: signac.Project, output: Path | None = None, figures: str = FORMATS[0]
 ) -> list[Path]:
-    """Write the report of whatever is finished.
+    """Write the report of all finished products.
 
     Args:
         project: the data space.
-        output: a folder to take the report, every product's CSV, JSON and PNG, and the table of
-            jobs, but no trajectory: all that is worth keeping or showing of a data space. Without
-            it the report goes to `results/`, beside the products.
+        output: a folder for the report, every product's CSV, JSON and PNG, and the table of jobs,
+            but no trajectory. Without it the report is written to `results/`.
         figures: one of `FORMATS`. The report shows PNG; figures of another format, drawn again
             from the analyses, go beside it.
 
@@ -48,8 +47,8 @@ def write_report(
         Paths of the report's files, and of figures drawn again.
 
     Raises:
-        InputError: there is a file in the folder's place.
-        OSError: the disk is full or read-only; an older report stands.
+        InputError: a file has the folder's name.
+        OSError: the disk is full or read-only; an older report stays.
     """
     made, sweeps = products_made(project), kept_sweeps(project)
     for stale in (m for m in made if m.stale):
@@ -70,7 +69,7 @@ def write_report(
     content = {
         "shows": found(made, rows)[:SENTENCES],
         "groups": _grouped(rows),
-        # Where a number is from is long and shared by many lines: a footnote.
+        # The source of a number is long and shared by many lines, hence footnotes.
         "sources": _numbered(row.source for row in rows if row.made is not None),
         "tested": tested(rows),
         "panels": [(panel, *panel.split(made)) for panel in FIGURES],
@@ -90,7 +89,7 @@ def write_report(
     environment.filters["embedded"] = _embedded
     environment.filters["css_width"] = _css_width
     environment.filters["beside"] = lambda path: Path(path).relative_to(results).as_posix()
-    # A bar in a cell's text would end the cell.
+    # A vertical bar would end the cell of a Markdown table.
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
     paths = []
     for kind in ("html", "md"):
@@ -133,7 +132,7 @@ def _numbered(texts: Iterable[str]) -> dict[str, int]:
 
 
 def _grouped(rows: list[Row]) -> list[list[Row]]:
-    """Rows of one statement together, for cells that span them."""
+    """Group the rows of one statement, whose cells span them."""
     return [
         list(group) for _, group in groupby(rows, lambda row: (row.quantity, row.panel, row.paper))
     ]
@@ -164,8 +163,8 @@ def _membranes(made: list[Made]) -> list[tuple[str, str, str, str]]:
 
 
 def _css_width(path: Path) -> int:
-    """Width on the page, px, at which the text of all figures is of one size."""
-    pixels = int.from_bytes(path.read_bytes()[16:20], "big")  # PNG's header
+    """Width on the page, px, at which the text of all figures has the same size."""
+    pixels = int.from_bytes(path.read_bytes()[16:20], "big")  # the width in a PNG's header
     return round(pixels / DPI * 96)
 
 

@@ -1,8 +1,8 @@
-"""`python -m januspore verify`: a data space read from end to end, and what to do about each fault.
+"""`python -m januspore verify`: reads a whole data space, and gives a remedy for each fault.
 
-`space` looks at what all jobs share, `jobs` at each job from its id to its analysis, `products` at
-what is made of them. A fault may carry a repair, which loses nothing: it writes again what is known
-from elsewhere, or puts a damaged file aside, so that the next run makes it again.
+`space` checks what all jobs share, `jobs` each job from its id to its analysis, `products` the
+products. A fault may have a repair, which loses no data: it rewrites what is known from elsewhere,
+or renames a damaged file, so that the next run makes it again.
 """
 
 from .command import verify_command

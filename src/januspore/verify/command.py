@@ -1,4 +1,4 @@
-"""The command: finds, repairs where it is told to, and prints one line for each fault."""
+"""The command: finds faults, repairs them if asked to, and prints one line for each."""
 
 import sys
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ def verify_command(root: Path, repair: bool) -> int:
 
     Args:
         root: its folder.
-        repair: do what loses nothing.
+        repair: carry out the repairs, which lose no data.
 
     Returns:
-        Exit status: 0 if it is whole or made whole, 2 if a fault is left.
+        Exit status: 0 if no fault is left, else 2.
 
     Raises:
-        InputError: there is no data space, or it cannot be opened and is not to be repaired.
+        InputError: there is no data space, or it cannot be opened without a repair.
     """
     project = _opened(root, repair)
     left = repaired = 0
@@ -63,7 +63,7 @@ def _faults(project: signac.Project) -> Iterator[Fault]:
     families = jobs.Families(sound, others)
     for job in others:
         yield jobs.unusable(job, families)
-    if others:  # some may have been repaired
+    if others:  # repairs may have changed the list
         sound, others = jobs.listed(project)
         families = jobs.Families(sound, others)
     for job in tqdm(sound, desc="jobs", unit="job", disable=not sys.stderr.isatty()):

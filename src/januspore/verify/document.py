@@ -1,4 +1,4 @@
-"""A job's document: the engine that it was begun with, and the snapshots asked of it."""
+"""A job's document: the engine that it has begun with, and its number of snapshots."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def document_fault(job: Any, wanted: int = 1) -> Fault | None:
 
     Args:
         job: signac job.
-        wanted: snapshots that the driven jobs here need of it.
+        wanted: number of snapshots that the driven jobs here need.
     """
     path = Path(job.fn(job.FN_DOCUMENT))
     remedy = "python -m januspore verify --repair writes it again"
@@ -35,7 +35,7 @@ def document_fault(job: Any, wanted: int = 1) -> Fault | None:
             what = f"keeps {snapshots} snapshots, and driven jobs here need {wanted}"
             return Fault(path, what, remedy, _rewritten(job, path, wanted))
     except InputError:
-        return None  # its state point is no better, and is told of by itself
+        return None  # its state point is damaged as well, which is reported separately
     if not engine and _engine_of_files(job):
         what = "does not say with which engine the job was begun"
         return Fault(path, what, remedy, _rewritten(job, path, max(wanted, snapshots)))
@@ -66,7 +66,7 @@ def _relaxes(job: Any) -> bool:
 
 
 def _engine_of_files(job: Any) -> dict[str, Any]:
-    """The engine as the record has it, or by name as the newest checkpoint has it."""
+    """The engine of the record, or its name from the newest checkpoint."""
     folder = trajectory(job)
     try:
         with open_hdf5(folder / RECORD) as (_, attributes):

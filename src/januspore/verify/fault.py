@@ -9,13 +9,13 @@ from ..files import put_aside
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a file, what makes it right, and what can be done at once.
+    """A fault of a file or folder, with its remedy and perhaps a repair.
 
     Attributes:
         path: of the file or folder.
-        what: is wrong with it.
-        remedy: what to type or do.
-        repair: does what loses nothing, and returns what it did; None: nothing of that kind.
+        what: description of the fault.
+        remedy: what the user can type or do.
+        repair: function that repairs without losing data and returns what it did; None: no repair.
     """
 
     path: Path
@@ -24,18 +24,18 @@ class Fault:
     repair: Callable[[], str] | None = None
 
     def line(self, root: Path) -> str:
-        """Return the fault in one line, with the path as seen from a folder."""
+        """Return the fault in one line, with the path relative to a folder."""
         path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
         return " ".join(f"{path}: {self.what}; {self.remedy}".split())
 
 
 def aside(path: Path) -> Callable[[], str]:
-    """Return a repair that puts a file aside."""
+    """Return a repair that renames a file."""
     return lambda: f"put aside as {put_aside(path).name}"
 
 
 def removed(path: Path) -> Callable[[], str]:
-    """Return a repair that removes what a killed process left half written."""
+    """Return a repair that removes an unfinished file of a killed process."""
 
     def repair() -> str:
         path.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ _INIT = "the init.py that made the job makes it again"
 
 
 def listed(project: signac.Project) -> tuple[list[Any], list[Any]]:
-    """Return the jobs that can be used, and those of all else that is named like a job."""
+    """Return the usable jobs, and all other folders that are named like a job."""
     names = sorted(path.name for path in Path(project.workspace).iterdir())
     jobs = [project.open_job(id=name) for name in names if re.fullmatch("[0-9a-f]{32}", name)]
     sound: list[Any] = []
@@ -56,7 +56,7 @@ def listed(project: signac.Project) -> tuple[list[Any], list[Any]]:
 
 
 def unusable(job: Any, families: "Families") -> Fault:
-    """Return what makes a folder of the workspace no usable job."""
+    """Return the fault of a folder of the workspace that is not a usable job."""
     path = Path(job.path)
     if not path.is_dir():
         return Fault(path, "a file where a job's folder must be", "move it away")
@@ -66,7 +66,7 @@ def unusable(job: Any, families: "Families") -> Fault:
 
 
 def _remade(job: Any, families: "Families") -> Callable[[], str] | None:
-    """A repair of a job that cannot be used: by what its own record says, or if it is empty."""
+    """A repair of an unusable job, possible from its own record or if it is empty."""
     document = document_fault(job, families.wanted.get(job.id, 1))
     if document is not None and document.repair is not None:
         return document.repair
@@ -92,7 +92,7 @@ def _remade(job: Any, families: "Families") -> Callable[[], str] | None:
 
 
 def _state_point_of_record(job: Any) -> dict[str, Any] | None:
-    """The state point that a job's record carries, if it is the one of the job's id."""
+    """The state point in a job's record, if its id is that of the job."""
     try:
         with open_hdf5(trajectory(job) / RECORD) as (_, attributes):
             data = attributes["state_point"]
@@ -102,7 +102,7 @@ def _state_point_of_record(job: Any) -> dict[str, Any] | None:
 
 
 class Families:
-    """Which snapshots the driven jobs of a data space start from, and whose records are alike."""
+    """The snapshots that driven jobs start from, and checksums of records, to find copies."""
 
     def __init__(self, jobs: Sequence[Any], others: Sequence[Any] = ()) -> None:
         self.ids = {job.id for job in [*jobs, *others]}
@@ -115,7 +115,7 @@ class Families:
 
 
 def faults(job: Any, families: Families) -> Iterator[Fault]:
-    """Yield the faults of a job that can be used; one that is being worked on is passed over."""
+    """Yield the faults of a usable job; a job whose lock is held is skipped."""
     folder = trajectory(job)
     if (fault := document_fault(job, families.wanted.get(job.id, 1))) is not None:
         yield fault
@@ -236,7 +236,7 @@ def _analysis(job: Any) -> Iterator[Fault]:
             yield Fault(path, "damaged: not a table", _RUN, aside(path))
         return
     if not is_analysed(job):
-        return  # of another version, or of another record: the next run makes it again
+        return  # made by another version or from another record: the next run makes it again
     again = f"move {path.name} away, and {_RUN}"
     if summary["inputs"] != digest_of_inputs(job):
         what = "made of other records or frames than are here"

@@ -1,4 +1,4 @@
-"""Products: whole, as they were written, and made of the data that are here."""
+"""Products: whether they are whole, unchanged, and made from the present data."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ def faults(project: signac.Project, jobs: Sequence[Any], complete: bool) -> Iter
 
     Args:
         project: the data space.
-        jobs: those that can be used.
-        complete: whether these are all; what a product lacks is not known if they are not.
+        jobs: the usable jobs.
+        complete: whether these are all jobs; if not, missing inputs of a product are not reported.
     """
     for product in PRODUCTS:
         inputs = {product.path(group[0], "json"): group for group in product.groups(jobs)}
@@ -28,7 +28,7 @@ def faults(project: signac.Project, jobs: Sequence[Any], complete: bool) -> Iter
         found = sorted(folder.glob("*/*.json")) if folder.is_dir() else []
         for path in found:
             if (path.parent / "lock").exists():
-                continue  # it is being made
+                continue  # it is being made now
             fault = fault_of(path)
             if fault is None and (changed := _changed(path)) is not None:
                 fault = f"{changed}: not as it was written"
@@ -45,7 +45,7 @@ def faults(project: signac.Project, jobs: Sequence[Any], complete: bool) -> Iter
 
 
 def _changed(path: Path) -> Path | None:
-    """A file of a product that has the size and the time noted down, and another content."""
+    """Return a file of a product whose content changed although size and time did not."""
     for name, noted in ((read_json(path) or {}).get("files") or {}).items():
         if checksum(path.with_name(name)) != noted["sha256"]:
             return path.with_name(name)

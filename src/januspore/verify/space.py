@@ -1,4 +1,4 @@
-"""What all jobs of a data space share: its document, its cache, what killed processes left."""
+"""What all jobs share: the project document, signac's cache, files left by killed processes."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from .fault import Fault, aside, removed
 
 
 def faults(project: signac.Project) -> Iterator[Fault]:
-    """Yield the faults of what is nobody's own."""
+    """Yield the faults that belong to no single job or product."""
     document = Path(project.fn(project.FN_DOCUMENT))
     try:
         project_document(project)
