@@ -14,12 +14,15 @@ from januspore.errors import InputError
 from januspore.products import PRODUCTS
 from januspore.products.results import parse_filter
 from januspore.products.sweep import Asked, sweep
-from januspore.products.sweep_files import kept_sweeps
+from januspore.products.sweep_files import write_sweep
+from januspore.products.sweep_kept import kept_sweeps
 from januspore.products.sweep_points import is_made_of
 from januspore.report.write import write_report
 from januspore.run.initialise import init_command
+from januspore.space import faults
 from januspore.space.conditions import is_driven
 from januspore.space.dataspace import open_project, point_of
+from januspore.verify.products import sweep_faults
 
 HEAD = """
 [dynamics]
@@ -215,6 +218,22 @@ def test_the_command_writes_its_files_and_the_report_shows_them(project, capsys)
     path.rename(other)
     assert "type the sweep again" in kept_sweeps(project)[0].stale
     other.rename(path)
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "png"])
+def test_a_damaged_sweep_is_told_of_and_left_out(tmp_path, capsys, kind):
+    project = space_of(tmp_path, (1.5, 1.2, JANUS), (1.5, 1.6, JANUS))
+    write_sweep(project, asked(where=[]))
+    assert len(kept_sweeps(project)) == 1 and not list(sweep_faults(project))
+    (path,) = (tmp_path / "results" / "sweeps").glob(f"*.{kind}")
+    path.write_bytes(path.read_bytes()[:-9] + b"[0, 0.0]}")
+    faults.forget()
+    assert kept_sweeps(project) == []
+    told = capsys.readouterr().err
+    assert "move it away, and type the sweep again" in told and told.count("\n") == 1
+    (fault,) = sweep_faults(project)
+    assert "not as it was written" in fault.line(tmp_path)
+    faults.forget()
 
 
 def test_a_refusal_writes_nothing_and_ends_with_status_2(tmp_path, capsys):

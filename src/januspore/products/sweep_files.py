@@ -1,7 +1,5 @@
-"""The files of a sweep: table, figure, and what it was made of, in `results/sweeps/`."""
+"""The files of a sweep, written: table, figure, and what it was made of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +13,9 @@ from ..analysis.store import write_json
 from ..files import written_aside
 from ..space import provenance
 from .drawing import Panel, bars, legend, panels, save, shades
-from .kept import is_sealed, read_json, sealed
+from .kept import sealed
 from .sweep import Asked, sweep
-from .sweep_points import is_made_of
-
-FOLDER = "sweeps"
+from .sweep_kept import FOLDER
 
 
 def write_sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Path]]:
@@ -58,39 +54,6 @@ def title(asked: Asked) -> str:
     chosen = ", ".join(f"{key} = {value}" for key, value in asked.where.items())
     text += f"; {chosen}" if chosen else ""
     return text + (f"; {', '.join(asked.allowed)} differ, too" if asked.allowed else "")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A sweep as read back.
-
-    Attributes:
-        title: what it shows.
-        figure: its PNG.
-        stale: why it is not of the products that are here, empty if it is.
-    """
-
-    title: str
-    figure: Path
-    stale: str
-
-
-def kept_sweeps(project: signac.Project) -> list[Kept]:
-    """Read back the sweeps of a data space; one that is damaged is left out."""
-    found = []
-    for path in sorted(Path(project.path, "results", FOLDER).glob("*.json")):
-        data = read_json(path)
-        figure = path.with_suffix(".png")
-        if data is not None and is_sealed(data) and figure.exists():
-            found.append(Kept(str(data["title"]), figure, _stale(project, data["made_of"])))
-    return found
-
-
-def _stale(project: signac.Project, made_of: Mapping[str, str]) -> str:
-    for place, digest in made_of.items():
-        if not is_made_of(project, place, digest):
-            return f"{place} is another one now; type the sweep again"
-    return ""
 
 
 # --- figure --------------------------------------------------------------------------------------

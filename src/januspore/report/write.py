@@ -17,7 +17,7 @@ from ..model.dipole import sheet_potential
 from ..products import PRODUCTS
 from ..products.drawing import DPI, FORMATS, save
 from ..products.results import results as job_table
-from ..products.sweep_files import Kept, kept_sweeps
+from ..products.sweep_kept import Kept, kept_sweeps
 from ..space import provenance
 from ..space.paper import MEMBRANES, in_words
 from ..space.paper import PANELS as PANELS_BY_MEMBRANE

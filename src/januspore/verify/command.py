@@ -69,3 +69,4 @@ def _faults(project: signac.Project) -> Iterator[Fault]:
     for job in tqdm(sound, desc="jobs", unit="job", disable=not sys.stderr.isatty()):
         yield from jobs.faults(job, families)
     yield from products.faults(project, sound, complete=not others)
+    yield from products.sweep_faults(project)

@@ -9,6 +9,7 @@ import signac
 from ..files import checksum
 from ..products import PRODUCTS
 from ..products.kept import fault_of, read_json
+from ..products.sweep_kept import REMEDY, sweep_fault, sweeps_in
 from .fault import Fault, aside
 
 _RUN = "python project.py run makes it again"
@@ -42,6 +43,16 @@ def faults(project: signac.Project, jobs: Sequence[Any], complete: bool) -> Iter
                 yield Fault(path, "its jobs are no longer in this data space", remedy)
             elif product.is_ready(*inputs[path]) and not product.is_made(*inputs[path]):
                 yield Fault(path, "not of the present data", _RUN)
+
+
+def sweep_faults(project: signac.Project) -> Iterator[Fault]:
+    """Yield the faults of the sweeps; one of other data than are here is the report's to tell."""
+    for path in sweeps_in(project):
+        what = sweep_fault(path)
+        if what is None and (changed := _changed(path)) is not None:
+            what = f"{changed.name} is not as it was written"
+        if what is not None:
+            yield Fault(path, what, REMEDY, aside(path))
 
 
 def _changed(path: Path) -> Path | None:
