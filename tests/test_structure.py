@@ -20,6 +20,7 @@ LAYERS = [
     ["space"],
     ["products"],
     ["report"],
+    ["device"],
     ["run"],
     ["check", "verify", "dashboard"],
     ["__main__"],

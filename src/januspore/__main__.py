@@ -173,6 +173,13 @@ def _row(project: signac.Project, options: argparse.Namespace) -> None:
     print(f"written: {path.name}")
 
 
+def _device(project: signac.Project, options: argparse.Namespace) -> None:
+    from .device.command import device_command
+
+    where = parse_filter(options.filter)
+    device_command(project, options.charges, where, options.export, options.output)
+
+
 def _check(project: signac.Project, options: argparse.Namespace) -> int:
     from .check.command import check
 
@@ -277,6 +284,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     browse.add_argument("--port", help="default: the first that is free from 8888 on")
     browse.add_argument("--token", help="that a browser must give (default: a new one, printed)")
+    device = commands.add_parser("device", help="a compact model of a pore, for circuit simulators")
+    device.add_argument(
+        "filter", nargs="*", metavar="KEY=VALUE", help="such as protocol.cell.pore_diameter_nm=2.0"
+    )
+    device.add_argument("--charges", required=True, metavar="NAME", help="of the charge set")
+    device.add_argument(
+        "--export", choices=("spice", "verilog-a", "json"), default="spice", help="default: spice"
+    )
+    device.add_argument("--output", type=Path, metavar="FILE", help="instead of devices/<name>")
+    device.set_defaults(command=_device)
     row = commands.add_parser("row", help="write workflow.toml, the operations for row")
     row.set_defaults(command=_row)
     return parser

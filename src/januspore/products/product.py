@@ -60,9 +60,7 @@ class Product:
         """Text that is equal for all jobs that go into the same product."""
         ensemble = ensemble_of(job)
         if self.beside:
-            point = job.cached_statepoint
-            same = [point["charge_set"], *(point["protocol"].get(part) for part in CONDITIONS)]
-            return json.dumps(same, sort_keys=True)
+            return same_conditions(job)
         return as_text(job.cached_statepoint, "protocol") if self.across else ensemble
 
     def groups(self, jobs: Iterable[Any]) -> list[list[Any]]:
@@ -150,6 +148,13 @@ class Product:
             groups.setdefault(ensemble_of(job), []).append(job)
         done = [group for group in groups.values() if _all_analysed(group)]
         return sorted(done, key=lambda group: not self.leads(group[0]))
+
+
+def same_conditions(job: Any) -> str:
+    """What jobs of one membrane in one cell, under the same conditions, share, as one string."""
+    point = job.cached_statepoint
+    same = [point["charge_set"], *(point["protocol"].get(part) for part in CONDITIONS)]
+    return json.dumps(same, sort_keys=True)
 
 
 def digest(jobs: Sequence[Any]) -> str:

@@ -1,0 +1,213 @@
+"""A device as far as the data fix it: fitted tables, what is not fixed, and the corners of that."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..analysis.statistics import LEVEL
+from ..errors import InputError
+from .fit import (
+    WAYS,
+    CurrentFit,
+    OrderFit,
+    Unfixed,
+    device_of,
+    fit_current,
+    fit_order,
+    order_table,
+    times_of,
+)
+from .model import Device, Table
+from .runs import Run
+
+#: Names of the parameters that a device cannot do without, where none of a kind is fixed.
+FORWARD, BACK, CONDUCTANCE, MEMORY = (
+    "tau_forward_ps",
+    "tau_back_ps",
+    "conductance_nS",
+    "memory_nS",
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted of one membrane and pore.
+
+    Attributes:
+        name: of the charge set, and of the pore.
+        length_nm: of the cell.
+        order: s_inf.
+        times: tau by way; None where the data fix none of it.
+        conductance: g, nS; None where no current is known.
+        memory_nS: m; None where it is not told from 0.
+        intervals: value, low and high of every parameter that is fixed, by name.
+        whole: parameters without any value, with their ranges: the user has to choose.
+        partial: single entries of tables that are not fixed, and are not in the tables.
+        notes: how it was fitted, and what is assumed.
+        chi_square: of the fit of the order, see `OrderFit`.
+    """
+
+    name: str
+    length_nm: float
+    order: Table
+    times: dict[str, Table | None]
+    conductance: Table | None
+    memory_nS: float | None
+    intervals: dict[str, list[float]]
+    whole: tuple[Unfixed, ...]
+    partial: tuple[Unfixed, ...]
+    notes: tuple[str, ...]
+    chi_square: float
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether fields below 0 are those above it turned round, as none was held."""
+        return self.order.fields_V_per_nm[0] >= 0
+
+    @property
+    def largest_V_per_nm(self) -> float:
+        """The largest field that was held."""
+        return max(abs(e) for e in self.order.fields_V_per_nm)
+
+    def chosen(self, **values: float) -> Device:
+        """A device, with values for all that has none, by the names of `whole`.
+
+        Raises:
+            KeyError: one is missing.
+        """
+        names = dict(zip(WAYS, (FORWARD, BACK), strict=True))
+        times = {way: self.times[way] or _flat(values[names[way]]) for way in WAYS}
+        conductance = self.conductance or _flat(values[CONDUCTANCE])
+        memory = self.memory_nS if self.memory_nS is not None else values[MEMORY]
+        return device_of(self.length_nm, self.order, times, conductance, memory)
+
+    def corners(self) -> list[Device]:
+        """Devices at every end of the ranges of what has no value; one if all is fixed."""
+        ends = [[(u.name, u.low), (u.name, u.high)] for u in self.whole]
+        return [self.chosen(**dict(choice)) for choice in itertools.product(*ends)]
+
+
+def _flat(value: float) -> Table:
+    return Table((0.0,), (value,))
+
+
+def fit_device(
+    name: str,
+    length_nm: float,
+    runs: Sequence[Run],
+    mean_force_nA: dict[float, list[float]] | None = None,
+) -> Fitted:
+    """Fit a device to runs of held fields.
+
+    Args:
+        name: of it.
+        length_nm: of the cell.
+        runs: of one membrane in one cell.
+        mean_force_nA: currents of the mean force by field (value, low, high), used where the runs
+            carry none.
+
+    Raises:
+        InputError: of the current nothing is known.
+    """
+    order = fit_order(runs)
+    table, found = order_table(order)
+    intervals = {f"s_inf at {e:g} V/nm": triple for e, triple in found.items()}
+    times, whole, partial = {}, [], []
+    for way, key in zip(WAYS, (FORWARD, BACK), strict=True):
+        own = times_of(order, way)
+        times[way] = own.table
+        intervals |= {f"tau_{way} at {e:g} V/nm (ps)": v for e, v in own.intervals.items()}
+        partial += own.unfixed
+        if own.table is None:
+            whole.append(_none_fixed(key, way, own.unfixed))
+    currents = fit_current(runs, order, length_nm)
+    conductance, how, rest = _conductance(name, currents, length_nm, mean_force_nA or {})
+    intervals |= {f"g at {e:g} V/nm (nS)": v for e, v in how.items()}
+    whole += rest
+    memory = _memory(currents, conductance, intervals, whole)
+    return Fitted(
+        name,
+        length_nm,
+        table,
+        times,
+        conductance,
+        memory,
+        intervals,
+        tuple(whole),
+        tuple(partial),
+        tuple(_notes(runs, order, currents, table)),
+        order.chi_square,
+    )
+
+
+def _none_fixed(key: str, way: str, unfixed: Sequence[Unfixed]) -> Unfixed:
+    if not unfixed:
+        why = f"no field was held {'below' if way == WAYS[1] else 'above'} an earlier one"
+        return Unfixed(key, 0.1, 1000.0, f"{why}: nothing is known; steps would tell")
+    low, high = min(u.low for u in unfixed), max(u.high for u in unfixed)
+    return Unfixed(key, low, high, f"no step tells it: {unfixed[0].why}")
+
+
+def _conductance(
+    name: str, currents: CurrentFit, length_nm: float, mean_force_nA: dict[float, list[float]]
+) -> tuple[Table | None, dict[float, list[float]], list[Unfixed]]:
+    """g by field: of the direct current where it is one, else of the mean force, else a range."""
+    told = {e: v for e, v in currents.conductance.items() if v[1] > 0}
+    if told:
+        # A field whose current is not told from 0 stands with its value and interval, too.
+        kept = currents.conductance
+        return Table(tuple(sorted(kept)), tuple(kept[e][0] for e in sorted(kept))), kept, []
+    forced = {
+        e: [v[0] / (e * length_nm), *sorted(x / (e * length_nm) for x in v[1:])]
+        for e, v in mean_force_nA.items()
+        if e and np.isfinite(v).all() and v[1] * v[2] > 0
+    }
+    if forced:
+        fields = tuple(sorted(forced))
+        return Table(fields, tuple(forced[e][0] for e in fields)), forced, []
+    bounds = [v[2] for v in currents.conductance.values() if np.isfinite(v[2])]
+    if not bounds or max(bounds) <= 0:
+        raise InputError(
+            f"device {name}: no current is known, not even its bound; two seeds of a staircase at "
+            "least: python init.py --protocol staircase --seeds 0:2, then python project.py run"
+        )
+    passed = f"{currents.crossed} ions passed in {currents.time_ps:.3g} ps at held fields"
+    return None, {}, [Unfixed(CONDUCTANCE, 0.0, max(bounds), f"{passed}: only a bound is known")]
+
+
+def _memory(
+    currents: CurrentFit,
+    conductance: Table | None,
+    intervals: dict[str, list[float]],
+    whole: list[Unfixed],
+) -> float | None:
+    """m where it is told from 0; otherwise its range is added to what is not fixed."""
+    value, low, high = currents.memory
+    if conductance is None:
+        return 0.0  # of a current that is only bounded, nothing more is known
+    if np.isfinite([low, high]).all() and low * high > 0:
+        intervals["m (nS)"] = [value, low, high]
+        return value
+    finite = bool(np.isfinite([low, high]).all())
+    bound = max(conductance.values)
+    ends = (low, high) if finite else (-bound, bound)
+    why = "its interval holds 0" if finite else "no seeds' spread tells it"
+    whole.append(Unfixed(MEMORY, float(ends[0]), float(ends[1]), why))
+    return None
+
+
+def _notes(runs: Sequence[Run], order: OrderFit, currents: CurrentFit, table: Table) -> list[str]:
+    names = ", ".join(f"{run.name} ({len(run.equilibrations)} equilibrations)" for run in runs)
+    notes = [
+        f"order fitted to {names}; chi square {order.chi_square:.2g}",
+        f"intervals {LEVEL:.0%}, bootstrap over equilibrations",
+        f"{currents.crossed} ions passed in {currents.time_ps:.4g} ps at held fields",
+        "linear between the fields held, constant beyond them",
+    ]
+    if table.fields_V_per_nm[0] >= 0:
+        notes.append(
+            "no field below 0 was held: there it is the device turned round, an assumption"
+        )
+    return notes

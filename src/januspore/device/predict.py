@@ -1,0 +1,157 @@
+"""How well a device predicts what it was not fitted to, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.current import current_interval, rate
+from ..analysis.orientation import mean_cosine
+from ..analysis.statistics import Interval, bootstrap
+from ..protocols.field import SineWave
+from .fitted import Fitted
+from .model import Device, settled_loop
+from .runs import Tables, Unfitted
+
+#: Frequencies of the loops, a decade.
+_PER_DECADE = 8
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One quantity of one protocol, predicted and seen.
+
+    Attributes:
+        protocol, quantity: of what.
+        bins: number of values compared.
+        rms: root mean square deviation; of the corner that fits worst, where there are several.
+        rms_error: root mean square standard error of what was seen.
+        chi_square: mean square deviation in standard errors: 1 if only noise is between them.
+        explained: share of the variance over the bins that the prediction explains.
+        inside: share of the bins in whose 95 % interval the prediction lies.
+        area, seen_area: area of the loop: predicted, over the corners, and seen with its interval.
+    """
+
+    protocol: str
+    quantity: str
+    bins: int
+    rms: float
+    rms_error: float
+    chi_square: float
+    explained: float
+    inside: float
+    area: list[float] | None = None
+    seen_area: list[float] | None = None
+
+    def in_words(self) -> str:
+        """The numbers in one sentence."""
+        text = (
+            f"{self.protocol}, {self.quantity}: rms deviation {self.rms:.2g} (standard error "
+            f"{self.rms_error:.2g}), chi square {self.chi_square:.2g}, explains "
+            f"{self.explained:.0%} of the variance, {self.inside:.0%} of {self.bins} inside"
+        )
+        if self.area is not None and self.seen_area is not None:
+            low, high = min(self.area), max(self.area)
+            own = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
+            text += "; loop area {}, seen {:.2g} [{:.2g}, {:.2g}]".format(own, *self.seen_area)
+        return text
+
+
+def predicted(device: Device, unfitted: Unfitted) -> tuple[NDArray, NDArray]:
+    """Mean order and mean current, nA, of every bin."""
+    order, current = np.zeros((2, len(unfitted.times_ps)))
+    programmes = {id(own): own for own, _ in unfitted.times_ps}
+    for key, programme in programmes.items():
+        mine = [k for k, (own, _) in enumerate(unfitted.times_ps) if id(own) == key]
+        times = np.unique(np.concatenate([unfitted.times_ps[k][1] for k in mine]))
+        field = np.array([programme.value(t) for t in times])
+        s = device.solve(programme, times)
+        amperes = device.current(field, s)
+        for k in mine:
+            at = np.searchsorted(times, unfitted.times_ps[k][1])
+            order[k], current[k] = s[at].mean(), amperes[at].mean()
+    return order, current
+
+
+def compare(fitted: Fitted, unfitted: Unfitted) -> list[Prediction]:
+    """Compare order, and current where one is known, of every corner with what was seen."""
+    each = [predicted(device, unfitted) for device in fitted.corners()]
+    order = bootstrap({name: unfitted.seen[name] for name in ("cosine", "waters")}, mean_cosine)
+    name = f"{unfitted.name} ({unfitted.told})"
+    found = [_compare(name, "order", [one[0] for one in each], order, unfitted, mean_cosine)]
+    if fitted.conductance is not None:
+        nA = current_interval(unfitted.seen, rate)
+        found.append(_compare(name, "current (nA)", [one[1] for one in each], nA, unfitted, rate))
+    return found
+
+
+def _compare(
+    name: str, quantity: str, each: Sequence[NDArray], seen: Interval, unfitted: Unfitted, of: Any
+) -> Prediction:
+    error = (seen.high - seen.low) / 4  # about two standard errors on either side
+    known = np.isfinite(seen.value) & np.isfinite(error) & (error > 0)
+    value, error = seen.value[known], error[known]
+    variance = float(np.mean((value - value.mean()) ** 2)) if known.any() else np.nan
+    worst = max(each, key=lambda own: float(np.sum((own[known] - value) ** 2)))[known]
+    apart = worst - value
+    inside = (seen.low[known] <= worst) & (worst <= seen.high[known])
+    area = seen_area = None
+    if unfitted.is_loop:
+        field = unfitted.field_V_per_nm
+        area = [float(_area(own[None], field)[0, 0]) for own in each]
+        seen_area = (
+            bootstrap(dict(unfitted.seen), partial(_seen_area, of=of, field=field)).at(0).triple()
+        )
+    return Prediction(
+        name,
+        quantity,
+        int(known.sum()),
+        float(np.sqrt(np.mean(apart**2))),
+        float(np.sqrt(np.mean(error**2))),
+        float(np.mean((apart / error) ** 2)),
+        1 - float(np.mean(apart**2)) / variance if variance else float("nan"),
+        float(inside.mean()) if known.any() else float("nan"),
+        area,
+        seen_area,
+    )
+
+
+def _seen_area(tables: Tables, of: Any, field: NDArray) -> NDArray:
+    return _area(of(tables), field)
+
+
+def _area(values: NDArray, field: NDArray) -> NDArray[np.float64]:
+    """Area of loops of equal phases, as `model.Loop.area`, shape (b, 1)."""
+    size, along = np.abs(field), np.sign(field) * values
+    step = (np.roll(size, -1) - size) * (np.roll(along, -1, axis=-1) + along) / 2
+    return np.asarray(-step.sum(axis=-1, keepdims=True))
+
+
+def areas(fitted: Fitted) -> list[dict[str, Any]]:
+    """Loop areas of order and current against frequency, over the corners.
+
+    Sines of the largest field that was held, from a tenth of the frequency at which omega tau = 1
+    for the longest time to ten times that for the shortest.
+    """
+    devices = fitted.corners()
+    tau = np.concatenate([[*d.forward_ps.values, *d.back_ps.values] for d in devices])
+    low, high = 1e3 / (2 * np.pi * tau.max()) / 10, 1e3 / (2 * np.pi * tau.min()) * 10
+    found = []
+    for f in np.geomspace(low, high, max(int(np.log10(high / low) * _PER_DECADE), 8)):
+        cycle = SineWave(1e3 / f, fitted.largest_V_per_nm, f)
+        loops = [settled_loop(device, cycle) for device in devices]
+        order = [loop.area(loop.order) for loop in loops]
+        row = {"frequency_GHz": float(f), "order": [min(order), max(order)]}
+        if fitted.conductance is not None:
+            current = [loop.area(loop.current_nA) for loop in loops]
+            row["current_nA_V_per_nm"] = [min(current), max(current)]
+        found.append(row)
+    return found
+
+
+def plain(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as JSON has it."""
+    return asdict(prediction)
