@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import InputError
 from ..files import written_aside
 from ..products import PRODUCTS
+from ..products.drawing import save
 from ..products.ensemble import Ensemble
 from ..products.kept import read_product
 from ..products.product import same_conditions
@@ -19,6 +20,7 @@ from ..products.results import find_jobs
 from ..space.conditions import has, is_analysed
 from ..space.dataspace import as_text, ensemble_of, names_of, point_of
 from ..space.paper import short_name
+from .drawing import draw
 from .export import as_json, identifier, spice, verilog_a
 from .fitted import Fitted, fit_device
 from .predict import areas, compare, plain
@@ -85,9 +87,12 @@ def device_command(
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
+    picture = path.with_suffix(".png")
+    with written_aside(picture) as aside:
+        save(draw(fitted, predictions, loops), aside, "png")
     for line in told(fitted, about[1:], loops):
         print(line)
-    print(f"written: {path}")
+    print(f"written: {path}, {picture.name}")
 
 
 def gather(project: signac.Project, charges: str, where: Mapping[str, Any]) -> Gathered:
@@ -155,7 +160,8 @@ def _mean_force(gathered: Gathered) -> dict[float, list[float]]:
     """Currents of the mean force by field, nA, where the product has both ions' total."""
     product = next(p for p in PRODUCTS if p.name == "mean_force_current")
     held = [job for job in gathered.jobs if has(job, "windows")]
-    made = read_product(product.path(held[0], "json")) if held else None
+    path = product.path(held[0], "json") if held else None
+    made = read_product(path) if path is not None and path.exists() else None
     if made is None:
         return {}
     return {

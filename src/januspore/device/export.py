@@ -127,7 +127,7 @@ def _head(fitted: Fitted, about: Sequence[str]) -> list[str]:
         lines.append(f"{key} = {value:.4g} [{low:.4g}, {high:.4g}]")
     lines += [
         f"{own.name} is not fixed: {own.low:.3g} to {own.high:.3g} ({own.why}); "
-        "the tables go on from its neighbours"
+        "the tables take its neighbours or one time of all"
         for own in fitted.partial
     ]
     return lines

@@ -17,6 +17,8 @@ WAYS = ("forward", "back")
 REPEATS = 100
 #: A time whose interval spans more than this factor is not fixed by the data.
 FIXED_WITHIN = 10.0
+#: A time this factor from what the runs can show, or nearer, is not fixed either.
+EDGE = 1.1
 #: Share of a hold, at its beginning, that steady currents leave out.
 SETTLING = 0.5
 
@@ -33,21 +35,23 @@ class Unfixed:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Which numbers are fitted: s_inf at every field, tau at every (way, field) stepped to.
+    """Which numbers are fitted: s_inf at every field, tau at every field stepped to or of a way.
 
     Attributes:
         fields: rising, with 0, from which every run starts relaxed.
-        times: (way, field) of each tau.
+        steps: (way, field) of everything that was stepped to.
+        times: for each tau, the steps that it is of.
         bounds_ps: least and largest tau that the runs could show, by tau.
     """
 
     fields: tuple[float, ...]
-    times: tuple[tuple[str, float], ...]
+    steps: tuple[tuple[str, float], ...]
+    times: tuple[tuple[int, ...], ...]
     bounds_ps: NDArray
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> "Parameters":
-        """Those of some runs."""
+    def of(cls, runs: Sequence[Run], shared: bool = False) -> "Parameters":
+        """Those of some runs; `shared`: one time of each way for all fields."""
         fields, bounds = {0.0}, dict[tuple[str, float], list[float]]()
         for run in runs:
             for k, hold in enumerate(run.holds):
@@ -58,14 +62,22 @@ class Parameters:
                     own = bounds.setdefault((way, hold.field_V_per_nm), [np.inf, 0.0])
                     own[0] = min(own[0], 0.5 * float(np.diff(edges).min()))
                     own[1] = max(own[1], 4 * hold.duration_ps)
-        times = tuple(sorted(bounds))
-        return cls(tuple(sorted(fields)), times, np.array([bounds[t] for t in times]))
+        steps = tuple(sorted(bounds))
+        times: list[tuple[int, ...]] = [(k,) for k in range(len(steps))]
+        if shared:
+            ways = dict.fromkeys(way for way, _ in steps)
+            times = [tuple(k for k, (own, _) in enumerate(steps) if own == way) for way in ways]
+        ends = [[bounds[steps[k]] for k in own] for own in times]
+        least_most = [[min(e[0] for e in own), max(e[1] for e in own)] for own in ends]
+        return cls(tuple(sorted(fields)), steps, tuple(times), np.array(least_most))
 
     def split(self, values: NDArray) -> tuple[dict[float, float], dict[tuple[str, float], float]]:
         """s_inf by field and tau, ps, by (way, field), of a vector of all."""
         n = len(self.fields)
         order = dict(zip(self.fields, values[:n], strict=True))
-        return order, dict(zip(self.times, np.exp(values[n:]), strict=True))
+        taus = np.exp(values[n:])
+        tau = {self.steps[k]: t for own, t in zip(self.times, taus, strict=True) for k in own}
+        return order, tau
 
 
 def way_of(before: float, now: float) -> str:
@@ -110,9 +122,14 @@ class OrderFit:
     chi_square: float
 
 
-def fit_order(runs: Sequence[Run]) -> OrderFit:
-    """Fit s_inf and tau to the mean cosine of all runs together."""
-    parameters = Parameters.of(runs)
+def fit_order(runs: Sequence[Run], shared: bool = False) -> OrderFit:
+    """Fit s_inf and tau to the mean cosine of all runs together.
+
+    Args:
+        runs: of one membrane in one cell.
+        shared: whether each way has one time for all fields.
+    """
+    parameters = Parameters.of(runs, shared)
     tables = by_equilibration(runs)
     weights = _weights(runs)
     start = _start(runs, parameters, {k: v.sum(axis=0) for k, v in tables.items()})
@@ -214,13 +231,15 @@ def times_of(fit: OrderFit, way: str) -> Times:
     """
     n = len(fit.parameters.fields)
     fixed, intervals, unfixed = {}, {}, []
-    for k, (own, at) in enumerate(fit.parameters.times):
+    for k, steps in enumerate(fit.parameters.times):
+        own, at = fit.parameters.steps[steps[0]]
         if own != way:
             continue
+        shared = len(steps) > 1
         value, low, high = (float(np.exp(v[n + k])) for v in _ends(fit.found))
         least, most = fit.parameters.bounds_ps[k]
-        name = f"tau_{way} at {at:g} V/nm"
-        if np.isfinite([low, high]).all() and least < low and high < most:
+        name = f"tau_{way}" + ("" if shared else f" at {at:g} V/nm")
+        if np.isfinite([low, high]).all() and EDGE * least < low and high < most / EDGE:
             if high / low < FIXED_WITHIN:
                 fixed[at], intervals[at] = value, [value, low, high]
                 continue
@@ -231,6 +250,8 @@ def times_of(fit: OrderFit, way: str) -> Times:
             why = "one seed gives no interval"
         ends = (v if np.isfinite(v) else e for v, e in ((low, least), (high, most)))
         low, high = (float(np.clip(v, least, most)) for v in ends)
+        # One at an end of what can be shown is anywhere about that end.
+        low, high = min(low, most / 2), max(high, 2 * least)
         unfixed.append(Unfixed(name, low, high, why))
     table = Table(tuple(fixed), tuple(fixed.values())) if fixed else None
     return Times(table, intervals, unfixed)

@@ -111,17 +111,24 @@ def fit_device(
     Raises:
         InputError: of the current nothing is known.
     """
-    order = fit_order(runs)
+    order, shared = fit_order(runs), fit_order(runs, shared=True)
     table, found = order_table(order)
     intervals = {f"s_inf at {e:g} V/nm": triple for e, triple in found.items()}
-    times, whole, partial = {}, [], []
+    times: dict[str, Table | None] = {}
+    whole: list[Unfixed] = []
+    partial: list[Unfixed] = []
     for way, key in zip(WAYS, (FORWARD, BACK), strict=True):
-        own = times_of(order, way)
-        times[way] = own.table
-        intervals |= {f"tau_{way} at {e:g} V/nm (ps)": v for e, v in own.intervals.items()}
+        own, one = times_of(order, way), times_of(shared, way)
+        if own.unfixed and one.table is not None:
+            # Not every field tells its own: one time, which all of them tell together.
+            (value,) = one.intervals.values()
+            times[way], intervals[f"tau_{way} at all fields (ps)"] = _flat(value[0]), value
+        else:
+            times[way] = own.table
+            intervals |= {f"tau_{way} at {e:g} V/nm (ps)": v for e, v in own.intervals.items()}
         partial += own.unfixed
-        if own.table is None:
-            whole.append(_none_fixed(key, way, own.unfixed))
+        if times[way] is None:
+            whole.append(_none_fixed(key, way, [*one.unfixed, *own.unfixed]))
     currents = fit_current(runs, order, length_nm)
     conductance, how, rest = _conductance(name, currents, length_nm, mean_force_nA or {})
     intervals |= {f"g at {e:g} V/nm (nS)": v for e, v in how.items()}
@@ -146,8 +153,7 @@ def _none_fixed(key: str, way: str, unfixed: Sequence[Unfixed]) -> Unfixed:
     if not unfixed:
         why = f"no field was held {'below' if way == WAYS[1] else 'above'} an earlier one"
         return Unfixed(key, 0.1, 1000.0, f"{why}: nothing is known; steps would tell")
-    low, high = min(u.low for u in unfixed), max(u.high for u in unfixed)
-    return Unfixed(key, low, high, f"no step tells it: {unfixed[0].why}")
+    return Unfixed(key, unfixed[0].low, unfixed[0].high, f"no step tells it: {unfixed[0].why}")
 
 
 def _conductance(

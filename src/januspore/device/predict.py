@@ -1,7 +1,7 @@
 """How well a device predicts what it was not fitted to, in numbers."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ..analysis.current import current_interval, rate
 from ..analysis.orientation import mean_cosine
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.statistics import Interval, bootstrap, student
 from ..protocols.field import SineWave
 from .fitted import Fitted
 from .model import Device, settled_loop
 from .runs import Tables, Unfitted
 
 #: Frequencies of the loops, a decade.
-_PER_DECADE = 8
+_PER_DECADE = 6
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Prediction:
         explained: share of the variance over the bins that the prediction explains.
         inside: share of the bins in whose 95 % interval the prediction lies.
         area, seen_area: area of the loop: predicted, over the corners, and seen with its interval.
+        values: field, what was predicted and what was seen with its interval, by bin.
     """
 
     protocol: str
@@ -45,15 +46,17 @@ class Prediction:
     inside: float
     area: list[float] | None = None
     seen_area: list[float] | None = None
+    values: dict[str, list[float]] = field(default_factory=dict)
 
     def in_words(self) -> str:
         """The numbers in one sentence."""
         text = (
             f"{self.protocol}, {self.quantity}: rms deviation {self.rms:.2g} (standard error "
-            f"{self.rms_error:.2g}), chi square {self.chi_square:.2g}, explains "
-            f"{self.explained:.0%} of the variance, {self.inside:.0%} of {self.bins} inside"
+            f"{self.rms_error:.2g}), chi square {self.chi_square:.2g}, "
+            f"{self.inside:.0%} of {self.bins} inside"
         )
         if self.area is not None and self.seen_area is not None:
+            text += f", explains {self.explained:.0%} of the variance"
             low, high = min(self.area), max(self.area)
             own = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
             text += "; loop area {}, seen {:.2g} [{:.2g}, {:.2g}]".format(own, *self.seen_area)
@@ -67,9 +70,9 @@ def predicted(device: Device, unfitted: Unfitted) -> tuple[NDArray, NDArray]:
     for key, programme in programmes.items():
         mine = [k for k, (own, _) in enumerate(unfitted.times_ps) if id(own) == key]
         times = np.unique(np.concatenate([unfitted.times_ps[k][1] for k in mine]))
-        field = np.array([programme.value(t) for t in times])
+        applied = np.array([programme.value(t) for t in times])
         s = device.solve(programme, times)
-        amperes = device.current(field, s)
+        amperes = device.current(applied, s)
         for k in mine:
             at = np.searchsorted(times, unfitted.times_ps[k][1])
             order[k], current[k] = s[at].mean(), amperes[at].mean()
@@ -91,7 +94,8 @@ def compare(fitted: Fitted, unfitted: Unfitted) -> list[Prediction]:
 def _compare(
     name: str, quantity: str, each: Sequence[NDArray], seen: Interval, unfitted: Unfitted, of: Any
 ) -> Prediction:
-    error = (seen.high - seen.low) / 4  # about two standard errors on either side
+    seeds = len(unfitted.seen["waters"])
+    error = (seen.high - seen.low) / 2 / (student(seeds) if seeds > 1 else np.nan)
     known = np.isfinite(seen.value) & np.isfinite(error) & (error > 0)
     value, error = seen.value[known], error[known]
     variance = float(np.mean((value - value.mean()) ** 2)) if known.any() else np.nan
@@ -100,10 +104,12 @@ def _compare(
     inside = (seen.low[known] <= worst) & (worst <= seen.high[known])
     area = seen_area = None
     if unfitted.is_loop:
-        field = unfitted.field_V_per_nm
-        area = [float(_area(own[None], field)[0, 0]) for own in each]
+        applied = unfitted.field_V_per_nm
+        area = [float(_area(own[None], applied)[0, 0]) for own in each]
         seen_area = (
-            bootstrap(dict(unfitted.seen), partial(_seen_area, of=of, field=field)).at(0).triple()
+            bootstrap(dict(unfitted.seen), partial(_seen_area, of=of, applied=applied))
+            .at(0)
+            .triple()
         )
     return Prediction(
         name,
@@ -116,16 +122,21 @@ def _compare(
         float(inside.mean()) if known.any() else float("nan"),
         area,
         seen_area,
+        {
+            "field_V_per_nm": unfitted.field_V_per_nm[known].tolist(),
+            "predicted": worst.tolist(),
+            **{end: getattr(seen, end)[known].tolist() for end in ("value", "low", "high")},
+        },
     )
 
 
-def _seen_area(tables: Tables, of: Any, field: NDArray) -> NDArray:
-    return _area(of(tables), field)
+def _seen_area(tables: Tables, of: Any, applied: NDArray) -> NDArray:
+    return _area(of(tables), applied)
 
 
-def _area(values: NDArray, field: NDArray) -> NDArray[np.float64]:
+def _area(values: NDArray, applied: NDArray) -> NDArray[np.float64]:
     """Area of loops of equal phases, as `model.Loop.area`, shape (b, 1)."""
-    size, along = np.abs(field), np.sign(field) * values
+    size, along = np.abs(applied), np.sign(applied) * values
     step = (np.roll(size, -1) - size) * (np.roll(along, -1, axis=-1) + along) / 2
     return np.asarray(-step.sum(axis=-1, keepdims=True))
 
