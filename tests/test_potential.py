@@ -83,10 +83,13 @@ def test_frames_of_a_hold_count_in_its_second_half_and_those_of_a_sine_by_the_si
     stairs = tiny_point("staircase", holds_V_per_nm=[0.6, 1.2], hold_ps=10.0).protocol
     assert classes(stairs).tolist() == [0.6, 1.2]
     told = [class_of(stairs, t) for t in (0.0, 2.0, 5.0, 10.0, 12.0, 20.0, 29.0, 40.0, 41.0)]
-    assert told == [None, None, 0, 0, None, 1, 1, 0, None]
+    low, high = (0, 0.6), (1, 1.2)
+    assert told == [None, None, low, low, None, high, high, low, None]
     sine = state_point(raw_point("sine")).protocol  # 5 ns a cycle
     assert classes(sine).tolist() == [-1.2, 0.0, 1.2]
-    assert [class_of(sine, t) for t in (1250.0, 2500.0, 3750.0)] == [2, 1, 0]
+    found = [class_of(sine, t) for t in (1250.0, 2500.0, 3750.0, 625.0)]
+    assert [k for k, _ in found] == [2, 1, 0, 2]
+    assert [field for _, field in found] == pytest.approx([1.2, 0.0, -1.2, 1.2 / 2**0.5], abs=1e-9)
 
 
 POINT = tiny_point("staircase", holds_V_per_nm=[0.0, 1.0], hold_ps=10.0)
@@ -149,6 +152,21 @@ def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
     ]
     assert change[1] - change[0] == pytest.approx(step * 1.2 / length, rel=0.05)
     assert "V of 3.67 V fall between" in found["verdict"]
+
+
+def test_the_field_of_a_sine_s_frames_is_their_mean(tmp_path):
+    sine = tiny_point("sine", frequency_GHz=25.0, cycles=1)  # 40 ps
+    content = make(ensemble_of(tmp_path, 2, lambda _: 0.0, sine))
+    value = sine.protocol.programme().value
+    table = content.table
+    low = [t for t in (1.0, 8.0, 18.0, 28.0, 38.0) if abs(value(t)) < 0.4]
+    high = [t for t in (1.0, 8.0, 18.0, 28.0, 38.0) if value(t) > 0.4]
+    against = [t for t in (1.0, 8.0, 18.0, 28.0, 38.0) if value(t) < -0.4]
+    means = [np.mean([value(t) for t in times]) for times in (against, low, high)]
+    assert sorted(table.field_V_per_nm.unique()) == pytest.approx(means, abs=1e-9)
+    for field, own in table[table["of"] == ALL].groupby("field_V_per_nm"):
+        across = own.total_V.iloc[0] - own.total_V.iloc[-1]
+        assert across == pytest.approx(field * build_model(sine).box[0], rel=1e-9)
 
 
 def test_without_frames_it_says_so(tmp_path):

@@ -34,7 +34,7 @@ def edges(model: Model) -> NDArray[np.float64]:
 
 
 def classes(protocol: AnyProtocol) -> NDArray[np.float64]:
-    """Fields that frames are sorted by, V/nm: those held, else 0 and the two extremes' signs."""
+    """Fields that frames are sorted by, V/nm: those held, else 0 and both extremes."""
     held = held_fields(protocol.programme())
     if len(held):
         return held
@@ -42,17 +42,21 @@ def classes(protocol: AnyProtocol) -> NDArray[np.float64]:
     return np.array([-peak, 0.0, peak])
 
 
-def class_of(protocol: AnyProtocol, time_ps: float) -> int | None:
-    """Index into `classes` of a frame, None for one that is too near to a change of field."""
+def class_of(protocol: AnyProtocol, time_ps: float) -> tuple[int, float] | None:
+    """Index into `classes` of a frame, and its field, V/nm.
+
+    None for a frame too near to a change of a field that is held.
+    """
     programme, fields = protocol.programme(), classes(protocol)
     for start, leaf in programme.leaves():
         if not start < time_ps <= start + leaf.duration_ps + 1e-9:
             continue
         if leaf.held_V_per_nm is not None:
             settled = time_ps - start >= SETTLED * leaf.duration_ps - 1e-9
-            return int(np.argmin(np.abs(fields - leaf.held_V_per_nm))) if settled else None
+            nearest = int(np.argmin(np.abs(fields - leaf.held_V_per_nm)))
+            return (nearest, leaf.held_V_per_nm) if settled else None
         value = programme.value(time_ps)
-        return int(np.searchsorted([-_LOW * fields[-1], _LOW * fields[-1]], value))
+        return int(np.searchsorted([-_LOW * fields[-1], _LOW * fields[-1]], value)), value
     return None
 
 

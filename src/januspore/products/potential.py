@@ -32,10 +32,12 @@ def make(ensemble: Ensemble) -> Content:
     stacked = {name: np.stack([one[name] for one in each]) for name in each[0]}
     sums = by_cluster(stacked, ensemble.equilibrations)
     seen = [k for k in range(len(fields)) if sums["frames"][:, k].sum()]
-    frames = [_rows(ensemble, sums, k, float(fields[k])) for k in seen]
+    # Of a field that is never held, the mean over its frames.
+    means = {k: float(sums["field"][:, k].sum() / sums["frames"][:, k].sum()) for k in seen}
+    frames = [_rows(ensemble, sums, k, field) for k, field in means.items()]
     columns = ["field_V_per_nm", "of", "x_nm", "potential_V", "low", "high", "total_V", "frames"]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    findings = _findings(ensemble.model, sums, fields, seen)
+    findings = _findings(ensemble.model, sums, means)
     return Content(table, _figure(ensemble, table), findings)
 
 
@@ -43,12 +45,14 @@ def _job_sums(job: Any, ensemble: Ensemble, fields: NDArray) -> dict[str, NDArra
     """Sums of a job's frames by field: (fields, ...)."""
     protocol = ensemble.point.protocol
     found: list[list[NDArray]] = [[] for _ in fields]
+    total = np.zeros(len(fields))
     for _, state in kept_frames(job, ensemble.point):
-        k = class_of(protocol, state.step * protocol.dynamics.timestep_ps)
-        if k is not None:
-            found[k].append(state.positions)
+        known = class_of(protocol, state.step * protocol.dynamics.timestep_ps)
+        if known is not None:
+            found[known[0]].append(state.positions)
+            total[known[0]] += known[1]
     sums = [charge_sums(own, ensemble.model) for own in found]
-    return {name: np.stack([one[name] for one in sums]) for name in sums[0]}
+    return {name: np.stack([one[name] for one in sums]) for name in sums[0]} | {"field": total}
 
 
 def _of_field(sums: dict[str, NDArray], k: int) -> dict[str, NDArray]:
@@ -95,25 +99,23 @@ def _rows(ensemble: Ensemble, sums: dict[str, NDArray], k: int, field: float) ->
     return pd.concat(frames, ignore_index=True)
 
 
-def _findings(
-    model: Model, sums: dict[str, NDArray], fields: NDArray, seen: list[int]
-) -> dict[str, Any]:
+def _findings(model: Model, sums: dict[str, NDArray], fields: dict[int, float]) -> dict[str, Any]:
     """Voltage across the membrane at each field, and how much of the cell's that is."""
     at = edges(model)
-    if not seen or at[-1] <= BESIDE_NM:
+    if not fields or at[-1] <= BESIDE_NM:
         return {"verdict": "no frame of a field that was held can be read"}
     here = [int(np.argmin(np.abs(at - x))) for x in (-BESIDE_NM, BESIDE_NM)]
     found: dict[str, Any] = {}
-    for k in seen:
-        applied = float(fields[k] * (at[here[1]] - at[here[0]]))
+    for k, field in fields.items():
+        applied = field * float(at[here[1]] - at[here[0]])
         value = _drop(_of_field(sums, k), model, here, applied)
-        found[f"across membrane_V at {fields[k]:g} V/nm"] = value.triple()
-    last = max(seen, key=lambda k: abs(fields[k]))
-    told = found[f"across membrane_V at {fields[last]:g} V/nm"]
+        found[f"across membrane_V at {field:.3g} V/nm"] = value.triple()
+    last = max(fields, key=lambda k: abs(fields[k]))
+    told = found[f"across membrane_V at {fields[last]:.3g} V/nm"]
     voltage = fields[last] * model.box[0]
     found["verdict"] = (
         f"{shown(told)} V of {voltage:.3g} V fall between -{BESIDE_NM:g} and {BESIDE_NM:g} nm at "
-        f"{fields[last]:g} V/nm"
+        f"{fields[last]:.3g} V/nm"
     )
     return found
 
@@ -145,7 +147,7 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
 def _by_field(table: pd.DataFrame, column: str, label: str, axis: Axes) -> None:
     groups = list(table[table["of"] == ALL].groupby("field_V_per_nm"))
     for color, (field, own) in zip(shades(len(groups)), groups, strict=True):
-        axis.plot(own.x_nm, own[column], lw=1.2, color=color, label=f"{field:g} V/nm")
+        axis.plot(own.x_nm, own[column], lw=1.2, color=color, label=f"{field:.3g} V/nm")
         shift = own[column] - own["potential_V"]
         band(axis, own.x_nm, own.low + shift, own.high + shift, color)
     _axes(axis, label)
@@ -156,7 +158,7 @@ def _by_part(table: pd.DataFrame, field: float, axis: Axes) -> None:
     for name, color in zip(PARTS, ("tab:orange", "tab:blue", "tab:green"), strict=True):
         part = own[own["of"] == name]
         axis.plot(part.x_nm, part.potential_V, lw=1.2, color=color, label=name)
-    _axes(axis, f"parts at {field:g} V/nm (V)")
+    _axes(axis, f"parts at {field:.3g} V/nm (V)")
 
 
 def _axes(axis: Axes, label: str) -> None:
