@@ -20,7 +20,7 @@ from ..stamps import holds, stamp
 FORMATS = ("png", "svg", "pdf")
 #: Version of the form of a product's files: raise it when the form changes, so that they are made
 #: again.
-FORMAT = 9
+FORMAT = 10
 
 
 class Head(NamedTuple):
