@@ -57,25 +57,31 @@ def _measure(ours: Path, bare: Path, charge_sets: int, repeats: int) -> list[dic
     bare.mkdir()
     shutil.copy(ROOT / "benchmarks" / "bare_project.py", bare / "project.py")
     (bare / "products.json").write_text(json.dumps([asdict(p) for p in PRODUCTS]))
-    init = ["init.py", "--study", "paper"]
-    for k in range(charge_sets):  # neutral sets, one after the other
-        init += ["--charges", f"Mo=1.06,S={-0.3 - 0.01 * k:.2f},Se={-0.76 + 0.01 * k:.2f}"]
+    init = init_of(charge_sets)
     # Both need the state points: made once apart, and listed for the bare project.
     apart = ours.with_name("apart")
     copy_project(apart)
-    _run(apart, init)
+    run(apart, init)
     points = [dict(job.statepoint()) for job in signac.get_project(str(apart), search=False)]
     (bare / "points.json").write_text(json.dumps(points))
     rows = [_pair("init.py, first", (ours, init), (bare, ["project.py", "init"]), 1)]
     rows.append(_pair("init.py, again", (ours, init), (bare, ["project.py", "init"]), repeats))
     for state in ("new", "recorded and analysed"):
         if state != "new":
-            _plant(ours)
-            _plant(bare)
+            plant(ours)
+            plant(bare)
         for name, command in COMMANDS.items():
             its = ["project.py", "table"] if name == "januspore results" else command
             rows.append(_pair(f"{name}, {state}", (ours, command), (bare, its), repeats))
     return rows
+
+
+def init_of(charge_sets: int) -> list[str]:
+    """The command that makes the paper's jobs for so many neutral charge sets."""
+    init = ["init.py", "--study", "paper"]
+    for k in range(charge_sets):
+        init += ["--charges", f"Mo=1.06,S={-0.3 - 0.01 * k:.2f},Se={-0.76 + 0.01 * k:.2f}"]
+    return init
 
 
 COMMANDS = {
@@ -113,12 +119,12 @@ def _pair(
 def _timed(folder: Path, command: list[str]) -> tuple[float, float]:
     os.sync()  # or this command waits for what the one before it wrote or removed
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    _run(folder, command)
+    run(folder, command)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def _run(folder: Path, command: list[str]) -> None:
+def run(folder: Path, command: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True
     )
@@ -126,7 +132,7 @@ def _run(folder: Path, command: list[str]) -> None:
         raise SystemExit(f"{command[:3]}: status {done.returncode}\n{done.stderr[-2000:]}")
 
 
-def _plant(folder: Path) -> None:
+def plant(folder: Path) -> None:
     """Leave the files that say every job is recorded and analysed; what is in them does not matter.
 
     Frames, too: a driven job asks whether the one that it starts from is there.

@@ -532,17 +532,26 @@ def test_what_files_hold_is_shown_and_never_run(with_links):
     assert "script-src 'self';" in policy and "default-src 'none'" in policy
 
 
-def test_looking_changes_nothing(pages, browser, space):
+def test_looking_changes_nothing(space, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(space, copy, symlinks=True)
+    (copy / ".signac" / "statepoint_cache.json.gz").unlink(missing_ok=True)
+
     def stamps():
-        files = [p for p in space.rglob("*") if p.is_file()]
+        files = [p for p in copy.rglob("*") if p.is_file()]
         return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in files}
 
-    before, job = stamps(), sine(space)
+    job = sine(copy)
+    before = stamps()
+    pages = pages_of(copy)
+    browser = pages.app.test_client()
+    browser.get(f"/login?token={TOKEN}")
     for rule, address in rules(pages, job):
         if rule.endpoint != "logout":
             browser.get(address)
             writes = rule.methods - {"GET", "HEAD", "OPTIONS"}
             assert not writes or rule.endpoint in ("login", "change_modules")
+    asked_until(browser, "/project/", "figcaption")
     assert browser.post("/modules", data={"modules[0]": "on"}).status_code == 404
     assert browser.post(f"/jobs/{job.id}").status_code == 405
     assert stamps() == before

@@ -31,7 +31,7 @@ class Refreshed(Generic[T]):
 
     def __init__(self, find: Callable[[], T], oldest_s: float) -> None:
         """Keep what `find` returns for `oldest_s`, or ten times as long as it takes."""
-        self._find, self._oldest_s = find, oldest_s
+        self.find, self._oldest_s = find, oldest_s
         self._found: Found[T] | None = None
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -52,7 +52,7 @@ class Refreshed(Generic[T]):
     def _run(self) -> None:
         try:
             begun = time.time()
-            value = self._find()
+            value = self.find()
             self._found = Found(value, time.time(), time.time() - begun)
             self._done.set()
         finally:
