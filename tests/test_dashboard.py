@@ -231,7 +231,9 @@ def test_two_membranes_stand_side_by_side(browser):
     assert rows[""] == ["A: MoSSe, sine", "B: MoS2, sine"]
     assert rows["material"] == ["MoSSe", "MoS2"] and rows["S"] == ["-0.61", "-0.59"]
     assert "amplitude, V/nm" not in rows  # the same in both
-    assert rows["analysed"] == ["2", "2"] and all("300" in cell for cell in rows["T trans, K"])
+    assert rows["stage"] == ["2 analysed", "2 analysed"] and all(
+        "300" in cell for cell in rows["T trans, K"]
+    )
     assert "<option selected>current against field</option>" in text
     png = browser.get("/compare.png", query_string={"e": keys, "show": "current against field"})
     assert png.mimetype == "image/png" and png.data[1:4] == b"PNG"

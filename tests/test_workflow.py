@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from januspore.products import PRODUCTS
@@ -94,6 +95,16 @@ def test_from_init_to_figures(space):
     jobs = list((space / "workspace").iterdir())
     assert all((job / "trajectory" / "record.h5").exists() for job in jobs)
     assert not list((space / "workspace").glob("*/trajectory/parts"))
+
+
+def test_the_tables_have_what_the_dashboard_compares(space):
+    from januspore.dashboard.compare_figure import QUANTITIES
+
+    for curve in (curve for quantity in QUANTITIES for curve in quantity.curves):
+        (table, *_) = map(pd.read_csv, (space / "results" / curve.product).glob("*/*.csv"))
+        assert {curve.x, curve.y, curve.low, curve.high, *curve.by} <= set(table.columns), curve
+        for column, values in curve.where:
+            assert set(values) <= set(table[column]), curve
 
 
 def test_a_second_run_does_nothing(space):

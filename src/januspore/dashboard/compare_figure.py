@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..errors import InputError
 from ..products.drawing import DPI, bars, zero_lines
@@ -19,23 +20,23 @@ _MARKERS = "osD^vPX*"
 
 @dataclass(frozen=True)
 class Curve:
-    """Columns of a product's table that make a curve.
+    """Columns of a product's table that make curves.
 
     Attributes:
         product: its name.
         x, y: columns.
-        low, high: columns of the interval of y, "" where it has none.
-        by: column that tells curves of one ensemble apart, "" where there is one.
-        where: values of other columns.
+        low, high: columns of the interval of y.
+        by: columns that tell curves of one ensemble apart.
+        where: values that other columns may have.
     """
 
     product: str
     x: str
     y: str
-    low: str = ""
-    high: str = ""
-    by: str = ""
-    where: tuple[tuple[str, Any], ...] = ()
+    low: str
+    high: str
+    by: tuple[str, ...] = ()
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,56 +49,61 @@ class Quantity:
     curves: tuple[Curve, ...]
 
 
-_SLAB = (("estimator", "pore slab"), ("species", "total"))
-_COSINE = (("observable", "mean cosine"),)
 _FIELD = "E, V/nm"
-#: Another is a row here.
+_CURRENT = ("current_nA", "low_nA", "high_nA")
+_TAU = ("tau_ps", "tau_ps_low", "tau_ps_high")
+_SLAB = (("estimator", ("pore slab",)),)
+_TOTAL = (*_SLAB, ("species", ("total",)))
+_COSINE = (("observable", ("mean cosine",)),)
+_BRANCHES = (("branch", ("forward", "reverse")),)
+#: What is compared. Another quantity is a row here, another product that gives one a curve of it.
 QUANTITIES = (
     Quantity(
         "current against field",
         _FIELD,
         "current through the pore's slab, nA",
         (
-            Curve("ie_curve", "field_V_per_nm", "current_nA", "low_nA", "high_nA", "branch", _SLAB),
-            Curve(
-                "steady_current",
-                "field_V_per_nm",
-                "current_nA",
-                "low_nA",
-                "high_nA",
-                "direction",
-                _SLAB,
-            ),
+            Curve("ie_curve", "field_V_per_nm", *_CURRENT, ("branch",), _TOTAL),
+            Curve("steady_current", "field_V_per_nm", *_CURRENT, ("direction",), _TOTAL),
         ),
     ),
     Quantity(
         "water order against field",
-        _FIELD,
+        "|E|, V/nm",
         "mean cosine of the pore's dipoles to the field",
         (
             Curve(
                 "water_order",
                 "field_V_per_nm",
-                "cos_dipole",
-                "cos_dipole_low",
-                "cos_dipole_high",
-                "branch",
+                *("cos_dipole", "cos_dipole_low", "cos_dipole_high"),
+                by=("branch", "sign"),
+                where=_BRANCHES,
             ),
-            Curve("relaxation", "field_V_per_nm", "end", by="direction", where=_COSINE),
+            Curve(
+                "held_order",
+                "field_V_per_nm",
+                *("mean_cosine", "mean_cosine_low", "mean_cosine_high"),
+                by=("direction",),
+            ),
         ),
     ),
     Quantity(
         "width of theta against field",
-        _FIELD,
+        "|E|, V/nm",
         "sigma_theta, rad",
         (
             Curve(
                 "water_order",
                 "field_V_per_nm",
-                "sigma_theta_rad",
-                "sigma_theta_rad_low",
-                "sigma_theta_rad_high",
-                "branch",
+                *("sigma_theta_rad", "sigma_theta_rad_low", "sigma_theta_rad_high"),
+                by=("branch", "sign"),
+                where=_BRANCHES,
+            ),
+            Curve(
+                "held_order",
+                "field_V_per_nm",
+                *("sigma_theta", "sigma_theta_low", "sigma_theta_high"),
+                by=("direction",),
             ),
         ),
     ),
@@ -106,53 +112,33 @@ QUANTITIES = (
         _FIELD,
         "tau of the mean cosine, ps",
         (
-            Curve(
-                "relaxation",
-                "field_V_per_nm",
-                "tau_ps",
-                "tau_ps_low",
-                "tau_ps_high",
-                "direction",
-                _COSINE,
-            ),
-            Curve(
-                "step_relaxation",
-                "high_V_per_nm",
-                "tau_ps",
-                "tau_ps_low",
-                "tau_ps_high",
-                "direction",
-                _COSINE,
-            ),
+            Curve("relaxation", "field_V_per_nm", *_TAU, ("direction",), _COSINE),
+            Curve("step_relaxation", "high_V_per_nm", *_TAU, ("direction",), _COSINE),
         ),
     ),
     Quantity(
         "second pulse over first",
         "delay, ps",
         "I1/I0, pore slab",
-        (
-            Curve(
-                "paired_pulse",
-                "delay_ps",
-                "ratio",
-                "ratio_low",
-                "ratio_high",
-                where=(("estimator", "pore slab"),),
-            ),
-        ),
+        (Curve("paired_pulse", "delay_ps", "ratio", "ratio_low", "ratio_high", where=_SLAB),),
     ),
     Quantity(
         "train of pulses",
         "pulse",
         "current, pore slab, nA",
+        (Curve("pulse_train", "pulse", *_CURRENT, where=_SLAB),),
+    ),
+    Quantity(
+        "mean force on a held ion, integrated",
+        "x, nm",
+        "PMF, kJ/mol",
         (
             Curve(
-                "pulse_train",
-                "pulse",
-                "current_nA",
-                "low_nA",
-                "high_nA",
-                where=(("estimator", "pore slab"),),
+                "barrier",
+                "x_nm",
+                *("value", "low", "high"),
+                by=("field_V_per_nm",),
+                where=(("quantity", ("PMF",)), ("part", ("total",))),
             ),
         ),
     ),
@@ -214,7 +200,7 @@ def drawn(quantity: Quantity | None, chosen: list[Chosen]) -> bytes:
 
 def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) -> None:
     """Draw a curve of each ensemble in its colour; markers tell the curves of one apart."""
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, Line2D] = {}
     for k, (one, curve) in enumerate(zip(chosen, _curves(quantity, chosen), strict=True)):
         rows = _rows(curve, one) if curve else None
         there = curve is not None and rows is not None and rows[curve.y].notna().any()
@@ -222,19 +208,18 @@ def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) 
         axes.plot([], [], color=f"C{k}", linewidth=3, label=f"{letter(k)}: {title}")
         if curve is None or rows is None or not there:
             continue
-        parts = rows.groupby(curve.by, sort=False) if curve.by else [("", rows)]
-        for kind, part in parts:
-            name = str(kind)
+        for kind, part in rows.groupby(list(curve.by), sort=False) if curve.by else [((), rows)]:
+            name = " ".join(map(str, kind))
             n = list(kinds).index(name) if name in kinds else len(kinds)
-            low, high = (part[end or curve.y] for end in (curve.low, curve.high))
-            style: dict[str, Any] = {
-                "color": f"C{k}",
-                "fmt": _MARKERS[n % len(_MARKERS)],
+            low, high = part[curve.low], part[curve.high]
+            marker: dict[str, Any] = {
+                "marker": _MARKERS[n % len(_MARKERS)],
+                "fillstyle": "none" if n % 2 else "full",
+                "linestyle": "",
                 "markersize": 5,
             }
-            style |= {"fillstyle": "none" if n % 2 else "full", "linewidth": 1, "capsize": 2}
-            bars(axes, part[curve.x], part[curve.y], low, high, **style)
-            kinds[name] = axes.containers[-1]
+            bars(axes, part[curve.x], part[curve.y], low, high, fmt="", color=f"C{k}", **marker)
+            kinds[name] = Line2D([], [], color="0.3", **marker)
     zero_lines(axes, x=False)
     axes.set(xlabel=quantity.x_label, ylabel=quantity.y_label, title=quantity.name)
     picture.legend(loc="outside lower left", fontsize=8, frameon=False)
@@ -247,6 +232,6 @@ def _rows(curve: Curve, one: Chosen) -> pd.DataFrame | None:
     if read_product(path) is None:
         return None
     rows = pd.read_csv(path.with_suffix(".csv"))
-    for column, value in curve.where:
-        rows = rows[rows[column] == value]
+    for column, values in curve.where:
+        rows = rows[rows[column].isin(values)]
     return rows.sort_values(curve.x)

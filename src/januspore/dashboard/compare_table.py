@@ -1,5 +1,6 @@
 """What is known of the ensembles that are compared, as one table."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from ..products.ensemble import in_numbers
 from ..products.kept import read_product
 from ..products.results import flat
 from ..schema import equilibration_of
-from ..space.conditions import is_analysed, read_summary
+from ..space.conditions import read_summary, stage
 from ..space.dataspace import protocol_of, seed_of
 from . import words
 from .compare_figure import letter
@@ -61,8 +62,9 @@ def _jobs(chosen: list[Chosen]) -> list[tuple[str, list[str]]]:
         protocol, own = protocol_of(one.jobs[0]), [seed_of(job) for job in one.jobs]
         starts = {equilibration_of(protocol, seed) for seed in own}
         seeds.append(in_numbers(len(own), len(starts)))
-    done = [str(sum(map(is_analysed, one.jobs))) for one in chosen]
-    return [("seeds", seeds), ("analysed", done)]
+    counted = [Counter(map(stage, one.jobs)) for one in chosen]
+    at = [", ".join(f"{n} {name}" for name, n in own.items()) for own in counted]
+    return [("seeds", seeds), ("stage", at)]
 
 
 def _means(chosen: list[Chosen]) -> list[tuple[str, list[str]]]:

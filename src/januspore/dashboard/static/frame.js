@@ -83,6 +83,7 @@
     viewer.zoomTo();
     viewer.rotate(75, "y");
     viewer.rotate(12, "x");
+    viewer.zoom(1.1);
     viewer.render();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     let turns = !still;
