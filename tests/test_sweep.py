@@ -51,6 +51,7 @@ cell = {{ repeats_y = 8, repeats_z = 5, reservoir_nm = {depth}, pore_diameter_nm
 seeds = {{ {sets} }}
 """
 JANUS, BOTH = 'janus = "0:3"', 'janus = "0:3", neutral = "0:3"'
+CHOSEN = ["protocol.cell.reservoir_nm=1.5", "charge_set.Mo=1.06"]
 OVER = "protocol.cell.pore_diameter_nm"
 DEPTH = "protocol.cell.reservoir_nm"
 
@@ -61,9 +62,9 @@ def slope(point):
     return factor * point.protocol.cell.pore_diameter_nm**2
 
 
-def space_of(folder, *blocks):
+def space_of(folder, *blocks, more=""):
     """A data space whose staircases are planted and whose steady currents are made."""
-    text = HEAD + "".join(STAIRCASE.format(depth=d, pore=p, sets=s) for d, p, s in blocks)
+    text = HEAD + "".join(STAIRCASE.format(depth=d, pore=p, sets=s) for d, p, s in blocks) + more
     (folder / "study.toml").write_text(text)
     init_command(["--study", str(folder / "study.toml")], folder)
     project = open_project(folder)
@@ -158,6 +159,14 @@ def test_curves_by_another_key(project):
     assert table[DEPTH].tolist() == [1.5, 1.5, 1.5, 2.0]
 
 
+def test_lists_and_names_are_swept_as_labels(tmp_path):
+    other = STAIRCASE.replace("[0.6, 1.2]", "[1.2]").format(depth=1.5, pore=1.2, sets=JANUS)
+    project = space_of(tmp_path, (1.5, 1.2, JANUS), more=other)
+    table, _ = write_sweep(project, asked(over="protocol.holds_V_per_nm", where=[]))
+    assert table["protocol.holds_V_per_nm"].tolist() == [[0.6, 1.2], [1.2]]
+    assert len(kept_sweeps(project)) == 1
+
+
 def test_one_point_says_so_and_what_would_make_more(project, tmp_path):
     alone = [f"{OVER}=1.2", f"{DEPTH}=1.5", "charge_set.Mo=1.06"]
     with pytest.raises(InputError) as caught:
@@ -178,6 +187,8 @@ def test_one_point_says_so_and_what_would_make_more(project, tmp_path):
         ({"quantity": "conductivity"}, "no product has 'conductivity'; quantities here: "),
         ({"over": "protocol.cell.depth_nm"}, "--over = protocol.cell.depth_nm: no such key here"),
         ({"by": "protocol.mode"}, "--by = protocol.mode: no such key here; keys that vary: "),
+        ({"allowed": ("protocol.cell.dept",)}, "--allow = protocol.cell.dept: no such key here"),
+        ({"where": [*CHOSEN, "specie=K"]}, "specie: total conductance_nS is one number of each"),
         ({"product": "ndr"}, "no product has 'conductance'"),
         ({"product": "barriers"}, "--product = 'barriers': must be one of system_picture"),
         ({"where": ["protocol.name=sine"]}, "no product matches protocol.name=sine"),

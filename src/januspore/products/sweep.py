@@ -91,7 +91,13 @@ def sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Mad
             rows.append(_row(quantity if read.column else read.name, one, number, asked))
     table = pd.DataFrame(rows)
     order = ["quantity", *([asked.by] if asked.by else []), asked.over]
-    return table.sort_values(order, ignore_index=True, kind="stable"), list(used.values())
+    table = table.sort_values(order, ignore_index=True, kind="stable", key=_sortable)
+    return table, list(used.values())
+
+
+def _sortable(column: pd.Series) -> pd.Series:
+    """A column as it sorts: names, lists and keys that are missing as text."""
+    return column if pd.api.types.is_numeric_dtype(column) else column.map(str)
 
 
 # --- which number --------------------------------------------------------------------------------
@@ -164,6 +170,11 @@ def _columns(table: pd.DataFrame) -> list[str]:
 
 def _number(read: Reading, made: Made, asked: Asked) -> tuple[float, float, float]:
     if not read.column:
+        for key in asked.rows:
+            raise InputError(
+                f"sweep: {key}: {read.name} is one number of each {made.product}, without rows to "
+                "choose from; a key of the state point begins with protocol. or charge_set."
+            )
         found = _triple(made.findings.get(read.name))
         return found or (float("nan"),) * 3
     table = made.table()
@@ -228,7 +239,8 @@ def _check_keys(points: Sequence[Made], asked: Asked) -> None:
     """Refuse a key that no point has, and points that differ in other keys than are asked for."""
     keys = {key: [m.state.get(key) for m in points] for m in points for key in m.state}
     differ = {key: own for key, own in keys.items() if len({json.dumps(v) for v in own}) > 1}
-    for option, key in (("--over", asked.over), ("--by", asked.by)):
+    options = [("--over", asked.over), ("--by", asked.by)]
+    for option, key in [*options, *(("--allow", key) for key in asked.allowed)]:
         if key and key not in keys:
             varies = ", ".join(differ) or "none"
             raise InputError(f"{option} = {key}: no such key here; keys that vary: {varies}")
@@ -247,10 +259,10 @@ def _check_keys(points: Sequence[Made], asked: Asked) -> None:
 def _check_count(
     project: signac.Project, product: str, points: Sequence[Made], asked: Asked
 ) -> None:
-    values = {json.dumps(m.state[asked.over]) for m in points}
+    values = {json.dumps(m.state.get(asked.over)) for m in points}
     if len(values) > 1:
         return
-    have = f"{asked.over} = {_short(points[0].state[asked.over])} alone"
+    have = f"{asked.over} = {_short(points[0].state.get(asked.over))} alone"
     waiting = 0 if product == JOBS else _not_made(project, product)
     if waiting:
         more = f"python project.py run makes {waiting} of the jobs that are here"
