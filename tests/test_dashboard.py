@@ -192,6 +192,29 @@ def test_jobs_that_come_and_go_are_seen(space, tmp_path):
     assert "seed 0" in text_of(browser.get(f"/jobs/{job.id}"))
 
 
+def test_sweeps_are_shown_with_their_titles(space, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(space, copy, symlinks=True)
+    asked = ["sweep", "T_trans_K", "--over", "charge_set.material", "--allow", "charge_set.Mo"]
+    asked += ["--allow", "charge_set.S", "--allow", "charge_set.Se", "protocol.name=sine"]
+    assert main(["--project", str(copy), *asked]) == 0
+    browser = pages_of(copy).app.test_client()
+    browser.get(f"/login?token={TOKEN}")
+    text = asked_until(browser, "/project/", "Sweeps")
+    (path,) = (copy / "results" / "sweeps").glob("*.png")
+    assert f'src="/results/sweeps/{path.name}"' in text
+    assert browser.get(f"/results/sweeps/{path.name}").mimetype == "image/png"
+
+
+def test_an_empty_data_space_names_init_py(tmp_path):
+    assert main(["new", str(tmp_path / "empty")]) == 0
+    browser = pages_of(tmp_path / "empty").app.test_client()
+    browser.get(f"/login?token={TOKEN}")
+    assert "python init.py makes them" in asked_until(browser, "/project/", "0 of 0 jobs")
+    assert "No job matches" in text_of(browser.get("/jobs/"))
+    assert "No ensemble matches" in text_of(browser.get("/compare"))
+
+
 def test_a_damaged_job_spoils_no_page(space, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(space, copy, symlinks=True)
@@ -626,7 +649,7 @@ def test_what_takes_long_is_waited_for_once_and_found_again():
         while not gate:
             time.sleep(0.01)
         if len(gate) == 2:
-            raise OSError("the disk is away")
+            raise InputError("the disk is away")
         found.append(len(found))
         return found[-1]
 
@@ -638,7 +661,14 @@ def test_what_takes_long_is_waited_for_once_and_found_again():
         if kept.get().value:
             break
         time.sleep(0.01)
-    assert kept.get().value >= 1
+    assert kept.get().value >= 1 and kept.fault == ""
+    gate.append(2)  # what was found last is shown, and why there is nothing newer
+    for _ in range(500):
+        last = kept.get().value
+        if kept.fault:
+            break
+        time.sleep(0.01)
+    assert kept.fault == "the disk is away" and last == found[-1]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ class Standing(ProjectModule):
         """What the card's template needs."""
         return {
             "found": self._standing.get(),
+            "fault": self._standing.fault,
             "jobs": len(project),
             "ns_per_day": overview.ns_per_day,
         }
@@ -86,24 +87,28 @@ class Sentences(ProjectModule):
         """One card."""
         report = Path(project.path, "results", "report.html").exists()
         found = self._findings.get(wait_s=0.2)
-        return [card(self.name, "sentences.html", wide=True, found=found, report=report)]
+        about = {"found": found, "fault": self._findings.fault, "report": report}
+        return [card(self.name, "sentences.html", wide=True, **about)]
 
 
 class Figures(ImageViewer):
-    """Every product's figures, by ensemble."""
+    """Every product's figures, by ensemble, then those of sweeps."""
 
     def __init__(self, findings: Refreshed[overview.Findings]) -> None:
         super().__init__("Figures", "ProjectContext", "cards/figures.html")
         self._findings = findings
 
     def get_cards(self, project: signac.Project) -> Iterator[dict[str, Any]]:
-        """One card for each ensemble."""
+        """One card for each ensemble, and one for all sweeps."""
         found = self._findings.get(wait_s=0)
         groups = found.value.by_ensemble if found else {}
         largest_first = sorted(groups.items(), key=lambda group: -len(group[1]))
         for k, (label, made) in enumerate(largest_first):
             shown = overview.figures(project, made)
             yield card(label, "figures.html", wide=True, figures=shown, first=k == 0)
+        if found and found.value.sweeps:
+            shown = overview.sweeps(project, found.value.sweeps)
+            yield card("Sweeps", "figures.html", wide=True, figures=shown, first=True)
 
 
 class State(FlowStatus):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import signac
 
+from ..products.sweep_kept import Kept, kept_sweeps
 from ..report.collect import Made, products_made
 from ..report.comparison import comparison
 from ..report.panels import label_of
@@ -23,10 +23,11 @@ FAILURES = 20
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: sentences as the report begins with, and what was made, by ensemble."""
+    """What was found: sentences as the report begins with, what was made by ensemble, sweeps."""
 
     sentences: list[str]
     by_ensemble: Mapping[str, list[Made]]
+    sweeps: list[Kept]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def findings_of(project: signac.Project) -> Findings:
     by_ensemble: dict[str, list[Made]] = {}
     for one in made:
         by_ensemble.setdefault(one.label, []).append(one)
-    return Findings(found(made, comparison(made))[:SENTENCES], by_ensemble)
+    sentences = found(made, comparison(made))[:SENTENCES]
+    return Findings(sentences, by_ensemble, kept_sweeps(project))
 
 
 def standing_of(project: signac.Project) -> Standing:
@@ -85,19 +87,35 @@ def standing_of(project: signac.Project) -> Standing:
     )
 
 
-def figures(project: signac.Project, made: list[Made]) -> list[dict[str, Any]]:
+def figures(project: signac.Project, made: list[Made]) -> list[dict[str, str]]:
     """Return a caption and a path under `results/` for each figure of some products."""
-    results = Path(project.path, "results")
     return [
         {
             "name": one.product.replace("_", " "),
             "panel": label_of(one),
-            "path": one.figure.relative_to(results).as_posix(),
-            "provenance": one.provenance,
+            "path": _in_results(project, one.figure),
+            "about": one.provenance,
         }
         for one in made
         if one.figure.exists()
     ]
+
+
+def sweeps(project: signac.Project, kept: list[Kept]) -> list[dict[str, str]]:
+    """Return the same for sweeps."""
+    return [
+        {
+            "name": one.title,
+            "panel": "",
+            "path": _in_results(project, one.figure),
+            "about": f"STALE: {one.stale}" if one.stale else "",
+        }
+        for one in kept
+    ]
+
+
+def _in_results(project: signac.Project, path: Path) -> str:
+    return path.relative_to(Path(project.path, "results")).as_posix()
 
 
 def ns_per_day(ps_per_s: float | None) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ..errors import InputError
+
 T = TypeVar("T")
 
 
@@ -33,6 +35,8 @@ class Refreshed(Generic[T]):
         """Keep what `find` returns for `oldest_s`, or ten times as long as it takes."""
         self.find, self._oldest_s = find, oldest_s
         self._found: Found[T] | None = None
+        #: Why it could not be found the last time, empty if it was.
+        self.fault = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
 
@@ -53,7 +57,9 @@ class Refreshed(Generic[T]):
         try:
             begun = time.time()
             value = self.find()
-            self._found = Found(value, time.time(), time.time() - begun)
-            self._done.set()
+            self._found, self.fault = Found(value, time.time(), time.time() - begun), ""
+        except (InputError, OSError) as error:
+            self.fault = str(error)
         finally:
+            self._done.set()
             self._lock.release()
