@@ -112,7 +112,7 @@ def legend(axis: Axes, title: str = "", columns: int = 3) -> None:
     if not handles:
         axis.set_title(title, fontsize=_TITLE)
         return
-    axis.legend(
+    drawn = axis.legend(
         handles,
         labels,
         title=title or None,
@@ -126,6 +126,7 @@ def legend(axis: Axes, title: str = "", columns: int = 3) -> None:
         columnspacing=1.2,
         handlelength=1.6,
     )
+    drawn.get_title().set_multialignment("center")
 
 
 def band(

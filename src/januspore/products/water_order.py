@@ -236,7 +236,7 @@ def _figure(
 def _by_field(axis: Axes, rows: pd.DataFrame, name: str, side: str) -> None:
     within, label = {
         "cos_dipole": (COSINE, "mean cos(dipole, field)"),
-        "sigma_theta_rad": (NOT_NEGATIVE, "sigma_theta (rad); dotted: Gaussian fit"),
+        "sigma_theta_rad": (NOT_NEGATIVE, "sigma_theta (rad)"),
     }[name]
     for branch in _BRANCHES:
         own, color = rows[rows.branch == branch], COLORS[branch]
@@ -245,7 +245,7 @@ def _by_field(axis: Axes, rows: pd.DataFrame, name: str, side: str) -> None:
         if name == "sigma_theta_rad":
             axis.plot(own.field_V_per_nm, own.sigma_fit_rad, color=color, ls=":", lw=1)
     axis.set(xlabel="|E| (V/nm)", ylabel=label)
-    legend(axis, side)
+    legend(axis, side if name == "cos_dipole" else f"{side}; dotted: Gaussian fit")
 
 
 def _distributions(axis: Axes, rows: pd.DataFrame, theta: NDArray, top: float, title: str) -> None:
