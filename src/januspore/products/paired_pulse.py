@@ -130,7 +130,7 @@ def _ratios(axis: Axes, estimator: str, rows: pd.DataFrame, findings: dict[str, 
         level = findings[f"{estimator} current_at_long_delay_nA"][0]
         curve = exponential(t, np.log(tau), level, findings[f"{estimator} amplitude_nA"][0])
         axis.plot(t, curve / rows.I0_nA.iloc[0], label=f"tau = {tau:.3g} ps")
-    axis.set(xlabel="delay (ps)", ylabel="I1 / I0")
+    axis.set(xlabel="delay (ps)", ylabel="I1 / I0", xlim=(0, 1.15 * rows.delay_ps.max()))
     first = "I0 = {:.3g} [{:.3g}, {:.3g}] nA".format(
         *rows[["I0_nA", "I0_nA_low", "I0_nA_high"]].iloc[0]
     )
