@@ -150,6 +150,15 @@ def test_waters_turned_at_random_have_the_dielectric_constant_of_free_dipoles(ga
     assert dielectric_constant(planted, volume * 1e27, T) == pytest.approx(exact, rel=1e-6)
 
 
+def test_a_drift_of_the_whole_liquid_is_no_diffusion():
+    model, rng = free_model(3, 5, (3.0, 3.0, 3.0)), np.random.default_rng(5)
+    still = np.cumsum(rng.normal(0, 0.05, (20, model.n_atoms, 3)), axis=0)
+    drift = np.arange(20)[:, None, None] * np.array([0.1, 0.0, -0.2])
+    alone, together = sums_of(still, model), sums_of(still + drift, model)
+    for name in ("squares", "charge"):
+        assert together[name] == pytest.approx(alone[name], abs=1e-9)
+
+
 def test_ions_that_touch_and_waters_beside_them_are_counted():
     model = free_model(2, 3, (4.0, 4.0, 4.0))
     positions = np.zeros((1, model.n_atoms, 3))

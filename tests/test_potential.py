@@ -61,6 +61,15 @@ def test_two_planes_are_a_capacitor_in_a_periodic_box(first, second, charge):
     assert found[0] == found[-1] == 0.0
 
 
+def test_a_part_that_is_not_neutral_has_a_uniform_background():
+    model = planes(0.5, 1.0, 1.0)
+    model = replace(model, charge=np.repeat([0.1, 0.0], 10))  # one plane of 1 e at 0.5
+    at, found = edges(model), solved(model)
+    x = np.abs(at - 0.5 - 4.0 * np.round((at - 0.5) / 4.0))  # from the nearest image
+    expected = PER_VACUUM_PERMITTIVITY / 6.0 * (x**2 / 8.0 - x / 2)
+    assert found == pytest.approx(expected - expected[0], abs=1e-9)
+
+
 def test_whole_boxes_that_an_atom_moved_make_no_difference():
     model = planes(-0.5, 0.7, 1.0)
     moved = model.membrane_positions + [8.0, -2.0, 3.0]
