@@ -226,3 +226,10 @@ def test_it_is_made_of_both_ions_and_the_staircase_of_one_cell(tmp_path):
     table = product_table(project, "mean_force_current")
     assert {"K", "Cl", "total"} <= set(table.ion)
     assert "protocol.ion" not in table  # a row's own ion is in its column "ion"
+
+
+def test_short_and_distant_windows_are_told_with_what_would_do():
+    positions = [-1.0, -0.5, 0.0, 0.5, 1.0]
+    one = held_ensemble("K", seeds=2, window_ps=8.0, positions_nm=positions)
+    text = shown(make([one]), "current", "K").statement
+    assert "positions_nm every 0.2 nm" in text and "window_ps = 15" in text

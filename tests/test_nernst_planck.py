@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from planted_brownian import by_equation, counted
 from scipy import constants
 from scipy.signal import lfilter
 
@@ -114,6 +115,13 @@ def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
     density = walkers * seen / (steps // 20) / 0.1
     windows = np.linspace(-1, 1, 21)
     assert flux(windows, force(windows), (density, density)) == pytest.approx(counted, rel=0.05)
+
+
+def test_brownian_ions_through_a_hole_in_a_wall_pass_as_the_equation_says():
+    """In three dimensions; benchmarks/nernst_planck.py has more cases and better statistics."""
+    found = counted(0.7, 20.0, walkers=400, steps=12_000)
+    assert by_equation(0.7, 20.0, 0.8, found.ends) == pytest.approx(found.flux, rel=0.25)
+    assert by_equation(0.7, 20.0, 0.8, found.ends, spreads=False) < 0.5 * found.flux
 
 
 def test_without_a_barrier_the_access_resistance_is_hall_s():

@@ -93,6 +93,9 @@ def _flat(value: float) -> Table:
     return Table((0.0,), (value,))
 
 
+_BARRIER = "barriers of both ions (python init.py --protocol barrier) would give a current"
+
+
 def fit_device(
     name: str,
     length_nm: float,
@@ -180,7 +183,11 @@ def _conductance(
             "least: python init.py --protocol staircase --seeds 0:2, then python project.py run"
         )
     passed = f"{currents.crossed} ions passed in {currents.time_ps:.3g} ps at held fields"
-    return None, {}, [Unfixed(CONDUCTANCE, 0.0, max(bounds), f"{passed}: only a bound is known")]
+    return (
+        None,
+        {},
+        [Unfixed(CONDUCTANCE, 0.0, max(bounds), f"{passed}: only a bound is known; {_BARRIER}")],
+    )
 
 
 def _memory(

@@ -38,7 +38,10 @@ LIMITS = (
 RESERVOIR_FROM_NM = 0.8
 #: A width of the interval, as a factor, from which agreement says little.
 WIDE = 3.0
-_NO_DIRECT = "no staircase holds this field in this cell"
+_NO_DIRECT = (
+    "no staircase holds this field in this cell: one with it among its holds_V_per_nm in a study, "
+    "then python init.py --study NAME --protocol staircase, makes the direct current"
+)
 
 
 def make(ensembles: Sequence[Ensemble]) -> Content:
@@ -134,10 +137,17 @@ def _caution(ensemble: Ensemble, x: NDArray) -> str:
     if ensemble.model.pore.diameter_nm / 2 - _ION_NM > windows.radius_nm:
         told.append("the pore is wider than the cylinder: what passes beside it is left out")
     if (spacing := float(np.diff(x).max())) > _FAR_NM:
-        told.append(f"windows up to {spacing:.2g} nm apart")
+        told.append(f"windows up to {spacing:.2g} nm apart: positions_nm every 0.2 nm would do")
+    if windows.window_ps < _TELLS_D_PS:
+        told.append(
+            f"windows of {windows.window_ps:g} ps tell D too large: "
+            f"window_ps = {_TELLS_D_PS:g} would do"
+        )
     return "; ".join(told)
 
 
+#: Shortest windows whose batches see the friction's slow part, ps.
+_TELLS_D_PS = 15.0
 #: How near an ion comes to the membrane's atoms at the pore's edge, and the widest step of windows
 #: over which a mean force is taken as linear, nm.
 _ION_NM, _FAR_NM = 0.25, 0.26
