@@ -73,6 +73,7 @@ class Standing(ProjectModule):
             "fault": self._standing.fault,
             "jobs": len(project),
             "ns_per_day": overview.ns_per_day,
+            "amount": words.amount,
         }
 
 

@@ -4,6 +4,7 @@ import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..space.paper import in_words, order, short_name
 from ..space.varying import look_again, varying
 from . import words
 
+#: Membranes that the page of jobs offers to show alone.
+MEMBRANES = 40
 #: The beginning of a job's id.
 _ID = re.compile(r"[0-9a-f]{4,32}")
 
@@ -107,7 +110,7 @@ class Listing:
         return [job for job in self._jobs if job.id in found]
 
     def questions(self) -> list[tuple[str, str]]:
-        """Return name and question of each membrane and each protocol that there is."""
+        """Return name and question of each protocol and of the first membranes that there are."""
         found: dict[str, str] = {}
         for job in self.jobs():
             membrane = self.kind(job).membrane
@@ -116,7 +119,7 @@ class Listing:
                 found[membrane] = " ".join(f"charge_set.{k}={v}" for k, v in charge_set.items())
         names = sorted({protocol_name(job) for job in self.jobs()})
         return [
-            *found.items(),
+            *islice(found.items(), MEMBRANES),
             *((name.replace("_", " "), f"protocol.name={name}") for name in names),
         ]
 

@@ -74,6 +74,15 @@ def value_short(found: Any) -> str:
     return f"{found:.3g}" if isinstance(found, float) else value(found)
 
 
+def amount(number: float) -> str:
+    """A large or a small amount, with four digits at least where it has them.
+
+    >>> amount(27270.4), amount(0.6784)
+    ('27,270', '0.6784')
+    """
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
+
+
 def with_intervals(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and value of each number of a job's summary, its interval behind it where it has one."""
     rows = []
