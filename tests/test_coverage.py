@@ -40,8 +40,7 @@ def false_rates(counts):
 @kept
 def test_every_claim_of_the_report_has_been_planted():
     counts = json.loads(RESULTS.read_text())["counts"]
-    missing = {c.quantity for c in CLAIMS} - {one["claim"] for one in counts}
-    assert all("0.5 V/nm" in quantity for quantity in missing)
+    assert not {c.quantity for c in CLAIMS} - {one["claim"] for one in counts}
     assert {one["seeds"] for one in counts} == {2, 4, 8, 12}
 
 
