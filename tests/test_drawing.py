@@ -48,6 +48,11 @@ def test_a_figure_of_nothing_is_its_title_and_the_reasons():
     assert figure.get_figheight() < 1.0
 
 
+def test_the_reasons_stand_below_a_long_title():
+    figure = drawn(panels("a word or two " * 20, [[Panel(fail, "no ion crossed")]]))
+    assert figure._suptitle.get_window_extent().y0 > figure._supxlabel.get_window_extent().y1
+
+
 def test_a_row_with_fewer_panels_fills_the_figure_and_ranges_are_shared():
     def steep(axis):
         axis.plot(X, 10 * X)

@@ -79,9 +79,12 @@ def panels(
     width = max(size[0] * columns, 6.0)
     letters = int(width * 14)
     lines = [line for note in notes for line in textwrap.wrap(note, letters)]
-    height = size[1] * len(shown) + _INCH_A_LINE * len(lines) + (0 if shown else 0.4)
+    heads = textwrap.wrap(title, int(width * 11))
+    height = size[1] * len(shown) + _INCH_A_LINE * len(lines)
+    # Panels give way to a title; where there is none, nothing does.
+    height += 0 if shown else 0.2 * (len(heads) + 1)
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle("\n".join(textwrap.wrap(title, int(width * 11))), fontsize=_TITLE)
+    figure.suptitle("\n".join(heads), fontsize=_TITLE)
     if lines:
         figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=_SMALL)
     parts = math.lcm(*(len(row) for row in shown)) if shown else 1

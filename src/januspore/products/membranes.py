@@ -18,6 +18,7 @@ from ..analysis.loop import TURN, curve, window_currents
 from ..analysis.statistics import Interval, summed
 from ..space.paper import (
     PANELS,
+    departures,
     in_words,
     name_of,
     order,
@@ -60,7 +61,9 @@ def make(ensembles: Sequence[Ensemble]) -> Content:
 def _name(ensemble: Ensemble) -> str:
     charges = ensemble.point.charge_set.model_dump()
     name = name_of(charges)
-    return f"{name} ({PANELS[name]})" if name else in_words(charges)
+    # The paper's panel is of its own pore and solution.
+    own = name and not departures(charges["material"], ensemble.point.protocol)
+    return f"{name} ({PANELS[name]})" if own else name or in_words(charges)
 
 
 def _about(ensemble: Ensemble) -> dict[str, Any]:
