@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from served import TOKEN, pages_of, two_membranes
 from test_typed import typed
 from test_workflow import ROOT
@@ -24,6 +27,7 @@ pytest.importorskip("signac_dashboard", reason="needs signac-dashboard: pip inst
 from januspore.__main__ import main
 from januspore.dashboard import compare_figure, words
 from januspore.dashboard.access import token_for
+from januspore.dashboard.command import _in_url, listen
 from januspore.dashboard.frame import configuration, last_state
 from januspore.dashboard.refreshed import Refreshed
 from januspore.dashboard.traces import POINTS, rows_so_far, traces
@@ -174,6 +178,19 @@ def test_a_question_that_cannot_be_answered_is_told_of(browser, question, told):
     answer = browser.get("/search", query_string={"q": question})
     assert answer.status_code == 400 and told in answer.text
     assert not Path("ran").exists()
+
+
+KEYS = st.sampled_from(["seed", "protocol.name", "charge_set.Se", "charge_set"])
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    question=st.text(max_size=40) | KEYS.flatmap(lambda key: st.text().map(f"{key}={{}}".format))
+)
+def test_no_question_brings_a_page_down(browser, question):
+    for page in ("/search", "/compare"):
+        answer = browser.get(page, query_string={"q": question})
+        assert answer.status_code in (200, 400) and "<script>" not in answer.text
 
 
 def test_jobs_that_come_and_go_are_seen(space, tmp_path):
@@ -607,6 +624,13 @@ def test_it_serves_until_it_is_told_to_stop(space):
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=30)[1]
     assert process.returncode == 0 and "Traceback" not in told and TOKEN not in told
+
+
+def test_others_are_told_the_name_of_this_machine():
+    assert _in_url("0.0.0.0") == _in_url("::") == socket.gethostname()
+    assert _in_url("localhost") == "localhost" and _in_url("::1") == "[::1]"
+    with listen("0.0.0.0", "0") as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,8 @@ def dashboard(root: Path, host: str, port: str | None, token: str | None) -> Non
         from .app import ViewedProject
 
         server = serve(find_project(root, ViewedProject), token, listener)
-        shown, number = listener.getsockname()[:2]
-        print(f"http://{_in_url(host or shown)}:{number}/login?token={token}")
-        print("Open that in a browser on this machine; Ctrl-C stops it.", flush=True)
+        print(f"http://{_in_url(host)}:{listener.getsockname()[1]}/login?token={token}")
+        print("Open it in a browser; whoever has the token may look. Ctrl-C stops it.", flush=True)
         server.serve_forever()
 
 
@@ -89,4 +88,7 @@ def _number(port: str) -> int:
 
 
 def _in_url(host: str) -> str:
+    """The name by which a browser finds this machine."""
+    if host in ("", "0.0.0.0", "::"):  # all of its addresses
+        return socket.gethostname()
     return f"[{host}]" if ":" in host else host
