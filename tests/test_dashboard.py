@@ -341,6 +341,10 @@ def test_traces_have_the_means_of_the_record(browser, space):
     order = panels["order: mean cosine of the pore's water dipoles to +x"]["mean cosine"]
     waters = rows["water_in_pore"][0]
     assert np.allclose(order, rows["cos_dipole"].reshape(-1, waters).mean(axis=1), atol=1e-5)
+    for odd in ("from=nan&to=inf", "from=9e9", "from=2&to=1", "from=x&run=0", "to=-1"):
+        assert browser.get(f"/jobs/{job.id}/traces.json?{odd}").json["time_ps"], odd
+    for none in ("run=1", "run=-1"):
+        assert browser.get(f"/jobs/{job.id}/traces.json?{none}").status_code == 404
     half = browser.get(f"/jobs/{job.id}/traces.json?from=1&to=2").json
     assert min(half["time_ps"]) >= 1 and max(half["time_ps"]) <= 2
 
@@ -449,6 +453,7 @@ def test_a_wrong_token_opens_nothing(pages, given):
 def test_after_the_token_the_page_that_was_asked_for_follows(pages):
     client = pages.app.test_client()
     client.get("/search?q=seed%3D1")
+    client.get("/progress")
     answer = client.post("/login", data={"token": TOKEN})
     assert answer.location.endswith("/search?q=seed%3D1")
     assert client.get("/logout").status_code == 302

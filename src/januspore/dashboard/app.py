@@ -33,6 +33,10 @@ PER_PAGE = 50
 PROGRESS_S, FINDINGS_S = 5.0, 30.0
 
 
+#: Where the token leads on to; a script's question leads nowhere.
+_PAGES = ("project_info", "jobs_list", "search", "show_job", "text", "compare")
+
+
 class ViewedProject(PatientProject):
     """A data space to look at: signac-flow's labels, and nothing is written."""
 
@@ -121,7 +125,7 @@ class SpaceDashboard(Dashboard):
     # --- access ----------------------------------------------------------------------------------
 
     def _ask_for_token(self) -> flask.Response:
-        if flask.request.path.startswith("/jobs") or "." not in flask.request.path:
+        if flask.request.endpoint in _PAGES:
             flask.session["redirect_url"] = flask.request.url
         return flask.make_response(flask.render_template("login.html", wrong=False), 401)
 

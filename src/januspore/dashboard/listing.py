@@ -79,9 +79,10 @@ class Listing:
     def kind(self, job: Any) -> Kind:
         """Return what a job's ensemble is, in words."""
         ensemble = ensemble_of(job)
-        if ensemble not in self._kinds:
-            self._kinds[ensemble] = _kind(self._project, job)
-        return self._kinds[ensemble]
+        kind = self._kinds.get(ensemble)  # another thread may be listing the jobs again
+        if kind is None:
+            kind = self._kinds[ensemble] = _kind(self._project, job)
+        return kind
 
     def title(self, job: Any) -> str:
         """A job in words, such as "MoSSe, sine, seed 3"."""

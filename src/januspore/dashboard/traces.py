@@ -67,7 +67,8 @@ def traces(
     time = rows["step"] * protocol.dynamics.timestep_ps - dt / 2
     first = 0 if start_ps is None else int(np.searchsorted(time, start_ps))
     last = len(time) if end_ps is None else int(np.searchsorted(time, end_ps, side="right"))
-    first, last = min(first, len(time) - 1), max(last, first + 1)
+    first = min(first, len(time) - 1)
+    last = max(last, first + 1)
     size = max(1, -(-(last - first) // POINTS))
     starts = np.arange(first, last, size)
 
