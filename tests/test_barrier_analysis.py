@@ -85,7 +85,7 @@ def test_the_waters_part_rises_with_field_and_the_rest_does_not(four_seeds):
     assert slopes.loc["water_vdw"].low < 0 < slopes.loc["water_vdw"].high
     verdict = four_seeds.findings["verdict"]
     assert "electrostatic part rises with field" in verdict
-    assert "van der Waals part not told from unchanged" in verdict
+    assert "van der Waals part no change beyond its interval" in verdict
 
 
 def test_order_stands_beside_the_barrier(four_seeds):

@@ -250,10 +250,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweep.add_argument("--product", default="", help="where several have the quantity")
     sweep.set_defaults(command=_sweep)
-    tell = commands.add_parser("summary", help="what is done, what was found, where figures are")
+    tell = commands.add_parser(
+        "summary", help="what is finished, what was found, where the figures are"
+    )
     tell.add_argument("--all", action="store_true", help="every number of every product")
     tell.set_defaults(command=_summary)
-    report = commands.add_parser("report", help="the paper beside this data space, as one page")
+    report = commands.add_parser(
+        "report", help="a page with the paper's results and this data space's"
+    )
     report.add_argument(
         "--output",
         type=Path,
@@ -268,14 +272,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
     verify = commands.add_parser(
-        "verify", help="read all from end to end: what is wrong, what to do"
+        "verify", help="verify the whole data space: its faults, each with a remedy"
     )
     verify.add_argument("--repair", action="store_true", help="do what loses nothing")
-    check = commands.add_parser("check", help="what this machine can run, rightly and how fast")
+    check = commands.add_parser(
+        "check", help="engines of this machine: whether they compute correctly, and how fast"
+    )
     check.add_argument(
         "--seconds", type=float, default=120.0, help="for timings, all together (default: 120)"
     )
-    check.add_argument("--json", action="store_true", help="all that was measured, as JSON")
+    check.add_argument("--json", action="store_true", help="all measurements, as JSON")
     check.add_argument("--dry-run", action="store_true", help="write no preference down")
     check.set_defaults(command=_check)
     browse = commands.add_parser("dashboard", help="look at the data space in a browser")

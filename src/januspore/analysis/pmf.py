@@ -152,8 +152,8 @@ class Barrier:
             return f"no barrier found, below {high:.3g} kJ/mol ({why})"
         if not self.resolved:
             return (
-                f"a barrier between {low:.3g} and {high:.3g} kJ/mol; no value, for those that are "
-                "found so near their error are too high on average"
+                f"a barrier between {low:.3g} and {high:.3g} kJ/mol; no value, as barriers "
+                "that are found so near their error are too high on average"
             )
         least = "at least " if self.open_ends else ""
         text = f"{least}{height.shown()} kJ/mol from x = {self.minimum_nm.shown('.2f')}"

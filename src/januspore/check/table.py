@@ -64,14 +64,14 @@ def _speeds(trials: list[Trial]) -> list[list[str]]:
 
 def _recommended(report: dict[str, Any]) -> Iterable[str]:
     if not report["recommended"]:
-        yield "nothing is recommended: no engine is right and timed"
+        yield "nothing is recommended: no engine is both correct and timed"
         return
     together = report["side_by_side"]
     yield f"recommended here, {together} side by side (project.py run --parallel {together}):"
     for key, value in report["recommended"].items():
         yield f"  {key}={value}"
     if report["busy"]:
-        yield "the machine was busy with other work: timings are not to be relied upon"
+        yield "the machine was busy with other work: timings are not reliable"
     if report["written_down"]:
         kinds = ", ".join(f"{engine} on a {kind}" for kind, engine in report["preferred"].items())
         yield f"written down for this data space: {kinds}"

@@ -225,7 +225,7 @@ def _caution(profiles: Profiles, reservoir_nm: float) -> str:
             f"reservoirs still charge, in all seeds alike: {wanted:g} ps would do (charging_ps)"
         )
     if len(profiles.means["total"].each) == 1:
-        return "one seed does not tell what all of its windows share: two seeds would"
+        return "one seed cannot show what all of its windows share; two seeds would"
     return ""
 
 
@@ -245,7 +245,7 @@ def _verdict(slopes: pd.DataFrame) -> str:
         # The paper's own definition where it is possible.
         way = "own way" if mine.profile.str.endswith("own way").any() else "common way"
         for row in mine[mine.profile.str.endswith(way)].to_dict("records"):
-            word = "not told from unchanged"
+            word = "no change beyond its interval"
             if row["low"] > 0:
                 word = "rises with field"
             elif row["high"] < 0:

@@ -86,7 +86,7 @@ def _verdict(findings: dict[str, Any]) -> str:
         return "one field of each sign: nothing to compare it with"
     parts = []
     for key, (value, low, high) in rises.items():
-        says = "not told from no change"
+        says = "no change beyond its interval"
         if not np.isfinite(low):
             says = "one seed gives no interval"
         elif low > 0 or high < 0:

@@ -99,7 +99,10 @@ def fault_of(path: Path) -> str | None:
     """Describe what is wrong with a product's files, with a remedy; None if nothing is wrong."""
     data = read_json(path)
     if data is None or data.get("product") != path.stem or "digest" not in data:
-        return f"{path}: no product, or cut; move it away, and python project.py run makes it again"
+        return (
+            f"{path}: not a product, or truncated; move it away, and python project.py run "
+            "makes it again"
+        )
     if not is_current(data):
         return None
     again = "python project.py run makes it again"

@@ -79,7 +79,7 @@ def _trend(pulses: Pulses) -> tuple[str, str]:
         code = Memory.FACILITATION
     elif last.high < 1:
         code = Memory.DEPRESSION
-    says = "not told from no memory" if code is Memory.OPEN else str(code)
+    says = "no memory beyond its interval" if code is Memory.OPEN else str(code)
     return code, f"last pulse over first {last.shown('.2f')}: {says}"
 
 

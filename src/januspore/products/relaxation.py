@@ -45,7 +45,7 @@ WITHIN = {"mean cosine": COSINE, "sigma_theta": NOT_NEGATIVE}
 SAYS = {
     "reverse slower": "relaxing (reverse) is slower than ordering (forward)",
     "forward slower": "relaxing (reverse) is faster than ordering (forward)",
-    "not told": "relaxing (reverse) is not told from as fast as ordering (forward)",
+    "not told": "no difference between relaxing (reverse) and ordering (forward)",
     "not resolved": "not enough data to compare tau forward with tau reverse",
 }
 

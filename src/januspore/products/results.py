@@ -168,7 +168,7 @@ def find_jobs(project: signac.Project, where: Mapping[str, Any]) -> list[Any]:
         ValueError,
         re.error,
     ) as error:  # errors of a filter's operators, such as {"$in": 3}
-        raise InputError(f"{dict(where)}: not a question that signac can answer: {error}") from None
+        raise InputError(f"{dict(where)}: not a filter that signac can evaluate: {error}") from None
     if where and not found:
         known = {key for job in project for key, _ in flat(job.cached_statepoint)}
         for key in where:

@@ -203,7 +203,7 @@ def _verdict(findings: dict[str, Any]) -> str:
         says = {
             Order.RISES: "water order rises with field beyond its interval",
             Order.FALLS: "water order falls with field beyond its interval",
-            Order.OPEN: "not enough data to tell from no change",
+            Order.OPEN: "not enough data to show a change",
         }[code]
         parts.append(f"{side}: mean cosine to the field {rise} from low to high field: {says}")
     return "; ".join(parts)

@@ -104,7 +104,7 @@ def undecided(
 def _more(seeds: int, needed: int | None) -> str:
     """Say how many more seeds are needed, at the present spread; None where that is unknown."""
     if needed is None:
-        return "no estimate of how much more"
+        return "the number of seeds needed cannot be estimated"
     more = needed - seeds
     if more > 10_000:
         return "more than 10,000 more seeds at the present spread"

@@ -35,7 +35,7 @@ def main(root: Path) -> int:
     """Run `init.py` of the data space at `root`; returns the exit status."""
     return run_command(
         lambda: init_command(None, root),
-        "stopped: every job is whole or not there; type it again to go on",
+        "stopped: every job is whole or absent; repeat the command to continue",
     )
 
 
@@ -129,7 +129,9 @@ def _decisions(project: signac.Project, options: argparse.Namespace) -> _Asked:
     for wish in left:
         print(f"  left open {shown(wish)}")
     if not taken and not left:
-        print("nothing is open that more seeds would decide; python project.py run makes products")
+        print(
+            "no open statement would be decided by more seeds; python project.py run makes products"
+        )
     return _Asked("to decide", [point for wish in taken for point in wish.points])
 
 
@@ -238,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make jobs that need more memory than this machine has",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
     parser.add_argument(
         "--calibrate",
         action="store_true",

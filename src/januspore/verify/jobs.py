@@ -151,7 +151,7 @@ def _trajectory(job: Any, families: Families) -> Iterator[Fault]:
     if record.exists():
         twin = families.records.setdefault(checksum(record), job.id)
         if twin != job.id:
-            what = f"the very record of job {twin}: one is a copy"
+            what = f"identical to the record of job {twin}: one is a copy"
             yield Fault(record, what, f"move the copy away, and {_RUN}")
 
 
