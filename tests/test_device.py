@@ -149,6 +149,15 @@ def test_a_wrong_device_predicts_badly_and_its_number_says_so(fitted):
     assert bad.chi_square > 100 * good.chi_square and bad.inside < 0.3
 
 
+def test_a_prediction_beyond_the_fields_held_says_so(fitted):
+    point = tiny_point("sine", amplitude_V_per_nm=2.0, frequency_GHz=20.0, cycles=1)
+    beyond = compare(fitted, unfitted_of(planted(truth(), point)))[0]
+    assert beyond.beyond_V_per_nm > 1.2
+    assert "beyond the fields that were held" in beyond.in_words()
+    point = tiny_point("sine", amplitude_V_per_nm=1.2, frequency_GHz=20.0, cycles=1)
+    assert compare(fitted, unfitted_of(planted(truth(), point)))[0].beyond_V_per_nm is None
+
+
 # --- what the data cannot fix -------------------------------------------------------------------
 
 

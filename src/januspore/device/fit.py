@@ -265,7 +265,11 @@ def order_table(fit: OrderFit) -> tuple[Table, dict[float, list[float]]]:
     """s_inf by field with its intervals."""
     fields = fit.parameters.fields
     values = fit.found.value[: len(fields)]
-    ends = {e: [float(v[k]) for v in _ends(fit.found)] for k, e in enumerate(fields)}
+    ends = {
+        # A mean cosine lies between -1 and 1 whatever the spread of its estimates.
+        e: [float(np.clip(v[k], -1.0, 1.0)) for v in _ends(fit.found)]
+        for k, e in enumerate(fields)
+    }
     return Table(fields, tuple(float(v) for v in values)), ends
 
 

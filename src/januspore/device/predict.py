@@ -33,6 +33,7 @@ class Prediction:
         explained: share of the variance over the bins that the prediction explains.
         inside: share of the bins in whose 95 % interval the prediction lies.
         area, seen_area: area of the loop: predicted, over the corners, and seen with its interval.
+        beyond_V_per_nm: largest field of it, where no field so large was held for the fit.
         values: field, what was predicted and what was seen with its interval, by bin.
     """
 
@@ -46,6 +47,7 @@ class Prediction:
     inside: float
     area: list[float] | None = None
     seen_area: list[float] | None = None
+    beyond_V_per_nm: float | None = None
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def in_words(self) -> str:
@@ -60,6 +62,8 @@ class Prediction:
             low, high = min(self.area), max(self.area)
             own = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
             text += "; loop area {}, seen {:.2g} [{:.2g}, {:.2g}]".format(own, *self.seen_area)
+        if self.beyond_V_per_nm is not None:
+            text += f"; at {self.beyond_V_per_nm:g} V/nm, beyond the fields that were held"
         return text
 
 
@@ -84,17 +88,25 @@ def compare(fitted: Fitted, unfitted: Unfitted) -> list[Prediction]:
     each = [predicted(device, unfitted) for device in fitted.corners()]
     order = bootstrap({name: unfitted.seen[name] for name in ("cosine", "waters")}, mean_cosine)
     name = f"{unfitted.name} ({unfitted.told})"
-    found = [_compare(name, "order", [one[0] for one in each], order, unfitted, mean_cosine)]
+    most = fitted.largest_V_per_nm
+    orders = [one[0] for one in each]
+    found = [_compare((name, "order"), orders, order, unfitted, mean_cosine, most)]
     if fitted.conductance is not None:
-        nA = current_interval(unfitted.seen, rate)
-        found.append(_compare(name, "current (nA)", [one[1] for one in each], nA, unfitted, rate))
+        nA, currents = current_interval(unfitted.seen, rate), [one[1] for one in each]
+        found.append(_compare((name, "current (nA)"), currents, nA, unfitted, rate, most))
     return found
 
 
 def _compare(
-    name: str, quantity: str, each: Sequence[NDArray], seen: Interval, unfitted: Unfitted, of: Any
+    what: tuple[str, str],
+    each: Sequence[NDArray],
+    seen: Interval,
+    unfitted: Unfitted,
+    of: Any,
+    held_V_per_nm: float,
 ) -> Prediction:
     seeds = len(unfitted.seen["waters"])
+    largest = float(np.abs(unfitted.field_V_per_nm).max())
     error = (seen.high - seen.low) / 2 / (student(seeds) if seeds > 1 else np.nan)
     known = np.isfinite(seen.value) & np.isfinite(error) & (error > 0)
     value, error = seen.value[known], error[known]
@@ -112,8 +124,7 @@ def _compare(
             .triple()
         )
     return Prediction(
-        name,
-        quantity,
+        *what,
         int(known.sum()),
         float(np.sqrt(np.mean(apart**2))),
         float(np.sqrt(np.mean(error**2))),
@@ -122,6 +133,7 @@ def _compare(
         float(inside.mean()) if known.any() else float("nan"),
         area,
         seen_area,
+        largest if largest > held_V_per_nm + 1e-9 else None,
         {
             "field_V_per_nm": unfitted.field_V_per_nm[known].tolist(),
             "predicted": worst.tolist(),
