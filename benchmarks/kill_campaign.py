@@ -148,7 +148,7 @@ def _wait(space: Path, longest: float, runners: list[Command], dice: Any) -> Non
         if pattern and _stamps(space, pattern) != before:
             time.sleep(dice.uniform(0.0, 0.3))
             return
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _stamps(space: Path, pattern: str | None) -> set[tuple[str, int]]:

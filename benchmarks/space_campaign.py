@@ -280,7 +280,7 @@ def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bo
     number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
     end = dice.uniform(0.0, alive_s)
     while command.lives() and command.worked_s() < end:
-        time.sleep(0.05)
+        time.sleep(0.1)
     killed = command.kill(number)
     if killed:
         space.found.killed(number, stage.name)
