@@ -20,7 +20,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +65,18 @@ def main() -> int:
         "runners": options.runners,
         "checkpoint_s": options.checkpoint_seconds,
     }
+    tell = partial(tally.write, options.output, began, **more)
     while tally.kills < options.kills and not tally.problems:
         space = folder / f"space{tally.spaces}"
         copy_project(space)
         command = [sys.executable, "init.py", "--study", options.study]
         subprocess.run(command, cwd=space, env=environment(), check=True)
         jobs = {p.name: (p / "signac_statepoint.json").read_bytes() for p in _jobs(space)}
-        _to_the_end(space, options, tally, dice)
+        _to_the_end(space, options, tally, dice, tell)
         tally.spaces += 1
         _verify(space, jobs, tally)
         print(_line(tally), flush=True)
-        tally.write(options.output, began, **more)  # what is stopped has told what it found
+        tell()
         if not tally.problems:
             shutil.rmtree(space)
     for problem in tally.problems:
@@ -100,8 +103,17 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _to_the_end(space: Path, options: argparse.Namespace, tally: Tally, dice: Any) -> None:
-    """Run, with kills until they are spent, until nothing is left to do."""
+def _to_the_end(
+    space: Path,
+    options: argparse.Namespace,
+    tally: Tally,
+    dice: Any,
+    tell: Callable[[], None],
+) -> None:
+    """Run, with kills until they are spent, until nothing is left to do.
+
+    `tell` writes down what was found so far, for a campaign that is stopped itself.
+    """
     runners: list[Command] = []
     words = ("project.py", "-v", "run")
     while not (_is_done(space) and not runners):
@@ -116,6 +128,7 @@ def _to_the_end(space: Path, options: argparse.Namespace, tally: Tally, dice: An
             number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
             if victim.kill(number):
                 tally.killed(number, stage)
+                tell()
                 runners.remove(victim)
         else:
             time.sleep(1.0)
