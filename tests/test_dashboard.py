@@ -84,7 +84,7 @@ def asked_until(browser, address, wanted):
 
 def test_the_project_page_says_how_far_it_is_and_shows_every_figure(browser, space):
     text = asked_until(browser, "/project/", "of 8 jobs simulated")
-    assert "<strong>8 of 8 jobs simulated</strong>, 8 analysed" in text
+    assert "<strong>8 of 8 jobs simulated</strong>, 8 analysed, 2 of" in text
     text = asked_until(browser, "/project/", "figcaption")
     shown = re.findall(r'<img loading="lazy" src="/results/([^"]*)"', text)
     made = [p.relative_to(space / "results").as_posix() for p in space.glob("results/*/*/*.png")]
@@ -106,6 +106,11 @@ def test_what_runs_and_what_failed_is_told(space, tmp_path):
         part.touch()
         os.utime(part, (1_000_000 + 10 * k,) * 2)
     (trajectory(job) / "lock").write_text("elsewhere 1 x")
+    (product,) = (copy / "results" / "ie_curve").glob("MoS2*")
+    (product / "lock").write_text("elsewhere 1 x")
+    other = sine(copy, material="MoS2")
+    Path(other.fn("summary.json")).unlink()
+    (trajectory(other) / "lock").write_text("elsewhere 1 x")
     Path(sine(copy, 1).path, "failed.txt").write_text("analyse: job x: <b>broken</b>\nnow\n")
     pages = pages_of(copy)
     browser = pages.app.test_client()
@@ -115,6 +120,8 @@ def test_what_runs_and_what_failed_is_told(space, tmp_path):
     dt = point_of(job).protocol.dynamics.timestep_ps
     assert f"{300 * dt:g} of" in text and f"{100 * dt / 10 * 86.4:.3g} ns/day" in text
     assert "left at the present speed" in text
+    assert f"ie_curve of {product.name}" in text
+    assert re.search(rf"analysis of <a [^>]*{other.id}", text)
     assert "analyse: job x: &lt;b&gt;broken&lt;/b&gt;" in text
     text = text_of(browser.get(f"/jobs/{job.id}"))
     assert "simulating" in text and "ns/day" in text

@@ -14,7 +14,7 @@ from ..report.summary import found
 from ..report.write import SENTENCES
 from ..run.estimate import in_words
 from ..run.failures import marked
-from ..run.progress import Progress, progress_of, verdict
+from ..run.progress import ProductProgress, Progress, product_progress, progress_of, verdict
 from ..space.conditions import STAGES
 
 #: Failures that the page names.
@@ -36,11 +36,13 @@ class Standing:
 
     Attributes:
         progress: of its jobs.
+        products: of its products.
         failed: a line for each failure, and how many more there are.
         verdict: that all is done, or that there is nothing to do; empty otherwise.
     """
 
     progress: Progress
+    products: ProductProgress
     failed: list[str]
     more_failed: int
     verdict: str
@@ -78,12 +80,13 @@ def findings_of(project: signac.Project) -> Findings:
 
 def standing_of(project: signac.Project) -> Standing:
     """Look at every job."""
-    failed = list(marked(project))
+    failed, products = list(marked(project)), product_progress(project)
     return Standing(
         progress=progress_of(project),
+        products=products,
         failed=failed[:FAILURES],
         more_failed=max(0, len(failed) - FAILURES),
-        verdict=verdict(project),
+        verdict=verdict(project, products),
     )
 
 

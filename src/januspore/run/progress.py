@@ -22,6 +22,7 @@ from ..protocols import AnyProtocol
 from ..simulate.layout import FRAMES, PARTS, branch, is_joined, trajectory
 from ..space.conditions import is_equilibrated, is_recorded, relaxes, stage
 from ..space.dataspace import ensemble_of, point_of, protocol_name, protocol_of, snapshots_of
+from ..space.lock import is_held
 from .resources import atoms
 
 #: Stages of a job whose simulation is finished.
@@ -59,7 +60,8 @@ class Progress:
         stages: jobs by protocol and stage.
         done_ps, total_ps: simulated time on disk, and of all jobs.
         left_atom_steps: atoms times steps still to be simulated.
-        running: what runs now.
+        running: the simulations that run now.
+        analysing: ids of the jobs that are analysed now.
     """
 
     stages: dict[str, Counter[str]]
@@ -67,6 +69,7 @@ class Progress:
     total_ps: float
     left_atom_steps: float
     running: tuple[Running, ...]
+    analysing: tuple[str, ...] = ()
 
     @property
     def jobs(self) -> int:
@@ -96,7 +99,7 @@ def progress_of(jobs: Iterable[Any]) -> Progress:
     """
     stages: dict[str, Counter[str]] = {}
     done_ps = total_ps = left = 0.0
-    running = []
+    running, analysing = [], []
     for job in jobs:
         at, name, total = stage(job), protocol_name(job), job_ps(job)
         stages.setdefault(name, Counter())[at] += 1
@@ -107,21 +110,45 @@ def progress_of(jobs: Iterable[Any]) -> Progress:
             speed = ps_per_s(job)
             work = speed and speed * work_of_ps(job)
             running.append(Running(job.id, name, done, total, speed, work))
-    return Progress(stages, done_ps, total_ps, left, tuple(running))
+        elif at == "recorded" and is_held(str(trajectory(job))):
+            analysing.append(job.id)
+    return Progress(stages, done_ps, total_ps, left, tuple(running), tuple(analysing))
 
 
-def verdict(project: signac.Project) -> str:
-    """Return a line if a data space is finished or has no jobs, else an empty text."""
+@dataclass(frozen=True)
+class ProductProgress:
+    """Progress of the products: how many are made, of how many, and which are being made now."""
+
+    made: int
+    total: int
+    making: tuple[str, ...]
+
+
+def product_progress(project: signac.Project) -> ProductProgress:
+    """Return the progress of the products of a data space."""
     jobs = list(project)
-    if not jobs:
-        return "no jobs here; python init.py makes them"
-    if any(stage(job) != "analysed" for job in jobs):
-        return ""
     made = [product.is_made(*group) for product in PRODUCTS for group in product.groups(jobs)]
-    if not all(made):
+    folders = sorted(lock.parent for lock in Path(project.path, "results").glob("*/*/lock"))
+    making = [f"{own.parent.name} of {own.name}" for own in folders if is_held(str(own))]
+    return ProductProgress(sum(made), len(made), tuple(making))
+
+
+def verdict(project: signac.Project, products: ProductProgress | None = None) -> str:
+    """Return a line if a data space is finished or has no jobs, else an empty text.
+
+    Args:
+        project: the data space.
+        products: the progress of its products, if it is known already.
+    """
+    if not len(project):
+        return "no jobs here; python init.py makes them"
+    if any(stage(job) != "analysed" for job in project):
+        return ""
+    products = products or product_progress(project)
+    if products.made < products.total:
         return ""
     return (
-        f"all done: {len(jobs)} jobs, {len(made)} products; "
+        f"all done: {len(project)} jobs, {products.total} products; "
         "python -m januspore summary says what was found"
     )
 
