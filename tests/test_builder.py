@@ -73,6 +73,17 @@ def test_sites_a_rounding_error_outside_the_box_do_not_stop_the_builder():
     build_state(model, np.random.default_rng(0))
 
 
+def test_ions_start_outside_the_pore_and_half_a_nanometre_apart_where_there_is_room():
+    raw = raw_point("equilibrate")
+    raw["protocol"]["cell"] = {"reservoir_nm": 3.0}
+    model, state = start(state_point(raw))
+    ions = state.positions[model.ions]
+    assert np.abs(ions[:, 0]).min() > 0.7
+    tree = cKDTree(ions % model.box % model.box, boxsize=model.box)
+    nearest = tree.query(ions % model.box % model.box, k=2)[0][:, 1]
+    assert 0.5 < nearest.min() < 0.75
+
+
 def test_a_start_is_repeatable_and_another_seed_is_another_start():
     _, one = start(tiny_point(), 1)
     _, same = start(tiny_point(), 1)

@@ -74,5 +74,6 @@ def test_planes_of_a_sheet_by_hand():
     area = np.prod(unit_cell("MoSSe")) / 2
     se, mo, s = sheet_potential(charge_set).values()
     assert se == 0
+    assert not np.signbit(se), "printed as -0.00 V"
     assert mo == pytest.approx(0.45 * -below / area * units.PER_VACUUM_PERMITTIVITY)
     assert s - mo == pytest.approx(-0.61 * above / area * units.PER_VACUUM_PERMITTIVITY)

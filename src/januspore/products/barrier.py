@@ -245,7 +245,7 @@ def _verdict(slopes: pd.DataFrame) -> str:
         # The paper's own definition where it is possible.
         way = "own way" if mine.profile.str.endswith("own way").any() else "common way"
         for row in mine[mine.profile.str.endswith(way)].to_dict("records"):
-            word = "no change beyond its interval"
+            word = "does not change beyond its interval"
             if row["low"] > 0:
                 word = "rises with field"
             elif row["high"] < 0:
