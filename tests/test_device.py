@@ -13,8 +13,9 @@ from planted_device import FIELDS, LENGTH, POINT, planted, truth
 from scipy.integrate import solve_ivp
 
 from januspore.__main__ import main
+from januspore.analysis.statistics import Interval
 from januspore.device.export import as_json, identifier, spice, verilog_a
-from januspore.device.fit import CurrentFit
+from januspore.device.fit import CurrentFit, OrderFit, Parameters, times_of
 from januspore.device.fitted import BACK, CONDUCTANCE, MEMORY, fit_device
 from januspore.device.model import Device, Table, settled_loop
 from januspore.device.predict import areas, compare
@@ -133,6 +134,9 @@ def test_what_was_not_fitted_is_predicted_with_a_number(fitted):
     loop = found["sine", "order"]
     assert loop.explained > 0.98 and loop.bins == 40 and loop.rms < 0.04
     assert loop.area[0] == pytest.approx(loop.seen_area[0], rel=0.2)
+    # Both lobes add up: nothing would be left if one counted against the other. Bins cut corners.
+    whole = settled_loop(truth(), SineWave(50.0, 1.2, 20.0))
+    assert loop.area[0] == pytest.approx(whole.area(whole.order), rel=0.3)
     current = found["sine", "current (nA)"]
     assert current.explained > 0.95
     assert current.area[0] == pytest.approx(current.seen_area[0], rel=0.3)
@@ -184,6 +188,25 @@ def test_a_time_longer_than_the_holds_has_a_range_and_no_value():
     (own,) = (u for u in found.whole if u.name == BACK)
     assert own.low < own.high and "no step tells it" in own.why
     assert f"{{{BACK}}}" in spice(found) and f"{BACK}_max" in verilog_a(found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fixed", "why"),
+    [
+        (1.0, 4.0, True, ""),
+        (0.5, 6.0, False, "spans a factor of 12"),
+        (0.05, 0.2, False, "beyond what the holds can show"),
+        (30.0, 80.0, False, "beyond what the holds can show"),
+        (np.nan, np.nan, False, "one seed"),
+    ],
+)
+def test_a_time_is_fixed_only_by_a_narrow_interval_within_what_was_shown(low, high, fixed, why):
+    parameters = Parameters((0.0, 1.2), (("forward", 1.2),), ((0,),), np.array([[0.05, 80.0]]))
+    ends = [np.array([0.1, 0.7, np.log(v)]) for v in (2.0, low, high)]
+    found = times_of(OrderFit(parameters, Interval(*ends), 1.0), "forward")
+    assert (found.table is not None) == fixed and bool(found.unfixed) != fixed
+    for own in found.unfixed:
+        assert why in own.why and 0.05 <= own.low < own.high <= 80.0
 
 
 def test_a_pore_that_no_ion_passed_has_a_bound_or_the_mean_force_s_current():

@@ -1,5 +1,6 @@
 """The product: planted ions in a wide pore agree with their direct current, and what is said."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -223,6 +224,9 @@ def test_it_is_made_of_both_ions_and_the_staircase_of_one_cell(tmp_path):
     product.run(*group)
     assert product.is_made(*reversed(group))
     assert product.path(group[0], "json") == product.path(group[-1], "json")
+    made = json.loads(product.path(group[0], "json").read_text())
+    assert made["protocol"]["name"] == "barrier" and len(made["membranes"]) == 1
+    assert len(made["membranes"][0]["jobs"]) == 5
     table = product_table(project, "mean_force_current")
     assert {"K", "Cl", "total"} <= set(table.ion)
     assert "protocol.ion" not in table  # a row's own ion is in its column "ion"
