@@ -54,10 +54,13 @@ def test_a_random_walk_has_its_diffusion_coefficient_along_each_direction(diffus
     assert found == pytest.approx([diffusion] * 3, rel=0.05)
 
 
-def test_a_slope_needs_two_lags():
+def test_a_slope_needs_lags_to_the_middle_of_its_window():
     lag = np.array([0.0, 5.0, 10.0])
     assert np.isnan(slope(lag, np.ones((4, 3)), (20.0, 100.0))).all()
     assert slope(lag, 3.0 * lag, (5.0, 10.0)) == pytest.approx(3.0)
+    assert np.isnan(slope(np.arange(0.0, 26.0, 5.0), np.ones(6), (20.0, 100.0)))
+    longer = np.arange(0.0, 61.0, 5.0)
+    assert slope(longer, 3.0 * longer, (20.0, 100.0)) == pytest.approx(3.0)
 
 
 def test_the_box_takes_what_yeh_and_hummer_say():

@@ -54,10 +54,11 @@ def slope(lag_ps: NDArray, squares: NDArray, window_ps: tuple[float, float]) -> 
         window_ps: first and last lag that are used.
 
     Returns:
-        NaN where fewer than two lags are in the window.
+        NaN where the lags end before the middle of the window: two or three noisy points next to
+        each other have any slope.
     """
     used = (lag_ps >= window_ps[0] - 1e-9) & (lag_ps <= window_ps[1] + 1e-9)
-    if used.sum() < 2:
+    if used.sum() < 2 or lag_ps[-1] < 0.5 * (window_ps[0] + window_ps[1]):
         return np.full(squares.shape[:-1], np.nan)
     t = lag_ps[used] - lag_ps[used].mean()
     return np.asarray(squares[..., used] @ t / (t @ t))

@@ -183,14 +183,17 @@ def _in_field(ensemble: Ensemble, volume: float) -> dict[str, Any]:
 
 
 def _verdict(findings: dict[str, Any]) -> str:
-    if not np.isfinite(findings["D_water_1e-9_m2_per_s"][1]):
-        return "one seed gives no interval"
-    parts = [f"D of water {shown(findings['D_water_1e-9_m2_per_s'])} 1e-9 m2/s"]
-    if "dielectric_constant" in findings:
-        parts.append(f"dielectric constant {shown(findings['dielectric_constant'])}")
-    if "conductivity_S_per_m" in findings:
-        parts.append(f"conductivity {shown(findings['conductivity_S_per_m'])} S/m")
-    return "; ".join(parts)
+    told = (
+        ("D of water", "D_water_1e-9_m2_per_s", " 1e-9 m2/s"),
+        ("dielectric constant", "dielectric_constant", ""),
+        ("conductivity", "conductivity_S_per_m", " S/m"),
+    )
+    parts = [
+        f"{name} {shown(findings[key])}{unit}"
+        for name, key, unit in told
+        if key in findings and np.isfinite(findings[key][1])
+    ]
+    return "; ".join(parts) or "one seed gives no interval"
 
 
 # --- figure --------------------------------------------------------------------------------------
