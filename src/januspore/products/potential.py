@@ -17,6 +17,7 @@ from ..analysis.frames import kept_frames
 from ..analysis.potential import PARTS, charge_sums, class_of, classes, edges, potential
 from ..analysis.statistics import Interval, bootstrap, by_cluster, shown
 from ..model.system import Model
+from ..values import DECIMALS
 from .drawing import Panel, band, legend, panels, shades, zero_lines
 from .ensemble import Content, Ensemble
 
@@ -33,7 +34,9 @@ def make(ensemble: Ensemble) -> Content:
     sums = by_cluster(stacked, ensemble.equilibrations)
     seen = [k for k in range(len(fields)) if sums["frames"][:, k].sum()]
     # Of a field that is never held, the mean over its frames.
-    means = {k: float(sums["field"][:, k].sum() / sums["frames"][:, k].sum()) for k in seen}
+    total, frames_of = sums["field"].sum(axis=0), sums["frames"].sum(axis=0)
+    # Rounded as state points are: frames at the zero of a sine are at 0, not at 1e-16.
+    means = {k: round(float(total[k] / frames_of[k]), DECIMALS) + 0.0 for k in seen}
     frames = [_rows(ensemble, sums, k, field) for k, field in means.items()]
     columns = ["field_V_per_nm", "of", "x_nm", "potential_V", "low", "high", "total_V", "frames"]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)

@@ -22,7 +22,6 @@ from .judging import Verdict
 #: pattern's groups match goes into the words. The first of each product lead, as a report's first
 #: screen has room for few.
 NUMBERS = (
-    ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
     ("paired_pulse", "pore slab, I0_nA", "current of a first pulse", "nA"),
     (
@@ -31,6 +30,7 @@ NUMBERS = (
         "PMF of the held ion over its windows at {} V/nm",
         "kJ/mol",
     ),
+    ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
     ("steady_current", "K_share", "share of K+ in the steady current", ""),
     ("paired_pulse", "pore slab, I1 over I0 after (.*) ps", "I1/I0 after {} ps", ""),
