@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..units import BOLTZMANN, E_PER_PS, VOLT_PER_NM
 
-#: Shear viscosity of SPC/E water at 298 K and 1 bar, mPa s (Gonzalez and Abascal 2010, J. Chem.
-#: Phys. 132, 096101, as SklogWiki's page on SPC/E gives it). Salt is not in it.
+#: Shear viscosity of SPC/E water at 298 K and 1 bar, mPa s (SklogWiki's page on SPC/E). Salt is not
+#: in it.
 VISCOSITY_MPA_S = 0.729
 #: Of a cubic lattice (Yeh and Hummer 2004, J. Phys. Chem. B 108, 15873).
 _LATTICE = 2.837297
