@@ -181,7 +181,11 @@ def test_windows_that_do_not_join_and_ends_that_no_frame_shows_are_told():
     none = {name: np.zeros_like(v) for name, v in ends.items()}
     whole = one.each_seed()
     broken.each_seed = lambda file="analysis.h5": none if file == "ends.h5" else whole
-    assert "frame_interval_ps" in shown(make([broken]), "current", "K").statement
+    content = make([broken])
+    assert "frame_interval_ps" in shown(content, "current", "K").statement
+    assert "frame_interval_ps" in content.findings["verdict"]
+    # A free energy and a diffusion coefficient need no density.
+    assert {"PMF", "diffusion"} <= set(content.table.quantity)
 
 
 def test_what_makes_a_current_doubtful_is_said():

@@ -76,8 +76,10 @@ def _loop(axis: Axes, one: Prediction | None) -> None:
     field, predicted, seen, low, high = (
         one.values[name] for name in ("field_V_per_nm", "predicted", "value", "low", "high")
     )
+    several = len(one.area or []) > 1
+    label = "predicted, worst end of what is not fixed" if several else "predicted"
     bars(axis, field, seen, low, high, color=COLORS["total"], ms=3, lw=0.7, label="seen")
-    axis.plot(field, predicted, color="C1", label="predicted")
+    axis.plot(field, predicted, color="C1", label=label)
     zero_lines(axis)
     axis.set(xlabel="E (V/nm)", ylabel=one.quantity)
     legend(axis, one.protocol)

@@ -83,12 +83,12 @@ def _held_rows(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
         each = flux.tables_of(sums, f, part, windows.window_ps)
         tables = by_cluster(each, ensemble.equilibrations)
         missing = _missing(tables)
-        x = tables["x_nm"].sum(axis=0) / tables["seeds"].sum() if not missing else np.zeros(0)
+        x = tables["x_nm"].sum(axis=0) / tables["seeds"].sum()
         more = {"statement": missing or _caution(ensemble, x)}
         way = int(np.sign(field))
         found = flux.current_interval(tables, about, x, way) if not missing else _NOTHING
         yield _row("current", field, windows.ion, found.at(0), **more)
-        if not missing:
+        if len(x) > 1:  # without a density at the ends there still is a free energy
             yield from _profile_rows(tables, about, x, field, windows.ion)
 
 
@@ -184,14 +184,22 @@ def _field_rows(
         found["total"] = total
         yield _row("current", field, "total", total)
     passed = _direct(staircases, field)
+    told = dict(zip(rows.ion, rows.statement, strict=True))
     for species in direct.species_of(ensemble.model):
         one = passed.get(species, _NOTHING.at(0))
         yield _row("direct current", field, species, one, statement="" if passed else _NO_DIRECT)
         if species in found:
             yield _row("verdict", field, species, _NOTHING.at(0)) | {
                 "unit": "",
-                "statement": verdict(found[species], one) if passed else _NO_DIRECT,
+                "statement": _judged(found[species], one, told.get(species, ""), bool(passed)),
             }
+
+
+def _judged(found: Interval, passed: Interval, statement: str, held: bool) -> str:
+    """The verdict, or why there is none."""
+    if not np.isfinite(found.value):
+        return f"no current of the mean force: {statement or 'that of an ion is missing'}"
+    return verdict(found, passed) if held else _NO_DIRECT
 
 
 def _interval(row: Mapping[Any, Any]) -> Interval:
