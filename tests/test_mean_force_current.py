@@ -144,6 +144,7 @@ def test_the_planted_currents_and_their_total_lie_in_their_intervals(both):
     assert total.low <= whole <= total.high
     D = content.table[(content.table.quantity == "diffusion") & (content.table.ion == "K")]
     assert np.exp(np.log(D.value).mean()) == pytest.approx(DIFFUSION["K"], rel=0.2)
+    assert (D.low > 0).all()
     assert D.x_nm.to_numpy() == pytest.approx(POSITIONS, abs=0.01)
     assert "one ion at a time" in content.findings["limits"]
 

@@ -159,7 +159,7 @@ def _profile_rows(
     weights = trapezoid_weights(x)
     kept = {
         "PMF": bootstrap(tables, lambda t: t["tether"] / t["seeds"] @ weights.T),
-        "diffusion": bootstrap(tables, flux.diffusion),
+        "diffusion": bootstrap(tables, lambda t: np.log(flux.diffusion(t))).exp(),
         "concentration": bootstrap(tables, lambda t: flux.concentration(t, about)).scaled(
             1 / MOL_PER_LITRE
         ),
