@@ -144,6 +144,12 @@ exit 1"""
     assert (tmp_path / "asked").read_text() == "1\n"
 
 
+def test_a_signal_that_comes_after_the_last_step_is_no_failure(program, tmp_path, monkeypatch):
+    """The exit status of mdrun is then the number of its stop condition."""
+    monkeypatch.chdir(tmp_path)
+    run(program("echo 'Performance:        6.906        3.475'; exit 1"), over=lambda: True)
+
+
 def test_a_program_that_was_not_asked_and_ended_in_good_order_is_no_failure(
     program, tmp_path, monkeypatch
 ):

@@ -31,6 +31,9 @@ _REASON = re.compile(
 )
 #: Message of GROMACS when it ends after a signal with its checkpoint written.
 _HEEDED = "signal, stopping within"
+#: What a run says that came to its end, also where a signal came too late to stop it: its exit status
+#: is not 0 then, either.
+_FINISHED = "Performance:"
 #: Seconds between two checks of a running program.
 _LOOK_S = 0.1
 _PR_SET_PDEATHSIG = 1
@@ -115,7 +118,8 @@ class Program:
         text = said.read_text(encoding="utf-8", errors="replace")
         # The exit status is not 0 after a signal, also where the program wrote its checkpoint; a
         # signal that comes before GROMACS has set its handler kills it.
-        if status == 0 or _HEEDED in text or (asked and status == -signal.SIGTERM):
+        in_order = _HEEDED in text or _FINISHED in text
+        if status == 0 or in_order or (asked and status == -signal.SIGTERM):
             return
         told = _failure("mdrun", status, text)
         if any(sign in text.lower() for sign in _BLOWN_UP):
