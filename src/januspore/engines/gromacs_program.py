@@ -31,8 +31,8 @@ _REASON = re.compile(
 )
 #: Message of GROMACS when it ends after a signal with its checkpoint written.
 _HEEDED = "signal, stopping within"
-#: What a run says that came to its end, also where a signal came too late to stop it: its exit status
-#: is not 0 then, either.
+#: What a run says that came to its end. Where a signal came too late to stop it, its exit status is
+#: not 0 then, either.
 _FINISHED = "Performance:"
 #: Seconds between two checks of a running program.
 _LOOK_S = 0.1
