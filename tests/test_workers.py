@@ -16,6 +16,7 @@ from test_workflow import ROOT, copy_project
 
 from januspore.__main__ import main
 from januspore.errors import InputError, SettingError, told_in_one_line
+from januspore.run import workers
 from januspore.run.failures import Ledger, marked
 from januspore.run.initialise import init_command
 from januspore.run.workers import Failure, one_by_one, side_by_side
@@ -113,6 +114,20 @@ def test_a_killed_worker_is_noticed_and_every_other_task_is_done(processes):
     assert how[4].told == "ZeroDivisionError: a bug" and "Traceback" in how[4].trace
     assert "status 3" in how[5].told
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
+def test_a_worker_whose_parent_was_killed_ends_without_a_traceback(capfd):
+    ours, its = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=workers._serve, args=(its, lambda task: time.sleep(0.3), [ours])
+    )
+    process.start()
+    its.close()
+    ours.send(0)
+    ours.close()
+    process.join()
+    assert process.exitcode == 0 and "Traceback" not in capfd.readouterr().err
 
 
 def test_alone_a_task_that_fails_stops_no_other():

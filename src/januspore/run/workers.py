@@ -167,13 +167,18 @@ def _serve(pipe: Connection, work: Work, ends: list[Connection]) -> None:
         except EOFError:
             return
         try:
-            pipe.send(_attempt(work, task))
+            outcome = _attempt(work, task)
         except SystemExit as end:
             # The parent that sent SIGTERM does not read the pipe; else `outcome` reads the exit
             # status.
             if end.code == OUT_OF_TIME:
-                pipe.send(end.code)
+                with suppress(BrokenPipeError):
+                    pipe.send(end.code)
             raise
+        try:
+            pipe.send(outcome)
+        except BrokenPipeError:  # the parent was killed; what was done is on disk
+            return
 
 
 def _attempt(work: Work, task: int) -> Outcome:
