@@ -177,7 +177,7 @@ def test_search_takes_the_beginning_of_an_id(browser, space):
     [
         ("protocol.nam=sine", "no job has this key"),
         ("sine", "must be KEY=VALUE"),
-        ('seed={"$in": 3}', "not a question"),
+        ('seed={"$in": 3}', "seed"),
         ("seed={\"$where\": \"lambda x: open('ran', 'w')\"}", "runs code"),
     ],
 )
