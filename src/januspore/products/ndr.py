@@ -293,7 +293,7 @@ def _areas(loop: Loop) -> str:
         found = loop.area[sign]
         mark = "" if excludes_zero(found) else " n.s."
         half = float(found.high - found.value)
-        # As many decimals as the first digit of the interval's half width needs.
-        places = max(0, int(np.ceil(-np.log10(half)))) if half > 0 else 0
+        # As many decimals as the first digit of the interval's half width needs, four at most.
+        places = min(max(0, int(np.ceil(-np.log10(half)))), 4) if half > 0 else 0
         parts.append(f"{name}: {float(found.value):.{places}f} ± {half:.{places}f}{mark}")
     return f"area {', '.join(parts)}"

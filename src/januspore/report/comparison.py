@@ -45,7 +45,7 @@ def _row(claim: Claim, paper: str, made: Made | None, reading: Reading) -> Row:
     head = claim.quantity, claim.panel, paper, claim.assumes
     if made is None:
         return Row(*head, "-", reading, "-")
-    return Row(*head, made.label, reading, f"{made.provenance}; {made.conditions}", made)
+    return Row(*head, made.name, reading, f"{made.provenance}; {made.conditions}", made)
 
 
 def _apart(claim: Claim, made: Made) -> Reading:
