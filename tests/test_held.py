@@ -103,6 +103,19 @@ def test_the_nearest_ion_becomes_the_held_one_and_nothing_else_changes(model, pr
     assert {tuple(v) for v in swapped.velocities} == {tuple(v) for v in state.velocities}
 
 
+def test_an_ion_in_the_cells_corner_is_held_only_where_no_other_is(model, protocol):
+    state = thermal_state(model, 5)
+    chlorides, positions = model.indices("Cl"), state.positions.copy()
+    positions[chlorides] = [-0.1, 0.46, 0.46]
+    held = exchange(model, protocol.windows, replace(state, positions=positions)).positions
+    # GROMACS measures no distance as long.
+    assert np.hypot(*held[chlorides[0], 1:]) > 0.49 * model.box[1:].min()
+    # One that is farther from the window, but nearer to the axis, goes before them.
+    positions[chlorides[-1]] = [0.5, 0.0, 0.3]
+    held = exchange(model, protocol.windows, replace(state, positions=positions)).positions
+    assert held[chlorides[0]] == pytest.approx([0.5, 0.0, 0.3])
+
+
 def test_every_window_of_every_field_is_sampled_where_it_should_be(record, protocol):
     sampled = record["window"] >= 0
     for window in range(6):

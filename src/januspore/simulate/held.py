@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from ..engines.force_parts import ForceParts
 
 
+#: Of the membrane's shorter edge: farther from the axis an ion is held only where no other is.
+#: GROMACS measures no distance across the axis beyond 0.49 of it.
+REACH = 0.45
+
+
 def exchange(model: Model, windows: Windows, state: State) -> State:
-    """Give the held ion's number to the ion nearest to the first window.
+    """Give the held ion's number to the ion nearest to the first window, within `REACH` if any is.
 
     Ions of one species are identical, so exchanging two numbers does not change the physics. The
     held ion is also moved by whole boxes to the image nearest to the window.
@@ -25,9 +30,10 @@ def exchange(model: Model, windows: Windows, state: State) -> State:
     ions = model.indices(windows.ion)
     held = ions[0]
     target = np.array([windows.positions_nm[0], 0.0, 0.0])
-    distance = np.linalg.norm(wrap(state.positions[ions] - target, model.box), axis=1)
+    apart = wrap(state.positions[ions] - target, model.box)
+    far = np.hypot(apart[:, 1], apart[:, 2]) > REACH * model.box[1:].min()
     order = np.arange(model.n_atoms)
-    nearest = ions[np.argmin(distance)]
+    nearest = ions[np.lexsort((np.linalg.norm(apart, axis=1), far))[0]]
     order[[held, nearest]] = order[[nearest, held]]
     positions, velocities = state.positions[order], state.velocities[order]
     positions[held] = target + wrap(positions[held] - target, model.box)
