@@ -117,6 +117,16 @@ def test_currents_cover_from_no_ion_to_hundreds(seeds, expected):
     assert expected < 20 or covered / repeats <= 0.99
 
 
+@pytest.mark.parametrize(("crossings", "known"), [(0, True), (3, False)])
+def test_one_seed_gives_a_bound_only_where_no_ion_crossed(crossings, known):
+    tables = crossing_tables(np.random.default_rng(1), 1, 0.0, 2.0)
+    tables["plus"][0, BRANCH[:crossings]] += 1
+    tables["charge"][0, BRANCH[:crossings]] += 1
+    _, low, high = forward_current(tables)
+    assert np.isfinite([low, high]).all() == known
+    assert not known or low < 0 < high
+
+
 def test_equal_weights_give_garwoods_interval_and_unequal_ones_cover():
     counts = np.array([2.0, 0.0, 3.0])
     same, exact = poisson_sum(counts, np.full((3, 1), 0.5)), poisson(np.array([5.0]))

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from januspore.analysis.pmf import (
+    Barrier,
     find_barrier,
     independent_draws,
     largest_rise,
@@ -13,7 +14,7 @@ from januspore.analysis.pmf import (
     spline_weights,
     trapezoid_weights,
 )
-from januspore.analysis.statistics import LEVEL, mean_of_batches
+from januspore.analysis.statistics import LEVEL, Interval, mean_of_batches
 
 X = np.linspace(-0.5, 0.5, 25)
 HEIGHT = 15.0
@@ -126,6 +127,17 @@ def test_mirroring_mirrors_pmf_and_barrier():
     pmf = trapezoid_weights(X) @ force
     mirrored = trapezoid_weights(-X[::-1]) @ -force[::-1]
     assert mirrored[::-1] - mirrored[last] == pytest.approx(pmf - pmf[0])
+
+
+@pytest.mark.parametrize(
+    ("found", "half_width", "resolved"),
+    [(True, 3.9, True), (True, 4.1, False), (False, 1.0, False)],
+)
+def test_a_height_is_a_number_only_well_beyond_its_error(found, half_width, resolved):
+    height = Interval(np.array(10.0), np.array(10.0 - half_width), np.array(10.0 + half_width))
+    none = np.zeros(0, dtype=int)
+    barrier = Barrier(found, 0, 1, height, height, height, 0.01, (), (none, none))
+    assert barrier.resolved is resolved
 
 
 def test_a_gap_ends_the_stretch():

@@ -9,7 +9,6 @@ from januspore.analysis.statistics import (
     by_cluster,
     integrated_time,
     poisson,
-    poisson_sum,
     ratio_of_means,
     run_mean,
     seeds_needed,
@@ -99,26 +98,6 @@ def test_a_zero_count_gets_a_bound():
     assert interval.low[0] == 0 and interval.high[0] == pytest.approx(3.689, abs=1e-3)
     assert interval.low[1] == pytest.approx(1.090, abs=1e-3)
     assert interval.high[1] == pytest.approx(10.242, abs=1e-3)
-
-
-@pytest.mark.parametrize("counts", [(0, 0, 0), (3, 2, 0), (40, 1, 9)])
-def test_a_sum_of_counts_of_equal_weights_has_the_interval_of_one_count(counts):
-    found = poisson_sum(np.array(counts), np.array([[1.0, 0.25]] * 3))
-    one = poisson(np.array(sum(counts)))
-    for weight, value, low, high in zip(
-        (1.0, 0.25), found.value, found.low, found.high, strict=True
-    ):
-        expected = weight * np.array([one.value, one.low, one.high])
-        assert [value, low, high] == pytest.approx(expected)
-
-
-def test_a_sum_of_counts_of_unequal_weights_covers():
-    rng = np.random.default_rng(7)
-    weights, rates = np.array([[1.0], [4.0]]), np.array([200.0, 50.0])
-    found = [poisson_sum(counts, weights) for counts in rng.poisson(rates, (2000, 2))]
-    inside = [one.low[0] <= rates @ weights[:, 0] <= one.high[0] for one in found]
-    # At least 95 %, and little more where counts are many; three standard errors are 1.5 %.
-    assert 0.935 < np.mean(inside) < 0.975
 
 
 @pytest.mark.parametrize(("seeds", "needed"), [(2, 18), (3, 18), (4, 18), (10, 18), (18, 18)])
