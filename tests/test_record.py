@@ -1,6 +1,8 @@
 """Record files: rows are neither lost nor doubled, whatever moment the process is killed at."""
 
 import shutil
+import subprocess
+import sys
 from contextlib import suppress
 
 import h5py
@@ -240,3 +242,23 @@ def test_litter_of_a_killed_writer_does_not_stop_a_run_from_finishing(tmp_path):
     files.consolidate({})
     assert_complete(read_record(files.path)[0], 3)
     assert not (tmp_path / "parts").exists()
+
+
+def test_a_disk_that_is_full_is_an_error_and_not_a_crash(tmp_path):
+    """A file that libhdf5 cannot write in full ends the process later, when it is let go."""
+    code = (
+        "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from januspore.hdf5 import write_hdf5\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "arrays = {f'a{i}': np.random.default_rng(i).random(900) for i in range(9)}\n"
+        "try:\n"
+        "    write_hdf5(Path(sys.argv[1]), arrays, {})\n"
+        "except OSError as error:\n"
+        "    print('told:', error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "file.h5")], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("told:")
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [])

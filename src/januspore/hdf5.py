@@ -23,15 +23,27 @@ class TornError(ValueError):
 
 
 def write_hdf5(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> None:
-    """Write named arrays and attributes (JSON values), aside and then renamed."""
+    """Write named arrays and attributes (JSON values), aside and then renamed.
+
+    Raises:
+        OSError: the disk is full, or is not to be written to; nothing is left.
+    """
+    image = _image(arrays, attributes)
     with written_aside(path) as aside:
-        with h5py.File(aside, "w") as file:
-            for name, values in arrays.items():
-                # Histograms and counts are mostly zeros.
-                packed = {"compression": "gzip", "shuffle": True} if np.size(values) > 1000 else {}
-                file.create_dataset(name, data=values, **packed)
-            file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
+        aside.write_bytes(image)
         seal(aside)
+
+
+def _image(arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> bytes:
+    """The file's bytes, made in memory: libhdf5 crashes at exit where a disk was full."""
+    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+        for name, values in arrays.items():
+            # Histograms and counts are mostly zeros.
+            packed = {"compression": "gzip", "shuffle": True} if np.size(values) > 1000 else {}
+            file.create_dataset(name, data=values, **packed)
+        file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
+        file.flush()
+        return bytes(file.id.get_file_image())
 
 
 @contextmanager
