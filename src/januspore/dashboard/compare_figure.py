@@ -51,11 +51,35 @@ class Quantity:
 
 _FIELD = "E, V/nm"
 _CURRENT = ("current_nA", "low_nA", "high_nA")
-_TAU = ("tau_ps", "tau_ps_low", "tau_ps_high")
 _SLAB = (("estimator", ("pore slab",)),)
 _TOTAL = (*_SLAB, ("species", ("total",)))
 _COSINE = (("observable", ("mean cosine",)),)
 _BRANCHES = (("branch", ("forward", "reverse")),)
+
+
+def _with_bounds(column: str) -> tuple[str, str, str]:
+    return column, f"{column}_low", f"{column}_high"
+
+
+def _of_order(name: str, y_label: str, swept: str, held: str) -> Quantity:
+    """One of the two measures of order: its column under a sweep of the field, and in holds."""
+    return Quantity(
+        name,
+        "|E|, V/nm",
+        y_label,
+        (
+            Curve(
+                "water_order",
+                "field_V_per_nm",
+                *_with_bounds(swept),
+                by=("branch", "sign"),
+                where=_BRANCHES,
+            ),
+            Curve("held_order", "field_V_per_nm", *_with_bounds(held), by=("direction",)),
+        ),
+    )
+
+
 #: What is compared. Another quantity is a row here, another product that gives one a curve of it.
 QUANTITIES = (
     Quantity(
@@ -67,60 +91,29 @@ QUANTITIES = (
             Curve("steady_current", "field_V_per_nm", *_CURRENT, ("direction",), _TOTAL),
         ),
     ),
-    Quantity(
+    _of_order(
         "water order against field",
-        "|E|, V/nm",
         "mean cosine of the pore's dipoles to the field",
-        (
-            Curve(
-                "water_order",
-                "field_V_per_nm",
-                *("cos_dipole", "cos_dipole_low", "cos_dipole_high"),
-                by=("branch", "sign"),
-                where=_BRANCHES,
-            ),
-            Curve(
-                "held_order",
-                "field_V_per_nm",
-                *("mean_cosine", "mean_cosine_low", "mean_cosine_high"),
-                by=("direction",),
-            ),
-        ),
+        "cos_dipole",
+        "mean_cosine",
     ),
-    Quantity(
-        "width of theta against field",
-        "|E|, V/nm",
-        "sigma_theta, rad",
-        (
-            Curve(
-                "water_order",
-                "field_V_per_nm",
-                *("sigma_theta_rad", "sigma_theta_rad_low", "sigma_theta_rad_high"),
-                by=("branch", "sign"),
-                where=_BRANCHES,
-            ),
-            Curve(
-                "held_order",
-                "field_V_per_nm",
-                *("sigma_theta", "sigma_theta_low", "sigma_theta_high"),
-                by=("direction",),
-            ),
-        ),
-    ),
+    _of_order("width of theta against field", "sigma_theta, rad", "sigma_theta_rad", "sigma_theta"),
     Quantity(
         "relaxation time",
         _FIELD,
         "tau of the mean cosine, ps",
         (
-            Curve("relaxation", "field_V_per_nm", *_TAU, ("direction",), _COSINE),
-            Curve("step_relaxation", "high_V_per_nm", *_TAU, ("direction",), _COSINE),
+            Curve("relaxation", "field_V_per_nm", *_with_bounds("tau_ps"), ("direction",), _COSINE),
+            Curve(
+                "step_relaxation", "high_V_per_nm", *_with_bounds("tau_ps"), ("direction",), _COSINE
+            ),
         ),
     ),
     Quantity(
         "second pulse over first",
         "delay, ps",
         "I1/I0, pore slab",
-        (Curve("paired_pulse", "delay_ps", "ratio", "ratio_low", "ratio_high", where=_SLAB),),
+        (Curve("paired_pulse", "delay_ps", *_with_bounds("ratio"), where=_SLAB),),
     ),
     Quantity(
         "train of pulses",
