@@ -312,7 +312,7 @@ def test_the_figure_has_the_curves_of_the_tables(browser, pages, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"e": ["0" * 10]}, "is not in this data space"),
+        ({"e": ["0" * 10]}, "not in this data space"),
         ({"e": [str(k) for k in range(9)]}, "at most 8"),
         ({"show": "nonsense"}, "must be one of current against field"),
     ],

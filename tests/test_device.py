@@ -186,7 +186,7 @@ def test_a_time_longer_than_the_holds_has_a_range_and_no_value():
     found = fit_device("planted", LENGTH, [run_of(planted(truth(back_ps=80.0), point))])
     assert found.times["back"] is None
     (own,) = (u for u in found.whole if u.name == BACK)
-    assert own.low < own.high and "no step tells it" in own.why
+    assert own.low < own.high and "no step fixes it" in own.why
     assert f"{{{BACK}}}" in spice(found) and f"{BACK}_max" in verilog_a(found)
 
 
@@ -195,8 +195,8 @@ def test_a_time_longer_than_the_holds_has_a_range_and_no_value():
     [
         (1.0, 4.0, True, ""),
         (0.5, 6.0, False, "spans a factor of 12"),
-        (0.05, 0.2, False, "beyond what the holds can show"),
-        (30.0, 80.0, False, "beyond what the holds can show"),
+        (0.05, 0.2, False, "beyond the times that the holds resolve"),
+        (30.0, 80.0, False, "beyond the times that the holds resolve"),
         (np.nan, np.nan, False, "one seed"),
     ],
 )
@@ -346,7 +346,7 @@ def test_the_command_writes_a_subcircuit_and_says_what_is_not_fixed(space, capsy
     (path,) = (space / "devices").glob("*.cir")
     assert ".subckt januspore_mosse_0_85_nm p n" in path.read_text()
     assert "s_inf at 1.2 V/nm" in said.out and "not fixed" in said.out
-    assert "predicts: nothing here" in said.out and str(path) in said.out
+    assert "predicts: no sine and no pulses" in said.out and str(path) in said.out
     out = space / "own" / "device.json"
     words = ("--charges", "MoSSe", CELL, "--export", "json", "--output", str(out))
     assert asked(capsys, space, *words)[0] == 0
@@ -356,7 +356,7 @@ def test_the_command_writes_a_subcircuit_and_says_what_is_not_fixed(space, capsy
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--charges", "WS2"), "here: MoSSe, neutral"),
+        (("--charges", "WS2"), "names in this data space: MoSSe, neutral"),
         (("--charges", "MoSSe"), "2 cells (pore 0.85 nm"),
         (("--charges", "neutral"), "no relaxation data"),
         (("--charges", "MoSSe", "protocol.nothing=1"), "no job has this key"),

@@ -1,5 +1,5 @@
-"""A data space in a browser, on signac-dashboard: what is done, what was found, each job.
+"""A data space in a browser, by signac-dashboard: progress, findings, figures, every job.
 
-Nothing here changes a data space. `command.py` starts it, `app.py` says which page is made of what,
-`access.py` what a browser may have. It needs the extra `dashboard`.
+Nothing here changes a data space. `command.py` starts the server, `app.py` defines the pages, and
+`access.py` restricts what a browser gets. The package needs the extra `dashboard`.
 """

@@ -1,7 +1,7 @@
-"""What a browser may have: with a token only, files of the data space only, nothing that runs.
+"""Access rules: a token is required, and only files of the data space are served, never to run.
 
-Whoever has the token may read; nobody may write. What a file holds is shown as text or as a
-picture, or handed over as a download: a page in the data space never runs a script here.
+The token gives read access; nothing can be written. Files are shown as text or as pictures, or are
+sent as downloads, so a script in an HTML file of the data space never runs with the token's rights.
 """
 
 import ipaddress
@@ -13,20 +13,21 @@ import signac
 
 from ..errors import InputError
 
-#: Characters of a token that somebody chooses.
+#: Least number of characters of a token that the user chooses.
 LEAST = 16
-#: Bytes of a file that a page shows.
+#: Bytes of a text file that a page shows.
 SHOWN = 100_000
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 TEXTS = (".txt", ".json", ".csv", ".md", ".log", ".toml")
 
-#: Scripts are this package's own files; styles are set by the plots, too.
+#: Content security policy of pages: scripts only from this package's files. Styles may be inline,
+#: as the plots set them.
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; worker-src blob:; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: A report is a page of its own, with its pictures in it.
+#: Policy of the report, a page that contains its pictures and needs no script.
 _REPORT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -34,11 +35,12 @@ def token_for(host: str, given: str | None) -> str:
     """Return the token that opens the pages: the one given, else a new one.
 
     Args:
-        host: the address that is listened at.
-        given: what the user chose, None for none.
+        host: the address that the server listens on.
+        given: the user's token, None for none.
 
     Raises:
-        InputError: others can reach the address and no token was chosen, or it is no good one.
+        InputError: other machines can reach the address and no token was given, or the token is
+            too short or has other characters than letters and digits.
     """
     if given is None:
         if not _is_loopback(host):
@@ -62,7 +64,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def secure(response: flask.Response) -> flask.Response:
-    """Tell the browser to run nothing but this package's scripts, and to pass no address on."""
+    """Set headers that let the browser run only this package's scripts and send no referrer."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", _PAGE)
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -73,8 +75,8 @@ def secure(response: flask.Response) -> flask.Response:
 def inside(project: signac.Project, folder: str, name: str) -> Path:
     """Return the path of a file in a folder of the data space; links are followed.
 
-    Aborts with 404 if there is no such file, or if it lies outside of the folder's data space,
-    whatever path or link leads there. A workspace may itself be a link to another disk.
+    Aborts with 404 if there is no such file, or if it lies outside the data space after links are
+    resolved. The workspace may be a link to another disk, so its target is allowed as well.
     """
     if "\0" not in name and ".." not in name.split("/") and not name.startswith("/"):
         path = Path(folder, name).resolve()
@@ -85,7 +87,7 @@ def inside(project: signac.Project, folder: str, name: str) -> Path:
 
 
 def served(path: Path) -> flask.Response:
-    """Hand a file over: a picture or the report to look at, anything else as a download."""
+    """Send a file: a picture or the report to be shown, any other file as a download."""
     kind = PICTURES.get(path.suffix)
     report = path.name == "report.html"
     response = flask.send_file(
@@ -101,7 +103,7 @@ def served(path: Path) -> flask.Response:
 
 
 def beginning(path: Path) -> tuple[str, bool]:
-    """Return the text at the beginning of a file, and whether that is all of it."""
+    """Return the first `SHOWN` bytes of a file as text, and whether that is the whole file."""
     with path.open("rb") as file:
         content = file.read(SHOWN + 1)
     return content[:SHOWN].decode("utf-8", "replace"), len(content) <= SHOWN

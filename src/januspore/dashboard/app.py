@@ -1,7 +1,7 @@
-"""The pages: signac-dashboard's application with this package's cards, search and rules of access.
+"""The pages: signac-dashboard's application with this package's cards, search and access rules.
 
-What is signac-dashboard's own: the application, login, the routes of project, jobs and search, and
-what a module is. What is not, and why, is told in ARCHITECTURE.md.
+The application, login, the routes of project, jobs and search, and the interface of a module are
+signac-dashboard's. ARCHITECTURE.md says which of its parts are replaced, and why.
 """
 
 import secrets
@@ -29,19 +29,19 @@ from .traces import folders_of, rows_so_far, traces
 _HERE = Path(__file__).resolve().parent
 #: Jobs on a page.
 PER_PAGE = 50
-#: Oldest that progress and findings may be when they are shown, s.
+#: Age, s, beyond which progress and findings are determined again when a page shows them.
 PROGRESS_S, FINDINGS_S = 5.0, 30.0
 
 
-#: Where the token leads on to; a script's question leads nowhere.
+#: Pages to which the browser is sent back after login; requests of scripts are not among them.
 _PAGES = ("project_info", "jobs_list", "search", "show_job", "text", "compare")
 
 
 class ViewedProject(PatientProject):
-    """A data space to look at: signac-flow's labels, and nothing is written."""
+    """A data space that is only read, with signac-flow's labels."""
 
     def update_cache(self) -> None:
-        """Read all state points; signac would write a file of them, too."""
+        """Read all state points, without the cache file that signac would write."""
         list(self)
 
 
@@ -54,7 +54,7 @@ class SpaceDashboard(Dashboard):
 
     def __init__(self, project: ViewedProject, token: str, port: int) -> None:
         self.listing = Listing(project)
-        self.listing.jobs()  # now, and not when the first page is asked for
+        self.listing.jobs()  # lists them now, so that the first page does not have to wait
         self.standing = Refreshed(lambda: overview.standing_of(project), PROGRESS_S)
         self.findings = Refreshed(lambda: overview.findings_of(project), FINDINGS_S)
         self.standing_card = cards.Standing(self.standing)
@@ -62,7 +62,8 @@ class SpaceDashboard(Dashboard):
             config={
                 "ACCESS_TOKEN": token,
                 "PER_PAGE": PER_PAGE,
-                # Cookies know no ports: two dashboards of a host would share one.
+                # Browsers share cookies between the ports of a host; with one name, logging in to
+                # one dashboard would log out of another.
                 "SESSION_COOKIE_NAME": f"januspore-{port}",
                 "SESSION_COOKIE_SAMESITE": "Lax",
                 "MAX_CONTENT_LENGTH": 100_000,
@@ -143,11 +144,11 @@ class SpaceDashboard(Dashboard):
     # --- signac-dashboard's pages ----------------------------------------------------------------
 
     def job_title(self, job: Any) -> str:
-        """A job in words."""
+        """Return a job's membrane, protocol and seed."""
         return self.listing.title(job)
 
     def job_subtitle(self, job: Any) -> str:
-        """Its charges, and its id."""
+        """Return a job's charges and its id."""
         return f"{self.listing.kind(job).charges}, job {job.id}"
 
     def _get_all_jobs(self) -> list[Any]:
@@ -202,7 +203,7 @@ class SpaceDashboard(Dashboard):
     # --- files -----------------------------------------------------------------------------------
 
     def _get_file(self, filename: str, jobid: str | None = None) -> Any:
-        if jobid is None:  # the scripts beside results/ and workspace/ are nobody's to see
+        if jobid is None:  # files outside results/ and the workspace are not served
             flask.abort(404)
         return access.served(access.inside(self.project, self._job(jobid).path, filename))
 
@@ -216,7 +217,7 @@ class SpaceDashboard(Dashboard):
         about = {"title": filename, "subtitle": self.job_title(job), "job": job.id}
         return flask.render_template("text.html", text=text, whole=whole, name=filename, **about)
 
-    # --- what the scripts ask for ----------------------------------------------------------------
+    # --- data for the scripts --------------------------------------------------------------------
 
     def _progress(self) -> Any:
         return flask.render_template(
@@ -261,7 +262,7 @@ class SpaceDashboard(Dashboard):
 
 
 def _own(filename: str) -> flask.Response:
-    """This package's scripts and styles, which hold nothing of the data space."""
+    """Send this package's scripts and styles; they need no login, as they contain no data."""
     return flask.send_from_directory(_HERE / "static", filename, max_age=300)
 
 

@@ -1,7 +1,7 @@
 """The cards of the pages: modules of signac-dashboard, derived from its own where it has one.
 
-signac's own access to a job's document would make the folder of a job that was deleted, so cards
-read it by `space.dataspace`.
+Cards read job documents by `space.dataspace`, as signac's own access would create the folder of a
+job that was deleted.
 """
 
 import json
@@ -30,12 +30,12 @@ from . import access, overview, words
 from .refreshed import Refreshed
 from .traces import folders_of
 
-#: Files that are listed in one folder of a job.
+#: Number of files that are listed for one folder of a job.
 LISTED = 12
 
 
 def card(name: str, template: str, **about: Any) -> dict[str, Any]:
-    """Return a card as the templates take it; `wide` ones span the page."""
+    """Return a card in the form that the templates need; `wide` ones span the page."""
     return {
         "name": name,
         "wide": about.pop("wide", False),
@@ -56,7 +56,7 @@ class JobModule(Module):
 
 
 class Standing(ProjectModule):
-    """How far the data space is; the page asks for it again by itself."""
+    """Progress of the data space; a script on the page renews this card."""
 
     def __init__(self, standing: Refreshed[overview.Standing]) -> None:
         super().__init__("Progress", "ProjectContext", "cards/standing.html")
@@ -67,7 +67,7 @@ class Standing(ProjectModule):
         return [card(self.name, "standing.html", wide=True, **self.about(project))]
 
     def about(self, project: signac.Project) -> dict[str, Any]:
-        """What the card's template needs."""
+        """Return the variables of the card's template."""
         return {
             "found": self._standing.get(),
             "fault": self._standing.fault,
@@ -78,7 +78,7 @@ class Standing(ProjectModule):
 
 
 class Sentences(ProjectModule):
-    """The first sentences of the report."""
+    """The sentences with which the report begins."""
 
     def __init__(self, findings: Refreshed[overview.Findings]) -> None:
         super().__init__("What it shows", "ProjectContext", "cards/sentences.html")
@@ -93,7 +93,7 @@ class Sentences(ProjectModule):
 
 
 class Figures(ImageViewer):
-    """Every product's figures, by ensemble, then those of sweeps."""
+    """The figures of all products by ensemble, then those of sweeps."""
 
     def __init__(self, findings: Refreshed[overview.Findings]) -> None:
         super().__init__("Figures", "ProjectContext", "cards/figures.html")
@@ -113,7 +113,7 @@ class Figures(ImageViewer):
 
 
 class State(FlowStatus):
-    """signac-flow's labels of a job, how far it is, and what failed."""
+    """signac-flow's labels of a job, its progress, and its failure if it failed."""
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card."""
@@ -133,7 +133,7 @@ class State(FlowStatus):
 
 
 class StatePoint(StatepointList):
-    """The state point: nested keys by section, values with their units; each asks for its like."""
+    """The state point by section, values with units; each links to the jobs with its value."""
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card."""
@@ -152,7 +152,7 @@ class StatePoint(StatepointList):
 
 
 class Document(DocumentList):
-    """The job document, to read: the engine that it runs on, and what else it was told."""
+    """The job document: the engine that the job runs on, and other settings."""
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card."""
@@ -176,13 +176,13 @@ class Summary(JobModule):
 
 
 class Traces(JobModule):
-    """The record against time; a script asks for the numbers."""
+    """The record against time; a script requests the numbers and plots them."""
 
     def __init__(self) -> None:
         super().__init__("Against time", "JobContext", "cards/traces.html")
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
-        """One card, none before anything is recorded."""
+        """One card; none if nothing is recorded yet."""
         folder = trajectory(job)
         if not any((folder / name).exists() for name in (RECORD, PARTS)):
             return []
@@ -191,13 +191,13 @@ class Traces(JobModule):
 
 
 class Frame(JobModule):
-    """The last configuration, turning; a script asks for it."""
+    """The last configuration, rotating; a script requests the atoms and draws them."""
 
     def __init__(self) -> None:
         super().__init__("Last configuration", "JobContext", "cards/frame.html")
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
-        """One card, none before anything is kept."""
+        """One card; none if no frame and no checkpoint is kept yet."""
         folder = trajectory(job)
         if not any((folder / name).exists() for name in (FRAMES, *CHECKPOINTS)):
             return []
@@ -205,7 +205,7 @@ class Frame(JobModule):
 
 
 class Files(FileList):
-    """A job's files by folder: text to look at, all to download."""
+    """A job's files by folder, all to download, text files also to be shown."""
 
     def get_cards(self, job: Any) -> list[dict[str, Any]]:
         """One card."""

@@ -1,4 +1,4 @@
-"""`python -m januspore dashboard`: serves the pages until it is told to stop."""
+"""`python -m januspore dashboard`: serves the pages until it is interrupted."""
 
 import logging
 import socket
@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..space.dataspace import find_project
 from .access import token_for
 
-#: Ports that are tried where none is asked for.
+#: First port, and number of ports, that are tried if the user names none.
 PORT, PORTS = 8888, 20
 _NEEDED = ("signac_dashboard", "flask", "flask_login")
 
@@ -20,13 +20,14 @@ def dashboard(root: Path, host: str, port: str | None, token: str | None) -> Non
 
     Args:
         root: the data space.
-        host: the address to listen at.
-        port: to listen at; None: the first that is free.
-        token: that a browser must give; None: a new one, if only this machine can reach the pages.
+        host: the address to listen on.
+        port: the port to listen on; None: the first free one.
+        token: the token that a browser must give; None: a new one, allowed only if no other machine
+            can reach the address.
 
     Raises:
-        InputError: signac-dashboard is not installed, there is no data space, or an option cannot
-            be used.
+        InputError: signac-dashboard is not installed, there is no data space, or an option is not
+            valid.
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
@@ -41,17 +42,18 @@ def dashboard(root: Path, host: str, port: str | None, token: str | None) -> Non
 
         server = serve(find_project(root, ViewedProject), token, listener)
         print(f"http://{_in_url(host)}:{listener.getsockname()[1]}/login?token={token}")
-        print("Open it in a browser; whoever has the token may look. Ctrl-C stops it.", flush=True)
+        print("Open this address in a browser; its token gives read access. ", end="")
+        print("Ctrl-C stops the server.", flush=True)
         server.serve_forever()
 
 
 def serve(project: Any, token: str, listener: socket.socket) -> Any:
-    """Return a server of a project's pages, at a socket that listens; `serve_forever` starts it."""
+    """Return a server of a project's pages on a listening socket; `serve_forever` starts it."""
     from werkzeug.serving import make_server
 
     from .app import SpaceDashboard
 
-    # Each request's line, which has the token in it, is nobody's business.
+    # The log of requests would print the token to the terminal.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     host, port = listener.getsockname()[:2]
     pages = SpaceDashboard(project, token, port)
@@ -59,16 +61,16 @@ def serve(project: Any, token: str, listener: socket.socket) -> Any:
 
 
 def listen(host: str, port: str | None) -> socket.socket:
-    """Return a socket that listens at an address.
+    """Return a socket that listens on an address.
 
     Raises:
-        InputError: it is no address or port of this machine, or another program is at it.
+        InputError: the address or port is not valid on this machine, or the port is in use.
     """
     numbers = range(PORT, PORT + PORTS) if port is None else [_number(port)]
     try:
         family, *_ = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise InputError(f"--host = {host}: no address: {error.strerror}") from None
+        raise InputError(f"--host = {host}: not an address: {error.strerror}") from None
     told = ""
     for number in numbers:
         try:
@@ -78,7 +80,7 @@ def listen(host: str, port: str | None) -> socket.socket:
             if number and "use" not in told:
                 break
     asked = f"--port = {port}" if port is not None else f"ports {PORT} to {PORT + PORTS - 1}"
-    raise InputError(f"{asked} at {host}: {told}; --port 0 takes one that is free")
+    raise InputError(f"{asked} at {host}: {told}; --port 0 chooses a free one")
 
 
 def _number(port: str) -> int:
@@ -88,7 +90,7 @@ def _number(port: str) -> int:
 
 
 def _in_url(host: str) -> str:
-    """The name by which a browser finds this machine."""
-    if host in ("", "0.0.0.0", "::"):  # all of its addresses
+    """Return the host for an address that a browser can open."""
+    if host in ("", "0.0.0.0", "::"):  # all addresses of this machine
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host

@@ -1,6 +1,6 @@
-"""Ensembles side by side, chosen by state point: one figure and one table of all that is known.
+"""The page that compares ensembles, chosen by state point, in one figure and one table.
 
-Membranes, pores and protocols are compared alike: each is an ensemble.
+Membranes, pores and protocols are all compared in the same way, as each is an ensemble.
 """
 
 import hashlib
@@ -14,21 +14,21 @@ from .made import Chosen
 
 
 def key_of(ensemble: str) -> str:
-    """Short name of an ensemble, for an address."""
+    """Return a short key of an ensemble for the page's address."""
     return hashlib.sha256(ensemble.encode()).hexdigest()[:10]
 
 
 def page(listing: Listing, question: str, keys: list[str], show: str) -> dict[str, Any]:
-    """Return what the page's template needs.
+    """Return the variables of the page's template.
 
     Args:
         listing: the data space's jobs.
-        question: which ensembles to offer, as a search; "" for all.
-        keys: those that were chosen, see `key_of`.
-        show: a quantity's name; "" for the first that all of them have.
+        question: a search that selects the ensembles to offer; "" for all.
+        keys: keys of the chosen ensembles, see `key_of`.
+        show: name of a quantity; "" for the first one that most of the ensembles have.
 
     Raises:
-        InputError: it is no question, or an ensemble or a quantity that is not here.
+        InputError: the search is not valid, or an ensemble or the quantity does not exist.
     """
     offered = [
         Chosen(key_of(ensemble), jobs, listing.kind(jobs[0]).title)
@@ -49,11 +49,11 @@ def page(listing: Listing, question: str, keys: list[str], show: str) -> dict[st
 
 def _chosen(listing: Listing, keys: list[str]) -> list[Chosen]:
     if len(set(keys)) > MOST:
-        raise InputError(f"{len(set(keys))} ensembles: at most {MOST} can be told apart")
+        raise InputError(f"{len(set(keys))} ensembles: at most {MOST} can be compared at a time")
     every = {key_of(text): jobs for text, jobs in listing.ensembles(listing.jobs()).items()}
     unknown = [key for key in keys if key not in every]
     if unknown:
-        raise InputError(f"ensemble {unknown[0]!r}: is not in this data space")
+        raise InputError(f"ensemble {unknown[0]!r}: not in this data space")
     return [
         Chosen(key, every[key], listing.kind(every[key][0]).title) for key in dict.fromkeys(keys)
     ]
@@ -63,7 +63,7 @@ def figure(listing: Listing, keys: list[str], show: str) -> bytes:
     """Return the figure of a quantity of several ensembles, as PNG.
 
     Raises:
-        InputError: an ensemble or a quantity is not here.
+        InputError: an ensemble or the quantity does not exist.
     """
     chosen = _chosen(listing, keys)
     return drawn(quantity_of(show, chosen), chosen)

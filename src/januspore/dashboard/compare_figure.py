@@ -1,4 +1,4 @@
-"""What ensembles are compared by, and the figure of it."""
+"""The quantities that ensembles are compared by, and the figure of one of them."""
 
 import io
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from ..products.drawing import DPI, bars, zero_lines
 from ..products.kept import read_product
 from .made import BY_NAME, Chosen
 
-#: Ensembles in one figure; more cannot be told apart.
+#: Most ensembles in one figure; the colours of more could not be distinguished.
 MOST = 8
 _MARKERS = "osD^vPX*"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Columns of a product's table that make curves.
+    """Columns of a product's table that are drawn as curves.
 
     Attributes:
-        product: its name.
-        x, y: columns.
+        product: the product's name.
+        x, y: columns of abscissa and ordinate.
         low, high: columns of the interval of y.
-        by: columns that tell curves of one ensemble apart.
-        where: values that other columns may have.
+        by: columns whose values separate the curves of one ensemble.
+        where: other columns, with the values of the rows that are drawn.
     """
 
     product: str
@@ -41,7 +41,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What can be compared: name, axes, and the products that give it, whatever the protocol."""
+    """A quantity that can be compared: its name, axes, and the products that contain it."""
 
     name: str
     x_label: str
@@ -80,7 +80,7 @@ def _of_order(name: str, y_label: str, swept: str, held: str) -> Quantity:
     )
 
 
-#: What is compared. Another quantity is a row here, another product that gives one a curve of it.
+#: All quantities. A new quantity is a row here; a product that contains one is a curve in its row.
 QUANTITIES = (
     Quantity(
         "current against field",
@@ -139,20 +139,20 @@ QUANTITIES = (
 
 
 def letter(k: int) -> str:
-    """Letter by which an ensemble is called in the figure and in the table."""
+    """Return the letter of ensemble k in the figure and in the table."""
     return chr(ord("A") + k)
 
 
 def quantities_of(chosen: list[Chosen]) -> list[str]:
-    """Return the names of what can be shown of any of some ensembles."""
+    """Return the names of the quantities that at least one of the ensembles has."""
     return [quantity.name for quantity in QUANTITIES if any(_curves(quantity, chosen))]
 
 
 def quantity_of(show: str, chosen: list[Chosen]) -> Quantity | None:
-    """Return what is asked for by name; for "" the first of what most of the ensembles have.
+    """Return the quantity of a name; for "" the first one that most of the ensembles have.
 
     Returns:
-        None where nothing is asked for, and nothing is made.
+        None for "" if the ensembles have no product yet.
 
     Raises:
         InputError: there is no such quantity.
@@ -166,19 +166,19 @@ def quantity_of(show: str, chosen: list[Chosen]) -> Quantity | None:
     def have(quantity: Quantity) -> int:
         return sum(curve is not None for curve in _curves(quantity, chosen))
 
-    best = max(QUANTITIES, key=have)  # the first of those that most have
+    best = max(QUANTITIES, key=have)  # `max` returns the first of several
     return best if have(best) else None
 
 
 def _curves(quantity: Quantity, chosen: list[Chosen]) -> list[Curve | None]:
-    """Of each ensemble the curve of a quantity that is made, None where none is."""
+    """Return each ensemble's first curve whose product exists, None where none does."""
     return [
         next((curve for curve in quantity.curves if one.has(curve.product)), None) for one in chosen
     ]
 
 
 def drawn(quantity: Quantity | None, chosen: list[Chosen]) -> bytes:
-    """Return the figure of a quantity of some ensembles, as PNG."""
+    """Return the figure of a quantity for some ensembles, as PNG."""
     picture = Figure(figsize=(8.0, 4.6 + 0.2 * len(chosen)), layout="constrained")
     axes = picture.subplots()
     if quantity is None:
@@ -192,12 +192,12 @@ def drawn(quantity: Quantity | None, chosen: list[Chosen]) -> bytes:
 
 
 def _draw(picture: Figure, axes: Any, quantity: Quantity, chosen: list[Chosen]) -> None:
-    """Draw a curve of each ensemble in its colour; markers tell the curves of one apart."""
+    """Draw the curves: a colour for each ensemble, a marker for each curve of an ensemble."""
     kinds: dict[str, Line2D] = {}
     for k, (one, curve) in enumerate(zip(chosen, _curves(quantity, chosen), strict=True)):
         rows = _rows(curve, one) if curve else None
         there = curve is not None and rows is not None and rows[curve.y].notna().any()
-        title = one.title if there else f"{one.title}: has none"
+        title = one.title if there else f"{one.title}: no data"
         axes.plot([], [], color=f"C{k}", linewidth=3, label=f"{letter(k)}: {title}")
         if curve is None or rows is None or not there:
             continue

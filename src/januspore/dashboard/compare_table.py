@@ -1,4 +1,4 @@
-"""What is known of the ensembles that are compared, as one table."""
+"""The table of the ensembles that are compared: state points, jobs, means, findings."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ from . import words
 from .compare_figure import letter
 from .made import BY_NAME, Chosen
 
-#: Numbers of a summary whose mean says nothing.
+#: Numbers of a summary whose mean has no meaning.
 _NOT_MEANT = ("analysis_version", "rows")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by section, each a name and what it is of each ensemble, "" where it has none."""
+    """Rows by section: a name and a value for each ensemble, "" where it has none."""
 
     columns: list[str]
     sections: dict[str, list[tuple[str, list[str]]]]
 
 
 def table(chosen: list[Chosen]) -> Table:
-    """Return what is known of some ensembles, side by side: what differs first."""
+    """Return the table of some ensembles; the keys in which they differ come first."""
     sections = {
         "state point, where they differ": _differing(chosen),
         "jobs": _jobs(chosen),
@@ -68,7 +68,7 @@ def _jobs(chosen: list[Chosen]) -> list[tuple[str, list[str]]]:
 
 
 def _means(chosen: list[Chosen]) -> list[tuple[str, list[str]]]:
-    """Means over jobs of the numbers of their summaries, with the spread between jobs."""
+    """Means over jobs of the numbers in their summaries, with standard deviations."""
     frames = [
         pd.DataFrame([read_summary(job) or {} for job in one.jobs]).select_dtypes("number")
         for one in chosen

@@ -1,4 +1,4 @@
-"""The last configuration of a job, for a viewer that turns it: species, places and the box."""
+"""The last configuration of a job for the viewer: species, positions and the box."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from ..simulate.observables import in_pore
 
 
 def last_state(job: Any) -> State | None:
-    """Return the newest of a job's kept frames and checkpoint that is whole, None before any."""
+    """Return the newest undamaged state among a job's frames and checkpoint, None if none."""
     folder = trajectory(job)
     found: list[State] = []
     for path in [folder / CHECKPOINTS[0], *reversed(frames_in(folder))]:
         try:
             found.append(read_state(path, job.id))
         except StateFileError:
-            continue  # `verify` tells of what is damaged
+            continue  # `verify` reports damaged files
         if path.parent != folder:
             break  # the newest frame that is whole
     return max(found, key=lambda state: state.step, default=None)
@@ -31,10 +31,10 @@ def configuration(state: State, point: StatePoint) -> dict[str, Any]:
     """Return a configuration as JSON values for the viewer, lengths in nm.
 
     Returns:
-        `species`: each with name, radius and color; `atoms`: of each, the number of its species;
-        `places`: x, y, z of each atom one after the other, molecules whole; `oxygens`: which atoms
-        are those of waters, each followed by its hydrogens; `in_pore`: those of waters in the
-        pore; `box`: edges; `time_ps`.
+        `species`: name, radius and color of each; `atoms`: for each atom, the index of its species;
+        `places`: x, y, z of each atom in turn, with whole molecules; `oxygens`: indices of the
+        oxygens of waters, each followed by its hydrogens; `in_pore`: the oxygens in the pore;
+        `box`: edges; `time_ps`.
     """
     model = build_model(point)
     positions = whole_molecules(state.positions, model)

@@ -1,4 +1,4 @@
-"""The jobs of a data space in order, their titles in words, and those that a question asks for."""
+"""The jobs of a data space in order, their titles in words, and the search for jobs."""
 
 import re
 import threading
@@ -18,7 +18,7 @@ from ..space.paper import in_words, order, short_name
 from ..space.varying import look_again, varying
 from . import words
 
-#: Membranes that the page of jobs offers to show alone.
+#: Most membranes for which the page of jobs offers a search.
 MEMBRANES = 40
 #: The beginning of a job's id.
 _ID = re.compile(r"[0-9a-f]{4,32}")
@@ -26,13 +26,13 @@ _ID = re.compile(r"[0-9a-f]{4,32}")
 
 @dataclass(frozen=True)
 class Kind:
-    """What the jobs of one ensemble share, in words.
+    """The membrane and the protocol of the jobs of one ensemble, in words.
 
     Attributes:
-        membrane: its name, short.
+        membrane: short name of the membrane.
         charges: material and charges.
-        protocol: name, and what tells it from others of its name.
-        rank: sorts it among the others.
+        protocol: its name, and the keys in which it differs from others of its name.
+        rank: the key that ensembles are sorted by.
     """
 
     membrane: str
@@ -42,12 +42,12 @@ class Kind:
 
     @property
     def title(self) -> str:
-        """All of it, short."""
+        """Membrane and protocol."""
         return f"{self.membrane}, {self.protocol}"
 
 
 class Listing:
-    """The jobs of a data space, listed again when one comes or goes."""
+    """The jobs of a data space, listed again when one is created or deleted."""
 
     def __init__(self, project: signac.Project) -> None:
         self._project = project
@@ -58,7 +58,7 @@ class Listing:
         self._answer = lru_cache(maxsize=64)(self._find)
 
     def jobs(self) -> list[Any]:
-        """Return all jobs: by membrane, protocol and seed."""
+        """Return all jobs, sorted by membrane, protocol and seed."""
         stamp = self.stamp()
         with self._listing:
             if stamp != self._stamp:
@@ -70,31 +70,32 @@ class Listing:
         return self._jobs
 
     def stamp(self) -> int:
-        """Return what changes when a job comes or goes."""
+        """Return the time of the workspace, which changes when a job is created or deleted."""
         try:
             return Path(self._project.workspace).stat().st_mtime_ns
         except OSError:
             return 0
 
     def kind(self, job: Any) -> Kind:
-        """Return what a job's ensemble is, in words."""
+        """Return the membrane and the protocol of a job's ensemble, in words."""
         ensemble = ensemble_of(job)
-        kind = self._kinds.get(ensemble)  # another thread may be listing the jobs again
+        # `get`, as another thread may clear the dictionary at any time.
+        kind = self._kinds.get(ensemble)
         if kind is None:
             kind = self._kinds[ensemble] = _kind(self._project, job)
         return kind
 
     def title(self, job: Any) -> str:
-        """A job in words, such as "MoSSe, sine, seed 3"."""
+        """Return a job's title, such as "MoSSe, sine, seed 3"."""
         return f"{self.kind(job).title}, seed {seed_of(job)}"
 
     def search(self, question: str) -> list[Any]:
-        """Return the jobs that a question asks for: KEY=VALUE words, as `results` takes them.
+        """Return the jobs of a search: KEY=VALUE words, as for the command `results`.
 
-        The beginning of a job's id, of at least four characters, asks for that job.
+        At least four characters from the beginning of a job's id find that job.
 
         Raises:
-            InputError: it is no such question, or no job has such a key.
+            InputError: the search is not valid, or no job has such a key.
         """
         self.jobs()
         return self._answer(question.strip())
@@ -102,16 +103,15 @@ class Listing:
     def _find(self, question: str) -> list[Any]:
         if _ID.fullmatch(question):
             return [job for job in self._jobs if job.id.startswith(question)]
-        if "$where" in question:  # signac would run it
+        if "$where" in question:  # signac would run its value as Python code
             raise InputError(
-                "$where: runs code, and is not answered here; python -m januspore "
-                "results answers it"
+                "$where: runs code, which is not allowed here; use python -m januspore results"
             )
         found = {job.id for job in find_jobs(self._project, parse_filter(_split(question)))}
         return [job for job in self._jobs if job.id in found]
 
     def questions(self) -> list[tuple[str, str]]:
-        """Return name and question of each protocol and of the first membranes that there are."""
+        """Return names and searches of the first `MEMBRANES` membranes and of all protocols."""
         found: dict[str, str] = {}
         for job in self.jobs():
             membrane = self.kind(job).membrane
@@ -125,7 +125,7 @@ class Listing:
         ]
 
     def ensembles(self, jobs: list[Any]) -> dict[str, list[Any]]:
-        """Return some jobs by ensemble, in order."""
+        """Group jobs by ensemble, keeping their order."""
         grouped: dict[str, list[Any]] = {}
         for job in jobs:
             grouped.setdefault(ensemble_of(job), []).append(job)
@@ -136,7 +136,7 @@ class Listing:
 
 
 def _split(question: str) -> list[str]:
-    """KEY=VALUE words, whose values may hold spaces; quotes that a shell wants are taken off."""
+    """Split a search into KEY=VALUE words; values may contain spaces, or shell quotes to remove."""
     words = re.split(r"\s+(?=[\w.]+=)", question) if question else []
     return [re.sub(r"^([\w.]+)='(.*)'$", r"\1=\2", word) for word in words]
 
@@ -155,7 +155,7 @@ def _kind(project: signac.Project, job: Any) -> Kind:
 
 
 def _told_apart(project: signac.Project, name: str, protocol: AnyProtocol) -> list[str]:
-    """What tells a protocol from others of its name, each key in words with its unit."""
+    """Return the keys in which a protocol differs from others of its name, with units."""
     always = [getattr(protocol, key) for key in ("mode", "ion") if hasattr(protocol, key)]
     varies = varying(project, name)
     own = varies.columns(protocol)

@@ -1,4 +1,4 @@
-"""What was made of the ensembles that are compared."""
+"""An ensemble that was chosen for comparison, and the products that it has."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ BY_NAME = {product.name: product for product in PRODUCTS}
 
 @dataclass(frozen=True)
 class Chosen:
-    """An ensemble that was chosen: its key, its jobs by seed, and its title."""
+    """A chosen ensemble: its key, its jobs by seed, and its title."""
 
     key: str
     jobs: list[Any]
     title: str
 
     def has(self, name: str) -> bool:
-        """Whether a product of it is there."""
+        """Whether a product of this ensemble exists."""
         product = BY_NAME[name]
         return product.leads(self.jobs[0]) and product.path(self.jobs[0], "json").exists()

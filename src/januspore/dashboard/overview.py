@@ -1,4 +1,4 @@
-"""What the pages of the whole data space show: what was found, its figures, how far it is."""
+"""Content of the pages about the whole data space: findings, figures, progress."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from ..run.failures import marked
 from ..run.progress import ProductProgress, Progress, product_progress, progress_of, verdict
 from ..space.conditions import STAGES
 
-#: Failures that the page names.
+#: Most failures that the page lists.
 FAILURES = 20
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: sentences as the report begins with, what was made by ensemble, sweeps."""
+    """Findings: the sentences with which the report begins, products by ensemble, sweeps."""
 
     sentences: list[str]
     by_ensemble: Mapping[str, list[Made]]
@@ -32,12 +32,13 @@ class Findings:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a data space is.
+    """Progress of a data space.
 
     Attributes:
-        progress: of its jobs.
-        products: of its products.
-        failed: a line for each failure, and how many more there are.
+        progress: progress of its jobs.
+        products: progress of its products.
+        failed: a line for each of the first failures.
+        more_failed: number of further failures.
         verdict: that all is done, or that there is nothing to do; empty otherwise.
     """
 
@@ -49,18 +50,18 @@ class Standing:
 
     @property
     def time_left(self) -> str:
-        """The time left, in words; empty where nothing runs whose speed is known."""
+        """The time left, in words; empty if no running job's speed is known."""
         seconds = self.progress.seconds_left
         return "" if seconds is None else in_words(seconds / 3600)
 
     @property
     def stages(self) -> list[str]:
-        """The stages that any job is at, in order."""
+        """The stages at which there is any job, in order."""
         return [stage for stage in STAGES if self.progress.at(stage)]
 
     @property
     def rows(self) -> list[tuple[str, list[int], int]]:
-        """Protocol, its jobs at each of `stages`, and its jobs."""
+        """For each protocol its name, the number of jobs at each of `stages`, and of all jobs."""
         counted = self.progress.stages
         return [
             (name, [counted[name][stage] for stage in self.stages], counted[name].total())
@@ -69,7 +70,7 @@ class Standing:
 
 
 def findings_of(project: signac.Project) -> Findings:
-    """Read back every product, and say what a reader wants to know first."""
+    """Read all products and return their findings."""
     made = products_made(project)
     by_ensemble: dict[str, list[Made]] = {}
     for one in made:
@@ -79,7 +80,7 @@ def findings_of(project: signac.Project) -> Findings:
 
 
 def standing_of(project: signac.Project) -> Standing:
-    """Look at every job."""
+    """Determine the progress of every job and product."""
     failed, products = list(marked(project)), product_progress(project)
     return Standing(
         progress=progress_of(project),
@@ -91,7 +92,7 @@ def standing_of(project: signac.Project) -> Standing:
 
 
 def figures(project: signac.Project, made: list[Made]) -> list[dict[str, str]]:
-    """Return a caption and a path under `results/` for each figure of some products."""
+    """Return caption and path under `results/` for each figure of some products."""
     return [
         {
             "name": one.product.replace("_", " "),
@@ -105,7 +106,7 @@ def figures(project: signac.Project, made: list[Made]) -> list[dict[str, str]]:
 
 
 def sweeps(project: signac.Project, kept: list[Kept]) -> list[dict[str, str]]:
-    """Return the same for sweeps."""
+    """Return caption and path under `results/` for the figure of each sweep."""
     return [
         {
             "name": one.title,
@@ -122,5 +123,5 @@ def _in_results(project: signac.Project, path: Path) -> str:
 
 
 def ns_per_day(ps_per_s: float | None) -> str:
-    """A speed in words."""
+    """Return a speed as text, in ns/day."""
     return "speed not known yet" if ps_per_s is None else f"{ps_per_s * 86.4:.3g} ns/day"

@@ -1,6 +1,6 @@
-"""What takes long to find out of a large data space: kept, and found out again aside.
+"""Values that take long to determine in a large data space: cached, and renewed in a thread.
 
-A page never waits for long: it shows what was found last, and says when that was.
+Pages therefore show the last known value at once, with the time at which it was determined.
 """
 
 import threading
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Found(Generic[T]):
-    """A value, when it was found (as `time.time` counts), and how long that took, s."""
+    """A value, the time at which it was determined (`time.time`), and how long that took, s."""
 
     value: T
     at: float
@@ -24,24 +24,24 @@ class Found(Generic[T]):
 
     @property
     def clock(self) -> str:
-        """Time of day at which it was found."""
+        """Time of day at which it was determined."""
         return time.strftime("%H:%M:%S", time.localtime(self.at))
 
 
 class Refreshed(Generic[T]):
-    """A value that is found again, in a thread, when somebody asks and it is old."""
+    """A cached value that is determined again, in a thread, if it is old when requested."""
 
     def __init__(self, find: Callable[[], T], oldest_s: float) -> None:
-        """Keep what `find` returns for `oldest_s`, or ten times as long as it takes."""
+        """Keep the result of `find` for `oldest_s`, or for ten times the duration of `find`."""
         self.find, self._oldest_s = find, oldest_s
         self._found: Found[T] | None = None
-        #: Why it could not be found the last time, empty if it was.
+        #: The error of the last attempt, empty if it succeeded.
         self.fault = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
 
     def get(self, wait_s: float = 0.3) -> Found[T] | None:
-        """Return what was found last, None if nothing is within `wait_s` of the first question."""
+        """Return the last value; None if there is none yet after waiting for `wait_s`."""
         found = self._found
         if found is None or time.time() - found.at > max(self._oldest_s, 10 * found.took_s):
             self._refresh()
@@ -50,7 +50,7 @@ class Refreshed(Generic[T]):
         return self._found
 
     def _refresh(self) -> None:
-        if self._lock.acquire(blocking=False):  # else another thread is at it
+        if self._lock.acquire(blocking=False):  # otherwise a thread is already running
             threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A record against time, for a plot: a screen's worth of points, each the mean of a stretch."""
+"""A record against time for the plots, reduced to means over equal stretches of time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +13,17 @@ from ..protocols import AnyProtocol
 from ..simulate.layout import RECORD, branch, parts_in, trajectory
 from ..simulate.record import RecordError, Rows, join, read_record
 
-#: Points of a trace.
+#: Most points of a trace, about the pixels of a plot.
 POINTS = 1200
 
 
 def rows_so_far(folder: Path, owner: str) -> Rows | None:
-    """Return all rows of a trajectory or a branch that are on disk, None before there are any.
+    """Return all rows of a trajectory or a branch that are on disk, None if there are none yet.
 
-    Of one that is being simulated, those are its finished parts.
+    While it is being simulated, these are the rows of its finished parts.
 
     Raises:
-        RecordError: a file is damaged, or of another job than `owner`.
+        RecordError: a file is damaged, or belongs to another job than `owner`.
     """
     pieces: list[Rows] = []
     for path in [folder / RECORD, *parts_in(folder)]:
@@ -34,14 +34,14 @@ def rows_so_far(folder: Path, owner: str) -> Rows | None:
         except RecordError:
             if path.exists():
                 raise
-            continue  # joined to the record just now
+            continue  # the part was joined to the record in the meantime
         if not pieces or rows["step"][-1] > pieces[-1]["step"][-1]:
             pieces.append(rows)
     return join(pieces) if pieces else None
 
 
 def folders_of(job: Any, protocol: AnyProtocol) -> dict[str, Path]:
-    """Return the folders that a job's rows lie in, by what they are: itself, then each branch."""
+    """Return the folders of a job's rows by name: first the trajectory, then each branch."""
     delays = protocol.pairs.delays_ps if protocol.pairs else ()
     branches = {f"second pulse after {d:g} ps": branch(job, k) for k, d in enumerate(delays)}
     return {"trajectory": trajectory(job), **branches}
@@ -53,17 +53,18 @@ def traces(
     """Return a record's traces between two times as JSON values.
 
     Args:
-        rows: the record's.
-        protocol: what it is a record of.
-        start_ps, end_ps: the stretch to show; None: from its start, to its end.
+        rows: rows of the record.
+        protocol: the job's protocol.
+        start_ps, end_ps: the time to show; None: from the start, to the end.
 
     Returns:
-        `time_ps`, shape (points,); `panels`, each with a `title`, a `unit` and `lines`, shape
-        (points,) by name, None where nothing was sampled; `mean_over_ps`, that a point is of.
+        `time_ps`, shape (points,); `panels`, each with a `title`, a `unit` and `lines`, by name,
+        shape (points,), None where nothing was sampled; `mean_over_ps`, the time that each point is
+        the mean over.
     """
     recording = protocol.recording
     dt = recording.sample_interval_ps
-    # A row is of the interval that ends at its step.
+    # A row belongs to the interval that ends at its step; its time is the middle.
     time = rows["step"] * protocol.dynamics.timestep_ps - dt / 2
     first = 0 if start_ps is None else int(np.searchsorted(time, start_ps))
     last = len(time) if end_ps is None else int(np.searchsorted(time, end_ps, side="right"))
@@ -73,7 +74,7 @@ def traces(
     starts = np.arange(first, last, size)
 
     def mean(values: NDArray) -> NDArray:
-        """Mean of each stretch over the samples that there are."""
+        """Mean over the finite samples of each stretch."""
         own = np.asarray(values[:last], dtype=float)
         there = np.isfinite(own)
         total = np.add.reduceat(np.where(there, own, 0.0), starts)
@@ -106,7 +107,7 @@ def _panels(
     waters = rows["water_in_pore"]
     cosines = _sums(rows["cos_dipole"], waters)
     with np.errstate(invalid="ignore", divide="ignore"):
-        order = mean(cosines) / mean(waters)  # of all waters of the stretch
+        order = mean(cosines) / mean(waters)  # the mean over all waters of the stretch
     shown = [
         ("field along x", "V/nm", {"field": mean(rows["field_V_per_nm"])}),
         ("current through the pore's slab", "nA", {"total": sum(slabs.values()), **slabs}),
@@ -126,13 +127,13 @@ def _panels(
 
 
 def _sums(values: NDArray, counts: NDArray) -> NDArray[np.float64]:
-    """Sum of each row's values, of which it has so many; 0 where it has none."""
+    """Sum of each row's values, from flat `values` and each row's count; 0 for empty rows."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.cumsum(counts)
     return np.asarray(total[ends] - total[ends - counts])
 
 
 def _plain(values: NDArray) -> list[float | None]:
-    """Numbers for JSON, six digits of each; None where there is none."""
+    """Numbers for JSON, rounded to six digits; None for NaN."""
     rounded = [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
     return rounded

@@ -1,4 +1,4 @@
-"""Keys and values in words: units out of their names, numbers with their intervals."""
+"""Keys and values as text: keys with their units apart, numbers with their intervals."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from ..analysis.store import NOTED
 
-#: Ends of a key's name, the longest first, and the unit that each stands for.
+#: Endings of keys and the units that they stand for; an ending precedes those that it ends with.
 UNITS = (
     ("_kJ_per_mol_nm2", "kJ/mol/nm\N{SUPERSCRIPT TWO}"),
     ("_kJ_per_mol_nm", "kJ/mol/nm"),
@@ -46,12 +46,12 @@ def unit_of(key: str) -> tuple[str, str]:
 
 
 def section(dotted: str) -> str:
-    """Name of a section of the state point, such as "protocol: cell"; its own keys: "job"."""
+    """Return the title of a section, such as "protocol: cell"; for top-level keys "job"."""
     return dotted.replace("_", " ").replace(".", ": ") or "job"
 
 
 def value(found: Any) -> str:
-    """A value as a reader writes it."""
+    """Return a value as text, numbers with at most six digits."""
     if isinstance(found, bool) or found is None:
         return json.dumps(found)
     if isinstance(found, float):
@@ -62,7 +62,7 @@ def value(found: Any) -> str:
 
 
 def interval(found: Any) -> str:
-    """A finding: three numbers are a value with its interval."""
+    """Return a finding as text; three numbers are a value and its interval."""
     if isinstance(found, list | tuple) and len(found) == 3:
         shown = ["-" if v is None else value_short(v) for v in found]
         return "{} [{}, {}]".format(*shown)
@@ -70,12 +70,12 @@ def interval(found: Any) -> str:
 
 
 def value_short(found: Any) -> str:
-    """A number with three digits, anything else as it is."""
+    """Return a number with three digits, anything else as `value` does."""
     return f"{found:.3g}" if isinstance(found, float) else value(found)
 
 
 def amount(number: float) -> str:
-    """A large or a small amount, with four digits at least where it has them.
+    """Return an amount as text: from 1000 on in whole numbers, else with four digits.
 
     >>> amount(27270.4), amount(0.6784)
     ('27,270', '0.6784')
@@ -84,7 +84,7 @@ def amount(number: float) -> str:
 
 
 def with_intervals(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of each number of a job's summary, its interval behind it where it has one."""
+    """Return name and value of each number in a job's summary, with its interval if it has one."""
     rows = []
     for key, found in summary.items():
         if key in NOTED or key.endswith(("_low", "_high")) or isinstance(found, Mapping):
@@ -97,7 +97,7 @@ def with_intervals(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def size(length: int) -> str:
-    """Bytes, in words."""
+    """Return a number of bytes as text."""
     for unit in ("bytes", "kB", "MB"):
         if length < 1000:
             return f"{length:.3g} {unit}"

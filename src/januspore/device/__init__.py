@@ -1,5 +1,5 @@
-"""The compact device model: one slow state, the order of the pore's water, and a current of it.
+"""The compact device model of a pore: a current that depends on one slow state, the water's order.
 
-It is fitted to the records of one membrane and pore, says how well it predicts those that it was
-not fitted to, and is exported for circuit simulators.
+The model is fitted to the analyses of one membrane and pore, compared with those that it was not
+fitted to, and exported for circuit simulators.
 """

@@ -1,4 +1,4 @@
-"""`python -m januspore device`: gather, fit, predict, export."""
+"""`python -m januspore device`: finds the jobs, fits the device, compares it, and exports it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ _MAKE = "python init.py --protocol steps (or staircase), then python project.py 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Jobs of one membrane in one cell, analysed, by what they can be read as."""
+    """The analysed jobs of one membrane in one cell."""
 
     name: str
     jobs: list[Any]
 
     def ensembles(self, *capabilities: str) -> list[Ensemble]:
-        """Ensembles that can be read as one of these."""
+        """Return the ensembles whose protocol has one of these capabilities."""
         groups: dict[str, list[Any]] = {}
         for job in self.jobs:
             if any(has(job, own) for own in capabilities):
@@ -55,17 +55,17 @@ def device_command(
     kind: str,
     output: Path | None,
 ) -> None:
-    """Fit a device and write it; prints what it is, what it predicts and what is not fixed.
+    """Fit a device, write it, and print its parameters, its predictions and what is not fixed.
 
     Args:
         project: the data space.
-        charges: name of the charge set, as the study or the paper has it.
-        where: values by dotted key that the jobs must have, such as a pore's diameter.
+        charges: name of the charge set in the study or in the paper.
+        where: values that the jobs must have, by dotted key, such as a pore's diameter.
         kind: one of `FORMATS`.
         output: file to write; `devices/<name>` in the data space if not given.
 
     Raises:
-        InputError: there is nothing to fit to, or more than one pore.
+        InputError: there are no jobs to fit to, or those of more than one cell.
     """
     gathered = gather(project, charges, where)
     fitted = fit(gathered)
@@ -99,7 +99,7 @@ def gather(project: signac.Project, charges: str, where: Mapping[str, Any]) -> G
     """Find the analysed jobs of one membrane in one cell.
 
     Raises:
-        InputError: there are none, none that shows a relaxation, or those of several cells.
+        InputError: there are none, none with steps of the field, or those of several cells.
     """
     names = names_of(project)
 
@@ -113,7 +113,8 @@ def gather(project: signac.Project, charges: str, where: Mapping[str, Any]) -> G
     if not own:
         shown = ", ".join(known) or "none"
         raise InputError(
-            f"--charges = {charges!r}: no job of this name holds or changes a field; here: {shown}"
+            f"--charges = {charges!r}: no job of a charge set of this name applies a field; "
+            f"names in this data space: {shown}"
         )
     groups: dict[str, list[Any]] = {}
     for job in own:
@@ -149,7 +150,7 @@ def _cell_in_words(job: Any) -> str:
 
 
 def fit(gathered: Gathered) -> Fitted:
-    """Fit the device of some jobs."""
+    """Fit a device to the jobs that hold fields or repeat steps."""
     ensembles = gathered.ensembles(*FITTED_TO)
     runs = [run_of(ensemble) for ensemble in ensembles]
     length = float(ensembles[0].model.box[0])
@@ -157,7 +158,7 @@ def fit(gathered: Gathered) -> Fitted:
 
 
 def _mean_force(gathered: Gathered) -> dict[float, list[float]]:
-    """Currents of the mean force by field, nA, where the product has both ions' total."""
+    """Currents from the mean force by field, nA, where the product has the total of both ions."""
     product = next(p for p in PRODUCTS if p.name == "mean_force_current")
     held = [job for job in gathered.jobs if has(job, "windows")]
     path = product.path(held[0], "json") if held else None
@@ -173,7 +174,7 @@ def _mean_force(gathered: Gathered) -> dict[float, list[float]]:
 
 
 def told(fitted: Fitted, predictions: list[str], loops: list[dict[str, Any]]) -> list[str]:
-    """What a terminal is told of a device."""
+    """Return the lines that the command prints about a device."""
     lines = [f"{fitted.name}: L = {fitted.length_nm:.4g} nm"]
     lines += [f"  {name} = {v:.3g} [{a:.3g}, {b:.3g}]" for name, (v, a, b) in _intervals(fitted)]
     for own in (*fitted.whole, *fitted.partial):
@@ -181,7 +182,7 @@ def told(fitted: Fitted, predictions: list[str], loops: list[dict[str, Any]]) ->
     lines += [f"  note: {note}" for note in fitted.notes]
     lines += [f"  predicts {text}" for text in predictions]
     if not predictions:
-        lines.append("  predicts: nothing here to compare with; a sine or pulses would be")
+        lines.append("  predicts: no sine and no pulses to compare with in this data space")
     sizes = np.abs([np.mean(row["order"]) for row in loops])
     best = loops[int(np.argmax(sizes))]
     area = float(np.mean(best["order"]))

@@ -1,4 +1,4 @@
-"""A device's figure: its tables, what it predicts, and its loop against frequency."""
+"""A device's figure: its tables, its predicted loops, and the area of its loop by frequency."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,10 +19,10 @@ _WAYS = dict(zip(WAYS, ("forward", "reverse"), strict=True))
 def draw(
     fitted: Fitted, predictions: Sequence[Prediction], loops: Sequence[dict[str, Any]]
 ) -> Figure:
-    """Draw s_inf, tau, the loops predicted and seen, and the loop's area against frequency."""
+    """Draw s_inf, tau, predicted and simulated loops, and the loop's area against frequency."""
     loop = [one for one in predictions if one.area is not None]
     each = [Panel(partial(_loop, one=one)) for one in loop]
-    none = [Panel(partial(_loop, one=None), "no loop to compare with: a sine would be")]
+    none = [Panel(partial(_loop, one=None), "no sine to compare with")]
     return panels(
         f"{fitted.name}; bars and bands 95 %",
         [
@@ -33,7 +33,7 @@ def draw(
 
 
 def _entries(fitted: Fitted, start: str) -> np.ndarray:
-    """Rows of field, value, low and high of the intervals whose name begins so."""
+    """Rows of field, value, low and high of the intervals whose names begin with `start`."""
     rows = [
         [float(name.split(" at ")[1].split(" ")[0]), *triple]
         for name, triple in fitted.intervals.items()
@@ -77,8 +77,8 @@ def _loop(axis: Axes, one: Prediction | None) -> None:
         one.values[name] for name in ("field_V_per_nm", "predicted", "value", "low", "high")
     )
     several = len(one.area or []) > 1
-    label = "predicted, worst end of what is not fixed" if several else "predicted"
-    bars(axis, field, seen, low, high, color=COLORS["total"], ms=3, lw=0.7, label="seen")
+    label = "predicted, worst end of the ranges" if several else "predicted"
+    bars(axis, field, seen, low, high, color=COLORS["total"], ms=3, lw=0.7, label="simulated")
     axis.plot(field, predicted, color="C1", label=label)
     zero_lines(axis)
     axis.set(xlabel="E (V/nm)", ylabel=one.quantity)
@@ -95,5 +95,5 @@ def _areas(axis: Axes, loops: Sequence[dict[str, Any]]) -> None:
         (line,) = axis.plot(frequency, ends.mean(axis=1) / scale, label=f"{label}, x {scale:.2g}")
         band(axis, frequency, ends[:, 0] / scale, ends[:, 1] / scale, line.get_color())
     zero_lines(axis, x=False)
-    axis.set(xlabel="f (GHz)", ylabel="loop area, of its largest", xscale="log")
+    axis.set(xlabel="f (GHz)", ylabel="loop area / its largest", xscale="log")
     legend(axis)

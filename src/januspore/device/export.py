@@ -1,7 +1,7 @@
-"""A fitted device for circuit simulators: a SPICE subcircuit, a Verilog-A module, JSON.
+"""Export of a fitted device: a SPICE subcircuit, a Verilog-A module, JSON.
 
-What the data do not fix has no value in any of them: its range stands in two parameter lines, and
-the simulator asks for the parameter itself until the user has chosen one.
+A parameter that the data do not fix has no value in any of them. Two parameter lines give its
+range, and the simulator reports the parameter as undefined until the user sets it.
 """
 
 import json
@@ -13,17 +13,17 @@ from ..analysis.store import plain
 from .fitted import BACK, CONDUCTANCE, FORWARD, MEMORY, Fitted
 from .model import Table
 
-#: Far beyond any field, V/nm: a table stays constant out to it.
+#: A field far beyond any in use, V/nm; tables are constant from their ends to it.
 _FAR = 1e3
-#: Capacitance that holds the state in SPICE, F; with it a rate in 1/ps is a current in A.
+#: Capacitance of the state's node in SPICE, F: with this value a rate in 1/ps is a current in A.
 _STATE_F = 1e-12
 
 
 def spice(fitted: Fitted, about: Sequence[str] = ()) -> str:
     """Return a subcircuit with the terminals p and n, for ngspice.
 
-    The state, the order of the pore's water, is the voltage of the internal node s; it starts
-    relaxed at the voltage that the circuit begins with.
+    The state, the order of the pore's water, is the voltage of the internal node s. It starts at
+    its steady value for the voltage at the circuit's operating point.
     """
     name = identifier(fitted.name)
     lines = [f"* {line}" for line in _head(fitted, about)]
@@ -51,14 +51,14 @@ def spice(fitted: Fitted, about: Sequence[str] = ()) -> str:
 
 
 def verilog_a(fitted: Fitted, about: Sequence[str] = ()) -> str:
-    """Return a module with the terminals p and n; no compiler of Verilog-A has seen it."""
+    """Return a module with the terminals p and n; not tested with a Verilog-A compiler."""
     name, tables = identifier(fitted.name), _tables(fitted)
     lines = [f"// {line}" for line in _head(fitted, about)]
     lines += ['`include "disciplines.vams"', f"module {name}(p, n);", "  inout p, n;"]
     lines += ["  electrical p, n, s;"]
     for own in fitted.whole:
         lines += [
-            f"  // {own.name} is not fixed by the data ({own.why}): it has no default on purpose.",
+            f"  // {own.name} is not fixed by the data ({own.why}) and has no default.",
             f"  localparam real {own.name}_min = {own.low:.6g};",
             f"  localparam real {own.name}_max = {own.high:.6g};",
         ]
@@ -83,7 +83,7 @@ def verilog_a(fitted: Fitted, about: Sequence[str] = ()) -> str:
 
 
 def as_json(fitted: Fitted, about: Sequence[str], more: dict[str, Any]) -> str:
-    """Return all that is known of a device, predictions and loop areas with it."""
+    """Return the device as JSON: equations, tables, intervals, ranges, notes, and `more`."""
 
     def table(own: Table | None) -> dict[str, list[float]] | None:
         if own is None:
@@ -109,14 +109,14 @@ def as_json(fitted: Fitted, about: Sequence[str], more: dict[str, Any]) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name that circuit simulators take."""
+    """Return a name that is valid in circuit simulators."""
     kept = "".join(c if c.isalnum() else "_" for c in name).strip("_").lower()
     return "januspore_" + "_".join(filter(None, kept.split("_")))
 
 
 def _head(fitted: Fitted, about: Sequence[str]) -> list[str]:
     lines = [
-        f"{fitted.name}: pore with the order of its water as state, from molecular dynamics",
+        f"{fitted.name}: pore whose state is the order of its water, from molecular dynamics",
         "ds/dt = (s_inf(E) - s)/tau, I = V (g(E) + m (|s| - |s_inf(E)|)), E = V / L",
         f"L = {fitted.length_nm:.6g} nm; times in s, tables in ps and nS; held fields up to "
         f"{fitted.largest_V_per_nm:g} V/nm, {fitted.largest_V_per_nm * fitted.length_nm:.3g} V",
@@ -127,7 +127,7 @@ def _head(fitted: Fitted, about: Sequence[str]) -> list[str]:
         lines.append(f"{key} = {value:.4g} [{low:.4g}, {high:.4g}]")
     lines += [
         f"{own.name} is not fixed: {own.low:.3g} to {own.high:.3g} ({own.why}); "
-        "the tables take its neighbours or one time of all"
+        "the tables interpolate between its neighbours, or have one time for all fields"
         for own in fitted.partial
     ]
     return lines
@@ -152,7 +152,7 @@ def _points(table: Table) -> list[tuple[float, float]]:
 
 
 def _pwl(field: str, table: Table | None, parameter: str = "") -> str:
-    """A table in SPICE, constant beyond its ends; a parameter where there is none."""
+    """A table as a SPICE expression, constant beyond its ends; a parameter if there is no table."""
     if table is None:
         return f"{{{parameter}}}"
     points = ", ".join(f"{x:.9g}, {y:.9g}" for x, y in _points(table))
@@ -160,7 +160,7 @@ def _pwl(field: str, table: Table | None, parameter: str = "") -> str:
 
 
 def _nested(table: Table | None, parameter: str = "") -> str:
-    """A table in Verilog-A: nested conditions, from the last piece to the first."""
+    """A table as a Verilog-A expression of nested conditions; a parameter if there is no table."""
     if table is None:
         return parameter
     points = _points(table)[1:-1]
@@ -172,7 +172,7 @@ def _nested(table: Table | None, parameter: str = "") -> str:
 
 
 def _continued(line: str, width: int = 90) -> list[str]:
-    """Break a SPICE line at commas; those after the first begin with a plus."""
+    """Break a SPICE line at commas; continuation lines begin with a plus."""
     lines, now = [], ""
     for part in line.replace(", ", ",\n").split("\n"):
         if now and len(now) + len(part) > width:

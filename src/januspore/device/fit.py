@@ -1,4 +1,4 @@
-"""The fit of a device's order and currents to runs of held fields, by bootstrap over seeds."""
+"""Fit of a device's order and currents to runs of held fields, with a bootstrap over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ from .model import Device, Table
 from .runs import Run, Tables, by_equilibration
 
 WAYS = ("forward", "back")
-#: Resamples of the fit.
+#: Number of bootstrap resamples of the fit.
 REPEATS = 100
-#: A time whose interval spans more than this factor is not fixed by the data.
+#: A time counts as fixed by the data if the ends of its interval differ by less than this factor,
 FIXED_WITHIN = 10.0
-#: A time this factor from what the runs can show, or nearer, is not fixed either.
+#: and if they lie at least this factor inside the range of times that the runs can resolve.
 EDGE = 1.1
-#: Share of a hold, at its beginning, that steady currents leave out.
+#: Fraction of a hold, at its beginning, that steady currents exclude.
 SETTLING = 0.5
 
 
 @dataclass(frozen=True)
 class Unfixed:
-    """A parameter that the data do not fix: its name, the range that they leave, and why."""
+    """A parameter that the data do not fix: its name, its range, and why it is not fixed."""
 
     name: str
     low: float
@@ -35,13 +35,13 @@ class Unfixed:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Which numbers are fitted: s_inf at every field, tau at every field stepped to or of a way.
+    """The fitted numbers: s_inf at every field, and tau for every step or, shared, for each way.
 
     Attributes:
-        fields: rising, with 0, from which every run starts relaxed.
-        steps: (way, field) of everything that was stepped to.
-        times: for each tau, the steps that it is of.
-        bounds_ps: least and largest tau that the runs could show, by tau.
+        fields: V/nm, rising; 0 is among them, as every run starts relaxed at no field.
+        steps: the way ("forward" or "back") and the new field, V/nm, of every step in the runs.
+        times: for each tau, the indices of the steps that it applies to.
+        bounds_ps: smallest and largest tau that the runs can resolve, shape (times, 2).
     """
 
     fields: tuple[float, ...]
@@ -51,7 +51,7 @@ class Parameters:
 
     @classmethod
     def of(cls, runs: Sequence[Run], shared: bool = False) -> "Parameters":
-        """Those of some runs; `shared`: one time of each way for all fields."""
+        """Return the parameters of some runs; `shared`: one time for each way, for all fields."""
         fields, bounds = {0.0}, dict[tuple[str, float], list[float]]()
         for run in runs:
             for k, hold in enumerate(run.holds):
@@ -72,7 +72,7 @@ class Parameters:
         return cls(tuple(sorted(fields)), steps, tuple(times), np.array(least_most))
 
     def split(self, values: NDArray) -> tuple[dict[float, float], dict[tuple[str, float], float]]:
-        """s_inf by field and tau, ps, by (way, field), of a vector of all."""
+        """Return s_inf by field and tau, ps, by (way, field), from a vector of all parameters."""
         n = len(self.fields)
         order = dict(zip(self.fields, values[:n], strict=True))
         taus = np.exp(values[n:])
@@ -81,7 +81,7 @@ class Parameters:
 
 
 def way_of(before: float, now: float) -> str:
-    """Way of a step of the field: forward to a larger one, back to a smaller, "" for none."""
+    """Return "forward" for a step to a larger |field|, "back" to a smaller one, "" for no step."""
     if before == now:
         return ""
     return WAYS[0] if abs(now) > abs(before) else WAYS[1]
@@ -90,13 +90,16 @@ def way_of(before: float, now: float) -> str:
 def orders(
     run: Run, order: dict[float, float], tau: dict[tuple[str, float], float]
 ) -> list[NDArray]:
-    """Mean order in every bin of every group of a run, by the exact exponentials of its holds."""
+    """Return the mean order in every bin of every group of a run.
+
+    The order is an exponential within each hold, so its mean over a bin is exact.
+    """
     sums = [np.zeros(len(edges) - 1) for edges in run.edges_ps]
     count = np.zeros(len(sums))
     s, own = order[0.0], run.holds[0].duration_ps
     for k, hold in enumerate(run.holds):
         goal = order[hold.field_V_per_nm]
-        # Where the field stays, or nothing was seen of a step to it, the last time goes on.
+        # Where the field does not change, or no data of a step to it exist, tau stays as it was.
         own = tau.get((way_of(run.before(k), hold.field_V_per_nm), hold.field_V_per_nm), own)
         if hold.group >= 0:
             edges = run.edges_ps[hold.group]
@@ -109,12 +112,12 @@ def orders(
 
 @dataclass(frozen=True)
 class OrderFit:
-    """s_inf and log tau with their intervals, and how well they describe the runs.
+    """s_inf and log tau with their intervals, and the quality of the fit.
 
     Attributes:
-        parameters: what was fitted.
-        found: all values, in the order of `parameters`.
-        chi_square: sum of squares of the deviations in standard errors, over their number.
+        parameters: the fitted parameters.
+        found: their values and intervals, in the order of `parameters`.
+        chi_square: mean square deviation in standard errors.
     """
 
     parameters: Parameters
@@ -126,7 +129,7 @@ def fit_order(runs: Sequence[Run], shared: bool = False) -> OrderFit:
     """Fit s_inf and tau to the mean cosine of all runs together.
 
     Args:
-        runs: of one membrane in one cell.
+        runs: runs of one membrane in one cell.
         shared: whether each way has one time for all fields.
     """
     parameters = Parameters.of(runs, shared)
@@ -148,7 +151,7 @@ def fit_order(runs: Sequence[Run], shared: bool = False) -> OrderFit:
 
 
 def _weights(runs: Sequence[Run]) -> list[float]:
-    """One over the standard error of a bin of each run that holds the mean number of waters."""
+    """For each run, the inverse standard error of a bin with the mean number of waters."""
     weights = []
     for run in runs:
         noise, n = [], len(run.equilibrations)
@@ -164,7 +167,7 @@ def _weights(runs: Sequence[Run]) -> list[float]:
 
 
 def _start(runs: Sequence[Run], parameters: Parameters, sums: Tables) -> NDArray:
-    """Late means of every field's holds; times in the middle of what can be seen."""
+    """Starting values: the mean of each field's later halves; times midway in their bounds."""
     late: dict[float, list[float]] = {e: [] for e in parameters.fields}
     first = []
     for r, run in enumerate(runs):
@@ -210,12 +213,12 @@ def _deviations(
     return np.concatenate(found)
 
 
-# --- what the data fix ------------------------------------------------------------------------
+# --- which times the data fix -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Times:
-    """Times of one way: those that are fixed, by field, and those that are not."""
+    """Times of one way: the fixed ones by field, V/nm, with intervals, and those not fixed."""
 
     table: Table | None
     intervals: dict[float, list[float]]
@@ -223,11 +226,11 @@ class Times:
 
 
 def times_of(fit: OrderFit, way: str) -> Times:
-    """Judge the times of one way.
+    """Decide which times of one way are fixed by the data.
 
-    A time is fixed by the data if its interval is finite, lies within what the runs could show and
-    spans less than `FIXED_WITHIN`. The range of one that is not is what its interval leaves of what
-    the runs could show.
+    A time is fixed if its interval is finite, spans less than `FIXED_WITHIN`, and lies within the
+    times that the runs can resolve, by the factor `EDGE`. The range of one that is not fixed is the
+    part of its interval that the runs can resolve.
     """
     n = len(fit.parameters.fields)
     fixed, intervals, unfixed = {}, {}, []
@@ -245,12 +248,12 @@ def times_of(fit: OrderFit, way: str) -> Times:
                 continue
             why = f"its interval spans a factor of {high / low:.2g}"
         elif np.isfinite([low, high]).all():
-            why = "its interval reaches beyond what the holds can show"
+            why = "its interval reaches beyond the times that the holds resolve"
         else:
             why = "one seed gives no interval"
         ends = (v if np.isfinite(v) else e for v, e in ((low, least), (high, most)))
         low, high = (float(np.clip(v, least, most)) for v in ends)
-        # One at an end of what can be shown is anywhere about that end.
+        # For a time beyond one of the bounds, the range is at least a factor of 2 wide.
         low, high = min(low, most / 2), max(high, 2 * least)
         unfixed.append(Unfixed(name, low, high, why))
     table = Table(tuple(fixed), tuple(fixed.values())) if fixed else None
@@ -262,11 +265,11 @@ def _ends(found: Interval) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def order_table(fit: OrderFit) -> tuple[Table, dict[float, list[float]]]:
-    """s_inf by field with its intervals."""
+    """Return s_inf by field, and its intervals."""
     fields = fit.parameters.fields
     values = fit.found.value[: len(fields)]
     ends = {
-        # A mean cosine lies between -1 and 1 whatever the spread of its estimates.
+        # The ends of an interval can exceed -1 or 1, which a mean cosine cannot.
         e: [float(np.clip(v[k], -1.0, 1.0)) for v in _ends(fit.found)]
         for k, e in enumerate(fields)
     }
@@ -278,13 +281,13 @@ def order_table(fit: OrderFit) -> tuple[Table, dict[float, list[float]]]:
 
 @dataclass(frozen=True)
 class CurrentFit:
-    """g by field and m, nS, with their intervals; None where no run has currents.
+    """g by field and m with their intervals; empty and NaN where no run has currents.
 
     Attributes:
-        conductance: value, low and high by field.
-        memory: value, low and high.
-        crossed: ions that passed in all.
-        time_ps: over which they were counted.
+        conductance: value, low and high of g by field, nS.
+        memory: value, low and high of m, nS.
+        crossed: number of ions that passed the pore in all runs.
+        time_ps: total time in which they were counted.
     """
 
     conductance: dict[float, list[float]] = field(default_factory=dict)
@@ -296,8 +299,8 @@ class CurrentFit:
 def fit_current(runs: Sequence[Run], fit: OrderFit, length_nm: float) -> CurrentFit:
     """Fit g at every held field to the later half of its holds, and m to all bins.
 
-    m is read from how the current differs from g E L while the order differs from s_inf, the order
-    being that of the fit: its own error is small beside the current's.
+    m follows from the deviation of the current from g E L while the order differs from s_inf. The
+    order is that of the fit; its error is neglected, as it is small beside that of the current.
     """
     kept = [run for run in runs if all("charge" in group for group in run.seen)]
     if not kept:
@@ -325,12 +328,12 @@ def fit_current(runs: Sequence[Run], fit: OrderFit, length_nm: float) -> Current
 
 
 def sorted_triple(triple: list[float]) -> list[float]:
-    """Value, low and high, whichever way a division turned the ends."""
+    """Return value, low and high, with bounds in order after a division by a negative number."""
     return [triple[0], *sorted(triple[1:])]
 
 
 def _pooled(tables: Tables, groups: Sequence[tuple[int, int]]) -> Tables:
-    """Sums of the later half of some groups as one bin, shape (rows, 1)."""
+    """Sums over the later half of some groups, as one bin, shape (rows, 1)."""
     names = ("charge", "time", "plus", "minus")
     found = {}
     for name in names:
@@ -343,7 +346,7 @@ def _pooled(tables: Tables, groups: Sequence[tuple[int, int]]) -> Tables:
 def _bins(
     runs: Sequence[Run], tables: Tables, drawn: list[list[NDArray]], fit: OrderFit, length: float
 ) -> Tables:
-    """Normal equations of g at every field and of m, by row; they add up over seeds."""
+    """Normal equations for g at every field and m, by row, so that they add up over seeds."""
     fields = [e for e in fit.parameters.fields if e]
     goal = dict(zip(fit.parameters.fields, fit.found.value, strict=False))
     rows = len(next(iter(tables.values())))
@@ -364,7 +367,7 @@ def _bins(
 
 
 def _memory(sums: Tables) -> NDArray:
-    """m of summed normal equations, shape (b, 1)."""
+    """Solve summed normal equations for m, shape (b, 1)."""
     size = np.abs(sums["matrix"]).max(axis=(1, 2), keepdims=True)
     ridge = 1e-12 * size * np.eye(sums["matrix"].shape[1])
     found = np.linalg.solve(sums["matrix"] + ridge, sums["right"][..., None])[..., 0]
@@ -374,7 +377,7 @@ def _memory(sums: Tables) -> NDArray:
 def device_of(
     length_nm: float, order: Table, times: dict[str, Table], conductance: Table, memory_nS: float
 ) -> Device:
-    """A device of fitted tables, turned round to fields below 0 if none of those was held."""
+    """Return a device; its tables are mirrored to fields below 0 if no such field was held."""
     forward, back = (times[way] for way in WAYS)
     if order.fields_V_per_nm[0] >= 0:
         order, conductance = order.mirrored(-1.0), conductance.mirrored()

@@ -1,4 +1,4 @@
-"""A device as far as the data fix it: fitted tables, what is not fixed, and the corners of that."""
+"""A fitted device: its tables, the parameters that the data do not fix, and their ranges."""
 
 import itertools
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from .fit import (
 from .model import Device, Table
 from .runs import Run
 
-#: Names of the parameters that a device cannot do without, where none of a kind is fixed.
+#: Names of the parameters that the user must set where the data fix no entry of a table.
 FORWARD, BACK, CONDUCTANCE, MEMORY = (
     "tau_forward_ps",
     "tau_back_ps",
@@ -33,20 +33,20 @@ FORWARD, BACK, CONDUCTANCE, MEMORY = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted of one membrane and pore.
+    """The fit of one membrane and pore.
 
     Attributes:
-        name: of the charge set, and of the pore.
-        length_nm: of the cell.
+        name: name of the charge set, and the pore's diameter.
+        length_nm: length of the cell along x.
         order: s_inf.
-        times: tau by way; None where the data fix none of it.
-        conductance: g, nS; None where no current is known.
-        memory_nS: m; None where it is not told from 0.
-        intervals: value, low and high of every parameter that is fixed, by name.
-        whole: parameters without any value, with their ranges: the user has to choose.
-        partial: single entries of tables that are not fixed, and are not in the tables.
-        notes: how it was fitted, and what is assumed.
-        chi_square: of the fit of the order, see `OrderFit`.
+        times: tau by way, ps; None where the data fix none of its entries.
+        conductance: g, nS; None where only a bound of the current is known.
+        memory_nS: m; None where its interval contains 0.
+        intervals: value, low and high of every fixed parameter, by name.
+        whole: parameters without any value, with their ranges; the user must set them.
+        partial: single entries that are not fixed, and that the tables therefore omit.
+        notes: how the device was fitted, and what is assumed.
+        chi_square: chi square of the fit of the order, see `OrderFit`.
     """
 
     name: str
@@ -63,19 +63,19 @@ class Fitted:
 
     @property
     def mirrored(self) -> bool:
-        """Whether fields below 0 are those above it turned round, as none was held."""
+        """Whether negative fields are the mirror image of positive ones, as none was held."""
         return self.order.fields_V_per_nm[0] >= 0
 
     @property
     def largest_V_per_nm(self) -> float:
-        """The largest field that was held."""
+        """The largest |field| that was held."""
         return max(abs(e) for e in self.order.fields_V_per_nm)
 
     def chosen(self, **values: float) -> Device:
-        """A device, with values for all that has none, by the names of `whole`.
+        """Return a device, with the given values for the parameters of `whole`.
 
         Raises:
-            KeyError: one is missing.
+            KeyError: the value of one is missing.
         """
         names = dict(zip(WAYS, (FORWARD, BACK), strict=True))
         times = {way: self.times[way] or _flat(values[names[way]]) for way in WAYS}
@@ -84,7 +84,7 @@ class Fitted:
         return device_of(self.length_nm, self.order, times, conductance, memory)
 
     def corners(self) -> list[Device]:
-        """Devices at every end of the ranges of what has no value; one if all is fixed."""
+        """Return a device for every combination of the ends of the ranges of `whole`."""
         ends = [[(u.name, u.low), (u.name, u.high)] for u in self.whole]
         return [self.chosen(**dict(choice)) for choice in itertools.product(*ends)]
 
@@ -105,14 +105,14 @@ def fit_device(
     """Fit a device to runs of held fields.
 
     Args:
-        name: of it.
-        length_nm: of the cell.
-        runs: of one membrane in one cell.
-        mean_force_nA: currents of the mean force by field (value, low, high), used where the runs
-            carry none.
+        name: the device's name.
+        length_nm: length of the cell along x.
+        runs: runs of one membrane in one cell.
+        mean_force_nA: currents from the mean force by field (value, low, high), used where no
+            current of the runs differs from 0.
 
     Raises:
-        InputError: of the current nothing is known.
+        InputError: not even a bound of the current is known.
     """
     order, shared = fit_order(runs), fit_order(runs, shared=True)
     table, found = order_table(order)
@@ -123,7 +123,7 @@ def fit_device(
     for way, key in zip(WAYS, (FORWARD, BACK), strict=True):
         own, one = times_of(order, way), times_of(shared, way)
         if own.unfixed and one.table is not None:
-            # Not every field tells its own: one time, which all of them tell together.
+            # Some fields do not fix a time of their own, but all together fix one.
             (value,) = one.intervals.values()
             times[way], intervals[f"tau_{way} at all fields (ps)"] = _flat(value[0]), value
         else:
@@ -155,17 +155,17 @@ def fit_device(
 def _none_fixed(key: str, way: str, unfixed: Sequence[Unfixed]) -> Unfixed:
     if not unfixed:
         why = f"no field was held {'below' if way == WAYS[1] else 'above'} an earlier one"
-        return Unfixed(key, 0.1, 1000.0, f"{why}: nothing is known; steps would tell")
-    return Unfixed(key, unfixed[0].low, unfixed[0].high, f"no step tells it: {unfixed[0].why}")
+        return Unfixed(key, 0.1, 1000.0, f"{why}; protocol steps would fix it")
+    return Unfixed(key, unfixed[0].low, unfixed[0].high, f"no step fixes it: {unfixed[0].why}")
 
 
 def _conductance(
     name: str, currents: CurrentFit, length_nm: float, mean_force_nA: dict[float, list[float]]
 ) -> tuple[Table | None, dict[float, list[float]], list[Unfixed]]:
-    """g by field: of the direct current where it is one, else of the mean force, else a range."""
+    """Return g by field from the direct current, else from the mean force, else its range."""
     told = {e: v for e, v in currents.conductance.items() if v[1] > 0}
     if told:
-        # A field whose current is not told from 0 stands with its value and interval, too.
+        # The table also has the fields at which the current does not differ from 0.
         kept = currents.conductance
         return Table(tuple(sorted(kept)), tuple(kept[e][0] for e in sorted(kept))), kept, []
     forced = {
@@ -179,8 +179,9 @@ def _conductance(
     bounds = [v[2] for v in currents.conductance.values() if np.isfinite(v[2])]
     if not bounds or max(bounds) <= 0:
         raise InputError(
-            f"device {name}: no current is known, not even its bound; two seeds of a staircase at "
-            "least: python init.py --protocol staircase --seeds 0:2, then python project.py run"
+            f"device {name}: no current is known, not even its bound; it needs at least two seeds "
+            "of a staircase: python init.py --protocol staircase --seeds 0:2, then python "
+            "project.py run"
         )
     passed = f"{currents.crossed} ions passed in {currents.time_ps:.3g} ps at held fields"
     return (
@@ -196,17 +197,17 @@ def _memory(
     intervals: dict[str, list[float]],
     whole: list[Unfixed],
 ) -> float | None:
-    """m where it is told from 0; otherwise its range is added to what is not fixed."""
+    """Return m if its interval excludes 0; otherwise add its range to `whole`."""
     value, low, high = currents.memory
     if conductance is None:
-        return 0.0  # of a current that is only bounded, nothing more is known
+        return 0.0  # a bound of the current does not fix m
     if np.isfinite([low, high]).all() and low * high > 0:
         intervals["m (nS)"] = [value, low, high]
         return value
     finite = bool(np.isfinite([low, high]).all())
     bound = max(conductance.values)
     ends = (low, high) if finite else (-bound, bound)
-    why = "its interval holds 0" if finite else "no seeds' spread tells it"
+    why = "its interval contains 0" if finite else "one seed gives no interval"
     whole.append(Unfixed(MEMORY, float(ends[0]), float(ends[1]), why))
     return None
 
@@ -221,6 +222,6 @@ def _notes(runs: Sequence[Run], order: OrderFit, currents: CurrentFit, table: Ta
     ]
     if table.fields_V_per_nm[0] >= 0:
         notes.append(
-            "no field below 0 was held: there it is the device turned round, an assumption"
+            "no negative field was held: there the device is assumed to be its mirror image"
         )
     return notes

@@ -1,13 +1,14 @@
 """The device: ds/dt = (s_inf(E) - s) / tau, I = E L (g(E) + m (|s| - |s_inf(E)|)).
 
-s is the mean cosine of the pore's waters to +x, the one slow state of the paper's mechanism. tau is
-one function of the field while order grows (|s| < |s_inf|, "forward") and another while it is lost
-("back"). g is the steady conductance, m what order beyond its steady value adds to it. The current
-is zero at no field whatever s is: the loop is pinched (Chua 2014).
+s, the state, is the mean cosine between the dipoles of the pore's waters and +x, the slow variable
+of the paper's mechanism. tau is one function of the field while order grows (|s| < |s_inf|,
+"forward") and another while it decays ("back"). g is the steady conductance, and m the change of
+conductance per unit of order beyond its steady value. Without a field the current is 0 for any s:
+the loop is pinched (Chua 2014).
 
-Functions of the field are tables at the fields that were measured, linear between them and
-constant beyond them. Units: V/nm, ps, nS, nA; the voltage is E L, L the cell's length, which in
-steady state the pore carries whole.
+Functions of the field are tables at the fields that were held, linear between them and constant
+beyond them. Units: V/nm, ps, nS, nA. The voltage is E L, where L is the cell's length; in steady
+state all of it falls across the pore.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from ..protocols.field import Leaf, Programme, Repeat, SineWave
 
-#: Steps of the integration; s is then right to 1e-3 (a test compares with an adaptive integrator).
+#: Steps of the integration; the error of s is then below 1e-3 (a test compares with an adaptive
+#: integrator).
 STEPS_A_CYCLE, STEPS_A_HOLD = 4000, 50
 #: Points of a cycle in a loop.
 LOOP_POINTS = 400
@@ -35,7 +37,7 @@ class Table:
         return np.asarray(np.interp(field_V_per_nm, self.fields_V_per_nm, self.values))
 
     def mirrored(self, sign: float = 1.0) -> "Table":
-        """The same with its values, times `sign`, at the fields turned round as well."""
+        """Return the table with its values, times `sign`, added at the negated fields."""
         both = dict(zip(self.fields_V_per_nm, self.values, strict=True))
         both = {-e: sign * v for e, v in both.items()} | both
         fields = tuple(sorted(both))
@@ -44,12 +46,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Device:
-    """A device whose every parameter has a value.
+    """A device of which every parameter has a value.
 
     Attributes:
         length_nm: L.
         order: s_inf.
-        forward_ps, back_ps: tau.
+        forward_ps, back_ps: tau while order grows, and while it decays.
         conductance_nS: g.
         memory_nS: m.
     """
@@ -68,7 +70,7 @@ class Device:
         return (goal - s) / np.where(grows, self.forward_ps.at(field), self.back_ps.at(field))
 
     def current(self, field: NDArray, s: NDArray) -> NDArray[np.float64]:
-        """I, nA, of arrays of one shape."""
+        """I, nA, of arrays of field and state of the same shape."""
         beyond = np.abs(s) - np.abs(self.order.at(field))
         conductance = self.conductance_nS.at(field) + self.memory_nS * beyond
         return np.asarray(field * self.length_nm * conductance)
@@ -80,11 +82,16 @@ class Device:
     def solve(
         self, programme: Programme, times_ps: NDArray, start: float | None = None
     ) -> NDArray[np.float64]:
-        """s at some times of a programme, which it starts relaxed at no field unless told.
+        """Return s at some times of a programme.
 
-        Exponentials over short steps in which the field stands at its value in their middle: exact
-        for held fields, of second order for others, and stable whatever the times are. (Adaptive
-        integrators stall where tau changes from one value to another.)
+        The field is taken as constant over short steps, at its value in their middle, so s is an
+        exponential in each: exact for held fields, of second order otherwise, and stable for any
+        tau. (Adaptive integrators stall where tau changes from one way to the other.)
+
+        Args:
+            programme: field against time.
+            times_ps: rising, from the programme's start.
+            start: s at the programme's start; None: relaxed at no field.
         """
         s = self.relaxed() if start is None else start
         found = np.full(len(times_ps), np.nan)
@@ -101,7 +108,7 @@ class Device:
         return found
 
     def _along(self, leaf: Leaf, grid: NDArray, s: float) -> NDArray[np.float64]:
-        """s at rising times of a segment."""
+        """Return s at rising times within a segment."""
         middle, step = (grid[1:] + grid[:-1]) / 2, np.diff(grid)
         field = np.array([leaf.value(t) for t in middle])
         goals = self.order.at(field)
@@ -114,7 +121,7 @@ class Device:
 
 
 def _grid(leaf: Leaf) -> NDArray[np.float64]:
-    """Ends of the steps of a segment: many a cycle of a wave, few where the field is held."""
+    """Return the ends of the integration steps of a segment; a held field needs only a few."""
     steps = STEPS_A_CYCLE
     if leaf.held_V_per_nm is not None:
         steps = STEPS_A_HOLD
@@ -132,9 +139,10 @@ class Loop:
     current_nA: NDArray
 
     def area(self, values: NDArray) -> float:
-        """Area that values enclose with the field, both lobes added up.
+        """Return the area that `values` enclose against the field, both lobes added up.
 
-        Values count along the field; the area is positive where they are higher while |E| falls.
+        Values are multiplied by the field's sign. The area is positive where they are higher while
+        |E| falls than while it rises.
         """
         field = self.field_V_per_nm
         size = np.abs(field)
@@ -143,7 +151,7 @@ class Loop:
 
 
 def settled_loop(device: Device, cycle: Programme, cycles: int = 3) -> Loop:
-    """The last of several cycles of a programme of one cycle."""
+    """Return the last of several cycles, for a programme of one cycle."""
     times = np.linspace(0, cycle.duration_ps, LOOP_POINTS, endpoint=False)
     field = np.array([cycle.value(t) for t in times])
     whole = Repeat(cycle, cycles)

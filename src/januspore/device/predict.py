@@ -1,4 +1,4 @@
-"""How well a device predicts what it was not fitted to, in numbers."""
+"""Comparison of a device's predictions with runs that it was not fitted to."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,25 +16,27 @@ from .fitted import Fitted
 from .model import Device, settled_loop
 from .runs import Tables, Unfitted
 
-#: Frequencies of the loops, a decade.
+#: Frequencies per decade at which loops are computed.
 _PER_DECADE = 6
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One quantity of one protocol, predicted and seen.
+    """One quantity of one protocol, as predicted and as simulated.
 
     Attributes:
-        protocol, quantity: of what.
+        protocol, quantity: what is compared.
         bins: number of values compared.
-        rms: root mean square deviation; of the corner that fits worst, where there are several.
-        rms_error: root mean square standard error of what was seen.
-        chi_square: mean square deviation in standard errors: 1 if only noise is between them.
-        explained: share of the variance over the bins that the prediction explains.
-        inside: share of the bins in whose 95 % interval the prediction lies.
-        area, seen_area: area of the loop: predicted, over the corners, and seen with its interval.
-        beyond_V_per_nm: largest field of it, where no field so large was held for the fit.
-        values: field, what was predicted and what was seen with its interval, by bin.
+        rms: root mean square deviation; where parameters are not fixed, at the worst combination
+            of the ends of their ranges.
+        rms_error: root mean square standard error of the simulation.
+        chi_square: mean square deviation in standard errors, 1 if the deviations are only noise.
+        explained: fraction of the variance over the bins that the prediction explains.
+        inside: fraction of the bins whose 95 % interval contains the prediction.
+        area: area of the predicted loop, at every combination of the ends of the ranges.
+        seen_area: area of the simulated loop: value, low, high.
+        beyond_V_per_nm: largest field of the protocol if it exceeds those held for the fit.
+        values: by bin: the field, the prediction, and the simulation with its interval.
     """
 
     protocol: str
@@ -61,14 +63,14 @@ class Prediction:
             text += f", explains {self.explained:.0%} of the variance"
             low, high = min(self.area), max(self.area)
             own = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}"
-            text += "; loop area {}, seen {:.2g} [{:.2g}, {:.2g}]".format(own, *self.seen_area)
+            text += "; loop area {}, simulated {:.2g} [{:.2g}, {:.2g}]".format(own, *self.seen_area)
         if self.beyond_V_per_nm is not None:
             text += f"; at {self.beyond_V_per_nm:g} V/nm, beyond the fields that were held"
         return text
 
 
 def predicted(device: Device, unfitted: Unfitted) -> tuple[NDArray, NDArray]:
-    """Mean order and mean current, nA, of every bin."""
+    """Return the predicted mean order and mean current, nA, of every bin."""
     order, current = np.zeros((2, len(unfitted.times_ps)))
     programmes = {id(own): own for own, _ in unfitted.times_ps}
     for key, programme in programmes.items():
@@ -84,7 +86,7 @@ def predicted(device: Device, unfitted: Unfitted) -> tuple[NDArray, NDArray]:
 
 
 def compare(fitted: Fitted, unfitted: Unfitted) -> list[Prediction]:
-    """Compare order, and current where one is known, of every corner with what was seen."""
+    """Compare order, and current if it is known, with the simulation, over the ranges' ends."""
     each = [predicted(device, unfitted) for device in fitted.corners()]
     order = bootstrap({name: unfitted.seen[name] for name in ("cosine", "waters")}, mean_cosine)
     name = f"{unfitted.name} ({unfitted.told})"
@@ -147,17 +149,18 @@ def _seen_area(tables: Tables, of: Any, applied: NDArray) -> NDArray:
 
 
 def _area(values: NDArray, applied: NDArray) -> NDArray[np.float64]:
-    """Area of loops of equal phases, as `model.Loop.area`, shape (b, 1)."""
+    """Area of loops of values at equal phases, as in `model.Loop.area`, shape (b, 1)."""
     size, along = np.abs(applied), np.sign(applied) * values
     step = (np.roll(size, -1) - size) * (np.roll(along, -1, axis=-1) + along) / 2
     return np.asarray(-step.sum(axis=-1, keepdims=True))
 
 
 def areas(fitted: Fitted) -> list[dict[str, Any]]:
-    """Loop areas of order and current against frequency, over the corners.
+    """Return the smallest and largest loop areas of order and current, by frequency.
 
-    Sines of the largest field that was held, from a tenth of the frequency at which omega tau = 1
-    for the longest time to ten times that for the shortest.
+    The fields are sines with the largest amplitude that was held. Frequencies go from a tenth of
+    the one at which omega tau = 1 for the longest tau to ten times the one for the shortest. The
+    areas are over all combinations of the ends of the ranges of what is not fixed.
     """
     devices = fitted.corners()
     tau = np.concatenate([[*d.forward_ps.values, *d.back_ps.values] for d in devices])
@@ -176,5 +179,5 @@ def areas(fitted: Fitted) -> list[dict[str, Any]]:
 
 
 def plain(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as JSON has it."""
+    """Return a prediction as JSON values."""
     return asdict(prediction)

@@ -1,7 +1,7 @@
-"""What a device is fitted to: the order and the current after every change of a held field.
+"""The data that a device is fitted to: order and current after every change of a held field.
 
-A run is what the analyses of one ensemble keep of fields that are held one after the other: a
-staircase, or repeated steps. Its sums are by hold and bin of time, by equilibration.
+A run holds the sums of one ensemble's analyses for fields that are held one after the other, a
+staircase or repeated steps, by equilibration, hold and bin of time.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Tables = dict[str, NDArray]
 
 @dataclass(frozen=True)
 class Hold:
-    """One held field, and the group of the data that its bins are added to, -1 for none."""
+    """One held field, and the index of the group of data that its bins belong to, -1 for none."""
 
     field_V_per_nm: float
     duration_ps: float
@@ -33,16 +33,16 @@ class Hold:
 
 @dataclass(frozen=True)
 class Run:
-    """Holds one after the other, from a state relaxed at no field, and what was seen.
+    """Holds one after the other, from a state relaxed at no field, and their sums.
 
     Attributes:
-        name: of the protocol.
-        holds: in order.
-        edges_ps: of the bins of each group, since the hold began.
-        seen: for each group: `cosine`, `waters`, and `charge`, nA ps, with `time`, ps, and the
-            completed crossings `plus` and `minus` where currents are kept, shape (equilibrations,
-            bins).
-        equilibrations: their numbers.
+        name: name of the protocol.
+        holds: the holds in order.
+        edges_ps: for each group, the edges of its bins, from the start of the hold.
+        seen: for each group, the sums `cosine` and `waters`, shape (equilibrations, bins); where
+            currents are kept also `charge`, nA ps, `time`, ps, and completed crossings `plus` and
+            `minus`.
+        equilibrations: numbers of the equilibrations.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Run:
     equilibrations: tuple[int, ...]
 
     def before(self, k: int) -> float:
-        """Field before a hold, V/nm."""
+        """Return the field before hold k, V/nm."""
         return self.holds[k - 1].field_V_per_nm if k else 0.0
 
 
 def run_of(ensemble: Ensemble) -> Run:
-    """Gather the run of an ensemble whose protocol holds fields or repeats steps."""
+    """Return the run of an ensemble whose protocol holds fields or repeats steps."""
     protocol = ensemble.point.protocol
     return _staircase(ensemble) if protocol.holds is not None else _steps(ensemble)
 
@@ -100,13 +100,14 @@ def _steps(ensemble: Ensemble) -> Run:
 
 @dataclass(frozen=True)
 class Unfitted:
-    """What the analyses keep of fields that no device is fitted to: a sine, or pulses.
+    """The sums of an ensemble that no device is fitted to: a periodic field, or pulses.
 
     Attributes:
-        name: of the protocol, and its mode where it has one.
-        told: frequency or number of pulses, in words.
-        times_ps: for each bin, the programme and the times that it is the mean of.
-        seen: `cosine`, `waters`, `charge`, `time`, `plus`, `minus` by equilibration and bin.
+        name: name of the protocol, and its mode if it has one.
+        told: frequency and amplitude, or the number of delays or pulses, in words.
+        times_ps: for each bin, the programme and the times at which predictions are averaged.
+        seen: the sums `cosine`, `waters`, `charge`, `time`, `plus`, `minus`, by equilibration and
+            bin.
         field_V_per_nm: mean field of each bin.
         is_loop: whether the bins are the phases of a cycle.
     """
@@ -119,12 +120,12 @@ class Unfitted:
     is_loop: bool
 
 
-#: Times at which the mean over a bin is taken.
+#: Times at which predictions are averaged over a bin, as fractions of it.
 _INSIDE = (np.arange(10) + 0.5) / 10
 
 
 def unfitted_of(ensemble: Ensemble) -> Unfitted:
-    """Gather an ensemble of a periodic field, of pairs of pulses or of a train."""
+    """Return the sums of an ensemble with a periodic field, pairs of pulses, or a train."""
     protocol, sums = ensemble.point.protocol, ensemble.sums()
     name = " ".join(filter(None, [protocol.name, getattr(protocol, "mode", "")]))
     programme, cycle = protocol.programme(), protocol.cycle
@@ -152,16 +153,16 @@ def unfitted_of(ensemble: Ensemble) -> Unfitted:
 
 
 def _pulses(programme: Programme) -> list[NDArray]:
-    """Times within each pulse of a programme."""
+    """Return times within each pulse of a programme."""
     leaves = [(start, leaf) for start, leaf in programme.leaves() if leaf.label == "pulse"]
     return [start + _INSIDE * leaf.duration_ps for start, leaf in leaves]
 
 
 def by_equilibration(runs: Sequence[Run]) -> dict[str, NDArray]:
-    """Tables of all runs with one row an equilibration, for one bootstrap of all of them.
+    """Return the sums of all runs with one row per equilibration, for a common bootstrap.
 
-    Runs of one equilibration share its slow memory, and are drawn together. One that a run lacks
-    has sums of nothing.
+    Runs that start from the same equilibration are not independent, so they are resampled together.
+    An equilibration that a run lacks has sums of 0.
     """
     numbers = sorted({n for run in runs for n in run.equilibrations})
     tables: dict[str, NDArray] = {}

@@ -1,4 +1,4 @@
-// The last configuration, turning about the y axis; lengths come in nm, the viewer takes angstroms.
+// The last configuration, rotating about the y axis. Lengths arrive in nm; the viewer needs angstroms.
 "use strict";
 (() => {
   const box = document.getElementById("frame");
@@ -95,7 +95,7 @@
     turn();
     turning.addEventListener("click", () => { turns = !turns; turn(); });
     waters.addEventListener("change", style);
-    told.textContent = `${found.atoms.length} atoms at ${found.time_ps} ps; drag to turn, scroll to come closer`;
+    told.textContent = `${found.atoms.length} atoms at ${found.time_ps} ps; drag to turn, scroll to zoom`;
     box.dataset.shown = found.atoms.length;
   }
 

@@ -1,5 +1,5 @@
-// The card of progress asks for itself again, as long as somebody looks at it; the page, until the
-// products are read.
+// Renews the card of progress while the page is visible, and reloads the page until the products
+// have been read.
 "use strict";
 const EVERY_MS = 10000;
 const SOON_MS = 1500;
@@ -11,7 +11,7 @@ async function refresh() {
       const answer = await fetch(card.dataset.from);
       if (answer.ok) card.outerHTML = await answer.text();
     } catch {
-      // The server has ended; what was found last stays.
+      // The server has ended; the card keeps its last state.
     }
   }
   setTimeout(refresh, EVERY_MS);

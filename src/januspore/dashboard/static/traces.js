@@ -1,4 +1,4 @@
-// Plots of a record against time. All are of one stretch of time: drag over one to look closer.
+// Plots of a record against time. All show the same time; dragging over one zooms in all.
 "use strict";
 (() => {
   const COLORS = ["#222222", "#8e44ad", "#2e9e4f", "#c0392b"];
@@ -11,7 +11,7 @@
   const run = box.querySelector("select");
   let plots = [];
 
-  // A line that does not vary is in the middle of its plot.
+  // Leaves a margin, also for a constant line, which is then in the middle of its plot.
   function wide(_plot, low, high) {
     if (low === null) return [0, 1];
     const room = 0.08 * (high - low) || 0.1 * Math.abs(high) || 1;
@@ -31,7 +31,7 @@
       told.textContent = found.fault;
       return;
     }
-    told.textContent = `each point is the mean over ${+found.mean_over_ps.toPrecision(4)} ps; drag over a plot to look closer`;
+    told.textContent = `each point is the mean over ${+found.mean_over_ps.toPrecision(4)} ps; drag over a plot to zoom in`;
     whole.hidden = from === undefined;
     draw(found);
   }
@@ -81,5 +81,5 @@
   });
   whole.addEventListener("click", () => show());
   if (run) run.addEventListener("change", () => show());
-  show().catch(() => { told.textContent = "The record cannot be read just now."; });
+  show().catch(() => { told.textContent = "The record cannot be read at the moment."; });
 })();
