@@ -102,7 +102,7 @@ def tried(space, *arguments):
 
 @given(st.lists(damage, min_size=1, max_size=3))
 @settings(max_examples=60)
-def test_a_damaged_study_is_refused_in_one_line_or_is_a_study(space, changes):
+def test_a_damaged_study_is_refused_in_one_line_or_accepted(space, changes):
     path = space.parent / "damaged.toml"
     path.write_bytes(damaged(STUDY.encode(), changes))
     tried(space, "--study", str(path))
@@ -110,7 +110,7 @@ def test_a_damaged_study_is_refused_in_one_line_or_is_a_study(space, changes):
 
 @given(st.sampled_from(["cell", "dynamics", "seeds", "charge_sets", "protocols"]), values)
 @settings(max_examples=40)
-def test_a_key_of_a_study_with_any_value_is_refused_or_is_a_study(tmp_path_factory, key, value):
+def test_any_value_of_a_study_s_key_is_refused_or_accepted(tmp_path_factory, key, value):
     from januspore.space.study import _study
 
     table = {
@@ -126,7 +126,7 @@ words = st.text(max_size=12) | st.from_regex(r"[-=:,.0-9MoSe/]{1,16}", fullmatch
 
 @given(st.lists(st.tuples(options, words), min_size=1, max_size=3))
 @settings(max_examples=60)
-def test_any_command_line_is_refused_with_status_2_or_understood(space, pairs):
+def test_any_command_line_is_refused_with_status_2_or_accepted(space, pairs):
     tried(space, *(f"{option}={word}" for option, word in pairs))
 
 
@@ -143,7 +143,7 @@ def test_any_command_line_is_refused_with_status_2_or_understood(space, pairs):
         (["--charges", "Mo=0,S=0,../../Se=0"], "../../Se"),
     ],
 )
-def test_no_name_leads_out_of_the_folders(space, arguments, told):
+def test_names_cannot_point_outside_the_folders(space, arguments, told):
     outside = set(space.parent.iterdir())
     with pytest.raises(InputError) as caught:
         init_command(arguments, space)
@@ -185,7 +185,7 @@ def planted(folder, protocol):
 
 @given(st.sampled_from(["sine", "equilibrate", "barrier"]), st.lists(damage, min_size=1))
 @settings(max_examples=60)
-def test_a_damaged_state_point_file_is_told_of_in_one_line(tmp_path_factory, protocol, changes):
+def test_a_damaged_state_point_file_is_reported_in_one_line(tmp_path_factory, protocol, changes):
     folder = tmp_path_factory.mktemp("damaged")
     job = planted(folder, protocol)
     path = Path(job.fn("signac_statepoint.json"))
@@ -208,7 +208,7 @@ def test_a_job_of_another_kind_is_named(tmp_path_factory, value):
     shutil.rmtree(folder)
 
 
-def test_the_command_line_tells_of_a_stranger_s_job_in_one_line_and_passes_over_it(tmp_path):
+def test_the_command_line_reports_a_foreign_job_in_one_line_and_skips_it(tmp_path):
     space = copy_project(tmp_path)
     stranger = open_project(space).open_job({"protocol": {"name": "sine"}, "x": "\n"}).init()
     before = tree(space / "workspace")
@@ -222,7 +222,7 @@ def test_the_command_line_tells_of_a_stranger_s_job_in_one_line_and_passes_over_
 
 @given(st.sampled_from(["snapshots", "engine"]), values, st.lists(damage, max_size=2))
 @settings(max_examples=60)
-def test_a_damaged_document_is_told_of_in_one_line(tmp_path_factory, key, value, changes):
+def test_a_damaged_document_is_reported_in_one_line(tmp_path_factory, key, value, changes):
     folder = tmp_path_factory.mktemp("document")
     job = planted(folder, "equilibrate")
     path = Path(job.fn("signac_job_document.json"))
@@ -263,7 +263,7 @@ def test_operators_that_signac_does_not_know_are_refused_in_one_line(space, valu
 # --- files that a disk damaged -----------------------------------------------------------------
 
 
-def test_every_flipped_bit_of_a_record_is_noticed(tmp_path):
+def test_every_flipped_bit_of_a_record_is_detected(tmp_path):
     path = tmp_path / "r.h5"
     write_record(path, rows(1, 40), {"a": 1})
     whole = path.read_bytes()
@@ -280,7 +280,7 @@ def test_every_flipped_bit_of_a_record_is_noticed(tmp_path):
             read_record(path)
 
 
-def test_a_damaged_part_stops_a_run_and_all_others_stay(tmp_path):
+def test_a_damaged_part_stops_a_run_and_leaves_the_others(tmp_path):
     files = RecordFiles(tmp_path)
     files.append(rows(1, 4))
     files.append(rows(5, 8))

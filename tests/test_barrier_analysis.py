@@ -45,7 +45,7 @@ def test_parts_sum_to_the_whole_in_every_row(four_seeds):
     assert shown.sum() == pytest.approx(first["sum"])
 
 
-def test_the_fields_share_is_its_work_on_the_way(four_seeds):
+def test_the_field_s_part_is_its_work_between_minimum_and_maximum(four_seeds):
     table = four_seeds.table
     row = rows_of(table, "barrier", "field", 0.3, "whole").iloc[0]
     # Cl- goes towards -x at a positive field: downhill.
@@ -57,7 +57,7 @@ def test_the_fields_share_is_its_work_on_the_way(four_seeds):
     assert free - total == pytest.approx(-row.value)
 
 
-def test_the_work_along_all_windows_and_the_force_at_the_plane_are_told(four_seeds):
+def test_the_work_along_all_windows_and_the_force_at_the_plane_are_reported(four_seeds):
     table, found = four_seeds.table, four_seeds.findings
     for field in (0.3, 0.7):
         rise = found[f"E = {field:g} V/nm, PMF from first to last window (kJ/mol)"]
@@ -88,7 +88,7 @@ def test_the_waters_part_rises_with_field_and_the_rest_does_not(four_seeds):
     assert "van der Waals part does not change beyond its interval" in verdict
 
 
-def test_order_stands_beside_the_barrier(four_seeds):
+def test_water_order_is_tabulated_with_the_barrier(four_seeds):
     table = four_seeds.table
     for field in (0.3, 0.7):
         row = rows_of(table, "order", "cosine", field, "whole").iloc[0]
@@ -107,7 +107,7 @@ def test_a_negative_field_drives_the_ion_the_other_way():
     ]
 
 
-def test_downhill_says_so_with_a_bound():
+def test_a_downhill_profile_has_a_bound_and_no_barrier():
     flat = make(ensemble_of(point(fields_V_per_nm=[0.0, 0.7]), 4, NOTHING))
     stated = flat.findings["E = 0 V/nm, barrier"]
     assert stated.startswith("no barrier found, below ")
@@ -128,7 +128,7 @@ def test_one_seed_has_within_run_intervals_and_says_so():
     assert rows.low.notna().all() and rows.se_seeds.isna().all()
 
 
-def test_seeds_that_differ_more_than_their_runs_say_widen_the_intervals():
+def test_seeds_that_differ_by_more_than_errors_within_runs_widen_the_intervals():
     state_point = point()
     every = []
     for seed, shift in enumerate((-30.0, 30.0)):

@@ -58,7 +58,7 @@ def fewer_draws(monkeypatch):
 
 
 @pytest.mark.parametrize(("seeds", "options"), [(6, {"shift": 25.0}), (12, {"rho": 0.8})])
-def test_what_windows_share_is_not_called_a_barrier(seeds, options, fewer_draws):
+def test_noise_shared_by_windows_is_not_called_a_barrier(seeds, options, fewer_draws):
     """Flat truth; with errors of windows as if they were independent, 25 to 29 % with the shift."""
     flat = point(fields_V_per_nm=[0.0])
     found, truth = heights(flat, NOTHING, seeds, 200, noise=20.0, **options)
@@ -78,7 +78,7 @@ def test_the_interval_of_a_barrier_covers_found_or_not(seeds, shift, fewer_draws
     assert np.sum(below) >= len(below) - 0.07 * len(found)
 
 
-def test_a_barrier_near_its_error_gets_an_interval_and_no_value(fewer_draws):
+def test_a_barrier_near_its_error_has_an_interval_and_no_value(fewer_draws):
     """Truth 12 kJ/mol, windows known to 40 kJ/mol/nm: those that are found are twice as high."""
     found, truth = heights(point(fields_V_per_nm=[0.0]), LOW, 6, 300, noise=98.0)
     assert truth == pytest.approx(12, abs=0.2)

@@ -99,7 +99,7 @@ def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
         assert tail["time_ps"][-1] == pytest.approx(length)
 
 
-def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
+def test_a_killed_branch_continues_and_a_finished_job_does_nothing(jobs):
     _, job = jobs
     first = {p: p.read_bytes() for p in Path(job.path).rglob("record.h5")}
     # As if killed before the second branch: its folder is gone, the rest stands.
@@ -113,7 +113,7 @@ def test_a_branch_killed_goes_on_and_a_finished_job_does_nothing(jobs):
     assert all(p.read_bytes() == first[p] for p in untouched)
 
 
-def test_a_lost_frame_that_a_branch_leaves_from_is_made_again_by_its_trunk(jobs):
+def test_the_trunk_makes_a_lost_frame_again_that_a_branch_starts_from(jobs):
     _, job = jobs
     lost = branch(job, 0) / "record.h5"
     first, _ = read_record(lost)
@@ -126,7 +126,7 @@ def test_a_lost_frame_that_a_branch_leaves_from_is_made_again_by_its_trunk(jobs)
         assert np.array_equal(first[name], again[name], equal_nan=True), name
 
 
-def test_a_branch_that_is_lost_after_its_analysis_is_told_and_repaired(jobs):
+def test_a_branch_lost_after_its_analysis_is_reported_and_repaired(jobs):
     project, job = jobs
     operations.analyse(job)
     shutil.rmtree(branch(job, 1))
@@ -140,7 +140,7 @@ def test_a_branch_that_is_lost_after_its_analysis_is_told_and_repaired(jobs):
     assert not list(verify.faults(job, verify.Families(list(project))))
 
 
-def test_frames_where_branches_leave_are_kept(jobs):
+def test_frames_that_branches_start_from_are_kept(jobs):
     _, job = jobs
     for step in (110, 140):  # (0.1 + 0.08 + delay) ps / 2 fs
         assert frame(job, step).exists()

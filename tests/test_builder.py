@@ -92,7 +92,7 @@ def test_a_start_is_repeatable_and_another_seed_is_another_start():
     assert (one.positions != other.positions).any()
 
 
-def test_a_start_holds_no_charge_apart_across_the_membrane():
+def test_a_start_has_no_charge_separated_across_the_membrane():
     """Dealt at random, ions hold 0.9 e apart here, which picoseconds do not forget."""
     for seed in range(10):
         model, state = start(tiny_point(), seed)
@@ -106,7 +106,7 @@ def test_a_start_holds_no_charge_apart_across_the_membrane():
     assert polarisation(model, moved) == pytest.approx(held)
 
 
-def test_starting_orientations_have_no_direction():
+def test_starting_orientations_are_isotropic():
     model, state = start(tiny_point())
     dipoles = state.positions[model.waters[:, 1:]].mean(axis=1)
     dipoles -= state.positions[model.waters[:, 0]]

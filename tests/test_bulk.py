@@ -92,7 +92,7 @@ def bulk_point(seed=0, **keys):
 # --- the state point -----------------------------------------------------------------------------
 
 
-def test_it_has_no_membrane_and_others_need_one():
+def test_a_bulk_protocol_has_no_membrane_and_others_need_one():
     point = bulk_point()
     assert point.model_dump()["charge_set"] == {"material": "none"}
     for charges in CHARGE_SETS.values():
@@ -103,7 +103,7 @@ def test_it_has_no_membrane_and_others_need_one():
         state_point(without)
 
 
-def test_a_box_must_hold_the_cut_off():
+def test_a_box_must_be_twice_as_wide_as_the_cut_off():
     with pytest.raises(InputError, match=r"cell\.edge_nm gives an edge of 1\.400 nm"):
         bulk_point(cell={"edge_nm": 1.4})
 
@@ -125,7 +125,7 @@ def test_bad_keys_are_named(keys, told):
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_study_runs_it_once_whatever_the_charge_sets_and_gives_it_no_membrane_s_cell(tmp_path):
+def test_a_study_runs_a_bulk_liquid_once_for_all_charge_sets_in_its_own_box(tmp_path):
     (tmp_path / "one.toml").write_text(STUDY)
     points = load_study(str(tmp_path / "one.toml")).state_points()
     bulk = [point for point in points if point.protocol.bulk]
@@ -142,7 +142,7 @@ def test_a_study_runs_it_once_whatever_the_charge_sets_and_gives_it_no_membrane_
     st.floats(0.0, 3.0),
     st.one_of(st.none(), st.floats(20.0, 35.0)),
 )
-def test_a_box_holds_its_volume_of_water_and_salt_and_nothing_else(edge, molar, density):
+def test_a_box_contains_the_water_and_salt_of_its_volume_and_nothing_else(edge, molar, density):
     cell = {"edge_nm": edge, "salt_mol_per_L": molar, "water_per_nm3": density}
     point = bulk_point(cell=cell)
     model, edge = build_model(point), point.protocol.bulk.edge_nm
@@ -167,7 +167,7 @@ def test_ions_start_anywhere_in_the_box():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_job_builds_relaxes_and_runs_itself(engine, tmp_path, monkeypatch):
+def test_a_bulk_job_is_built_relaxed_and_run(engine, tmp_path, monkeypatch):
     monkeypatch.setenv("JANUSPORE_ENGINE", engine)
     project = _space(tmp_path)
     (job,) = project
@@ -204,7 +204,7 @@ def _space(root):
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_engines_agree_on_its_forces(engine):
+def test_engines_agree_on_the_forces_of_a_bulk_liquid(engine):
     """Ions atom by atom, waters by their net force: to 1e-3 of the typical force, as elsewhere."""
     model = replace(build_model(bulk_point()), ewald_tolerance=1e-5)
     rng, dynamics = np.random.default_rng(1), bulk_point().protocol.dynamics

@@ -37,7 +37,7 @@ def walks(rng, times, diffusion, interval_ps):
 
 
 @given(arrays(float, (9, 2, 3), elements=st.floats(-50, 50)))
-def test_square_displacements_are_those_of_all_pairs_of_times(paths):
+def test_square_displacements_average_over_all_pairs_of_times(paths):
     found = square_displacements(paths)
     assert found.shape == (5, 3)
     for lag in range(5):
@@ -63,7 +63,7 @@ def test_a_slope_needs_lags_to_the_middle_of_its_window():
     assert slope(longer, 3.0 * longer, (20.0, 100.0)) == pytest.approx(3.0)
 
 
-def test_the_box_takes_what_yeh_and_hummer_say():
+def test_the_finite_box_correction_is_yeh_and_hummer_s():
     edge, viscosity = 2.5, 0.729
     si = 2.837297 * K_B * T / (6 * np.pi * viscosity * 1e-3 * edge * 1e-9)
     assert box_correction(T, edge, viscosity) * 1e-6 == pytest.approx(si, rel=1e-6)
@@ -79,7 +79,7 @@ def charge_slope(charges, paths, interval_ps):
     return slope(lag, squares.T, (2 * interval_ps, 10 * interval_ps)).mean()
 
 
-def test_ions_that_know_nothing_of_each_other_conduct_as_nernst_and_einstein_say():
+def test_independent_ions_have_the_nernst_einstein_conductivity():
     rng, n, volume = np.random.default_rng(1), 40, 64.0
     diffusion = [2e-3] * n + [1e-3] * n
     paths = walks(rng, 4000, diffusion, 1.0)
@@ -89,7 +89,7 @@ def test_ions_that_know_nothing_of_each_other_conduct_as_nernst_and_einstein_say
     assert found == pytest.approx(si, rel=0.12)
 
 
-def test_ions_that_go_in_pairs_carry_nothing():
+def test_ions_that_move_in_neutral_pairs_do_not_conduct():
     rng, n = np.random.default_rng(2), 20
     paths = walks(rng, 500, [1e-3] * n, 1.0)
     both = np.concatenate([paths, paths + 0.3], axis=1)
@@ -153,7 +153,7 @@ def test_waters_turned_at_random_have_the_dielectric_constant_of_free_dipoles(ga
     assert dielectric_constant(planted, volume * 1e27, T) == pytest.approx(exact, rel=1e-6)
 
 
-def test_a_drift_of_the_whole_liquid_is_no_diffusion():
+def test_a_drift_of_the_whole_liquid_does_not_count_as_diffusion():
     model, rng = free_model(3, 5, (3.0, 3.0, 3.0)), np.random.default_rng(5)
     still = np.cumsum(rng.normal(0, 0.05, (20, model.n_atoms, 3)), axis=0)
     drift = np.arange(20)[:, None, None] * np.array([0.1, 0.0, -0.2])
@@ -252,7 +252,7 @@ def test_molecules_without_forces_have_the_pressure_of_an_ideal_gas(droplets):
     assert pressure(model, positions, T, charges) == pytest.approx(si, rel=1e-4)
 
 
-def test_the_tail_of_water_is_that_of_one_kind_of_particle():
+def test_the_tail_correction_of_water_is_that_of_one_kind_of_particle():
     model = free_model(0, 900, (3.0, 3.0, 3.0), cutoff_nm=1.2)
     density, sigma, epsilon = 900 / 27, 0.316557, 0.650194
     ratio = (sigma / 1.2) ** 3

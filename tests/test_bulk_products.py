@@ -47,7 +47,7 @@ def near(triple, truth, rel):
     assert low < value < high
 
 
-def test_diffusion_is_that_planted_and_the_box_s_part_is_added(findings):
+def test_planted_diffusion_is_recovered_and_the_box_correction_added(findings):
     for key in [(0.0, 0.0), (4.0, 0.0), (4.0, 0.2)]:  # across the field, drift or not
         own = findings[key]["bulk_transport"]["findings"]
         near(own["D_water_in_box_1e-9_m2_per_s"], WALK["water"] * 1e3, 0.1)
@@ -59,7 +59,7 @@ def test_diffusion_is_that_planted_and_the_box_s_part_is_added(findings):
         near(own[f"D_{ion}_in_box_1e-9_m2_per_s"], WALK[ion] * 1e3, 0.25)
 
 
-def test_what_a_field_moves_is_no_diffusion(findings):
+def test_drift_in_a_field_does_not_count_as_diffusion(findings):
     """A drift of 0.006 nm/ps would add a third to what random walks alone make."""
     own = findings[4.0, 0.4]["bulk_transport"]["findings"]
     for ion in ("K", "Cl"):
@@ -67,7 +67,7 @@ def test_what_a_field_moves_is_no_diffusion(findings):
         assert value == pytest.approx(WALK[ion] * 1e3, rel=0.25)
 
 
-def test_conductivity_is_einstein_s_without_a_field_and_what_the_field_moves_in_one(findings):
+def test_conductivity_is_einstein_s_without_a_field_and_the_drift_s_in_a_field(findings):
     model = findings[4.0, 0.0]["model"]
     pairs, volume = len(model.ions) / 2, np.prod(model.box) * 1e-27
     diffusion = (WALK["K"] + WALK["Cl"]) * 1e-6
@@ -95,7 +95,7 @@ def test_one_seed_has_no_interval(findings):
         assert verdict == "one seed gives no interval"
 
 
-def test_the_dielectric_constant_is_told_of_water_alone(findings):
+def test_the_dielectric_constant_is_given_for_pure_water_only(findings):
     assert "dielectric_constant" in findings[0.0, 0.0]["bulk_transport"]["findings"]
     assert "dielectric_constant" not in findings[4.0, 0.0]["bulk_transport"]["findings"]
     moment, n = 2.351 * 3.33564e-30, 80

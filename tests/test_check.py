@@ -41,14 +41,14 @@ def no_preference():
 # --- bounds --------------------------------------------------------------------------------------
 
 
-def test_what_is_within_its_bounds_is_no_fault():
+def test_numbers_within_their_bounds_are_no_faults():
     assert faults_of(RIGHT) == []
     assert faults_of({name: limit for name, (limit, _) in LIMITS.items()}) == []
 
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("value", [1.01, math.nan, math.inf])
-def test_each_number_beyond_its_bound_is_one_line_with_the_number_and_the_bound(name, value):
+def test_each_number_beyond_its_bound_is_reported_in_one_line_with_the_bound(name, value):
     limit, what = LIMITS[name]
     (fault,) = faults_of({**RIGHT, name: value * limit})
     assert fault.startswith(what) and f"more than {limit:g}" in fault
@@ -76,7 +76,7 @@ def made(engine, speeds, gains=None, is_gpu=False, **keys):
     return made
 
 
-def test_the_fastest_is_that_of_the_most_throughput_in_the_largest_cell_that_all_have():
+def test_the_fastest_has_the_most_throughput_in_the_largest_cell_timed_for_all():
     quick = made("quick", {"tiny": 9.0, "small": 5.0})
     shared = made("shared", {"tiny": 4.0, "small": 3.0, "paper": 1.0}, {1: 1.0, 2: 1.8})
     assert advice.fastest([quick, shared]) is shared  # 3.0 x 1.8 > 5.0
@@ -92,7 +92,7 @@ def test_the_fastest_is_that_of_the_most_throughput_in_the_largest_cell_that_all
     ("gains", "count"),
     [({}, 1), ({1: 1.0, 2: 1.05, 4: 1.1}, 1), ({1: 1.0, 2: 1.9, 4: 3.0, 8: 3.1}, 4)],
 )
-def test_no_more_run_side_by_side_than_pay(gains, count):
+def test_no_more_are_recommended_side_by_side_than_raise_the_throughput(gains, count):
     assert made("any", {"tiny": 1.0}, gains).side_by_side == count
 
 
@@ -117,7 +117,7 @@ def test_an_engine_that_takes_a_gpu_only_when_told_is_recommended_with_its_platf
     assert advice.by_kind([told, unasked]) == {"gpu": "openmm"}
 
 
-def test_a_study_takes_its_steps_over_the_throughput():
+def test_the_time_of_a_study_is_its_steps_divided_by_the_throughput():
     point = tiny_point("sine", frequency_GHz=100.0, cycles=2)  # 20 ps, 10,000 steps of 2 fs
     timed = made("any", {"tiny": 1.0}, {1: 1.0, 4: 2.0})
     speed = {"atoms": atoms(point), "ms_per_step": 3.6}
@@ -187,7 +187,7 @@ def add_engine(monkeypatch, name, factor):
     monkeypatch.setitem(engines._INSTALLED, name, lambda: True)
 
 
-def test_a_sound_machine_is_told_what_to_use_and_remembers_it(space, monkeypatch, capsys):
+def test_a_machine_without_faults_gets_a_recommendation_that_is_stored(space, monkeypatch, capsys):
     add_engine(monkeypatch, "other", 1.0)
     assert check(space, 120.0, ask=timed) == 0
     told = capsys.readouterr()
@@ -200,7 +200,7 @@ def test_a_sound_machine_is_told_what_to_use_and_remembers_it(space, monkeypatch
     assert engines.choose() == "other"
 
 
-def test_an_engine_whose_forces_are_off_by_one_per_cent_is_caught(space, monkeypatch, capsys):
+def test_an_engine_whose_forces_are_wrong_by_one_per_cent_is_detected(space, monkeypatch, capsys):
     add_engine(monkeypatch, "wrong", 1.01)
     assert check(space, 120.0, ask=timed) == 1
     told = capsys.readouterr()
@@ -211,7 +211,7 @@ def test_an_engine_whose_forces_are_off_by_one_per_cent_is_caught(space, monkeyp
     assert KEY not in project_document(space)
 
 
-def test_json_has_all_that_the_table_is_made_of(space, capsys):
+def test_json_contains_all_numbers_of_the_table(space, capsys):
     assert check(space, 120.0, as_json=True, keep=False, ask=timed) == 0
     report = json.loads(capsys.readouterr().out)
     (tried,) = report["trials"]
@@ -223,7 +223,7 @@ def test_json_has_all_that_the_table_is_made_of(space, capsys):
     assert KEY not in project_document(space)
 
 
-def test_a_cell_that_was_not_timed_is_spoken_for_by_the_largest_that_was(space, capsys):
+def test_the_time_of_a_cell_that_was_not_timed_is_scaled_from_the_largest_that_was(space, capsys):
     def ask(task, limit_s):
         if task["do"] == "prepare" and task["cell"] == "paper":
             return {"fault": "no answer within 60 s"}
@@ -251,7 +251,7 @@ def test_timings_of_a_busy_machine_or_of_the_tiny_cell_alone_leave_no_preference
     assert KEY not in project_document(space)
 
 
-def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys):
+def test_timings_that_were_skipped_are_named_and_not_estimated(space, capsys):
     assert check(space, 0.0, ask=timed) == 0
     out = capsys.readouterr().out
     assert "not timed, as no time was left" in out
@@ -260,12 +260,12 @@ def test_what_no_time_was_left_for_is_said_and_nothing_is_made_up(space, capsys)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
-def test_a_time_that_is_none_is_refused(space, seconds):
+def test_a_time_limit_that_is_not_a_positive_number_is_refused(space, seconds):
     with pytest.raises(InputError, match="--seconds"):
         check(space, seconds, ask=timed)
 
 
-def test_a_trial_that_crashes_is_a_fault_of_its_engine_alone(space, monkeypatch, capsys):
+def test_a_trial_that_crashes_affects_only_its_engine(space, monkeypatch, capsys):
     add_engine(monkeypatch, "other", 1.0)
 
     def ask(task, limit_s):
@@ -307,7 +307,7 @@ def test_a_task_runs_in_a_process_of_its_own_and_its_faults_are_one_line(tmp_pat
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_mps_is_started_and_ended_where_it_can_be_and_the_environment_restored(
+def test_mps_is_started_and_ended_if_possible_and_the_environment_restored(
     works, tmp_path, monkeypatch
 ):
     log = tmp_path / "log"
@@ -328,7 +328,7 @@ def test_mps_is_started_and_ended_where_it_can_be_and_the_environment_restored(
     assert told.startswith("-d:/") and ("quit" in told) is works
 
 
-def test_the_clock_begins_when_it_is_first_asked():
+def test_the_time_limit_counts_from_its_first_use():
     clock = Clock(100.0)
     assert 99.0 < clock.left() <= 100.0
     assert clock.left() < 100.0

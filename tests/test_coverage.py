@@ -38,7 +38,7 @@ def false_rates(counts):
 
 
 @kept
-def test_every_claim_of_the_report_has_been_planted():
+def test_every_claim_of_the_report_has_planted_cases():
     counts = json.loads(RESULTS.read_text())["counts"]
     assert not {c.quantity for c in CLAIMS} - {one["claim"] for one in counts}
     assert {one["seeds"] for one in counts} == {2, 4, 8, 12}
@@ -77,7 +77,7 @@ def test_a_small_campaign_has_few_wrong_verdicts(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_campaign_covers_what_it_claims(tmp_path):
+def test_intervals_of_a_campaign_have_their_nominal_coverage(tmp_path):
     counts = campaign(tmp_path, "--repeats", "100")
     for claim, (wrong, planted) in false_rates(counts).items():
         assert wrong / planted <= 0.06, claim

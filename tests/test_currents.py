@@ -36,7 +36,7 @@ def forward_current(tables):
 
 
 @pytest.mark.parametrize(("seeds", "run_ps"), [(4, 8.0), (10, 100.0), (8, 200.0)])
-def test_ions_that_dip_into_the_mouth_shrink_no_bound(seeds, run_ps):
+def test_ions_that_dip_into_the_mouth_do_not_narrow_a_bound(seeds, run_ps):
     """Two ions dip 0 to 0.08 nm into the slab; nothing passes, so the truth is 0."""
     bin_ps, rng, covered, halves = run_ps / PHASES, np.random.default_rng(1), 0, []
     for _ in range(200):
@@ -68,7 +68,7 @@ def sine_space(space, seeds, change):
     return project
 
 
-def test_a_dip_takes_no_bound_from_any_product(tmp_path):
+def test_dipping_ions_do_not_remove_the_bound_of_any_product(tmp_path):
     project = sine_space(tmp_path, 4, lambda rows, rng, width: dip(rows, rng, width, ions=60))
     table = product_table(project, "ie_curve")
     rows = table[(table.estimator == "pore slab") & (table.species == "total")]
@@ -103,7 +103,7 @@ def test_ions_that_cross_are_a_current_in_every_product(tmp_path):
 
 @pytest.mark.parametrize("seeds", [2, 4, 8, 12])
 @pytest.mark.parametrize("expected", [0.3, 3.0, 20.0, 60.0, 300.0])
-def test_currents_cover_from_no_ion_to_hundreds(seeds, expected):
+def test_intervals_of_currents_cover_from_no_crossing_to_hundreds(seeds, expected):
     rng, repeats, covered = np.random.default_rng([seeds, int(expected * 10)]), 250, 0
     by_bin = np.zeros(PHASES)
     by_bin[BRANCH] = expected / len(BRANCH)
@@ -141,7 +141,7 @@ def test_equal_weights_give_garwoods_interval_and_unequal_ones_cover():
     assert covered / 400 >= 0.93
 
 
-def test_a_difference_of_counts_covers():
+def test_the_interval_of_a_difference_of_counts_covers():
     rng, means = np.random.default_rng(0), np.array([6.0, 3.0])
     for truth in (means, means * 10, means / 10):
         net = difference(*(poisson(rng.poisson(m, 2000)) for m in truth))
@@ -175,7 +175,7 @@ def test_pulses_in_which_ions_only_dip_carry_no_current():
 
 
 @pytest.mark.parametrize("errors", [2.0, 5.0, 15.0])
-def test_ratios_cover_however_little_of_the_first_current_is_known(errors):
+def test_intervals_of_ratios_cover_for_any_error_of_the_first_current(errors):
     """The first current is known to so many standard errors; the truth is 1.7."""
     point = tiny_point("pulse_train")
     recording, model = point.protocol.recording, build_model(point)

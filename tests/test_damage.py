@@ -89,13 +89,13 @@ def check(damage, command, space, project_class, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(("damage", "command"), SOME, ids=lambda v: getattr(v, "name", v))
-def test_damage_is_told_of_in_one_line(damage, command, space, project_class, monkeypatch, capsys):
+def test_damage_is_reported_in_one_line(damage, command, space, project_class, monkeypatch, capsys):
     check(damage, command, space, project_class, monkeypatch, capsys)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("damage", "command"), EVERY, ids=lambda v: getattr(v, "name", v))
-def test_every_command_tells_of_every_damage_in_one_line(
+def test_every_command_reports_every_damage_in_one_line(
     damage, command, space, project_class, monkeypatch, capsys
 ):
     check(damage, command, space, project_class, monkeypatch, capsys)
@@ -112,7 +112,7 @@ def test_a_whole_data_space_has_no_fault(space, project_class, monkeypatch, caps
     [d for d in JOBS if d.name.startswith(("state", "document", "snapshots", "no job"))],
     ids=lambda d: d.name,
 )
-def test_verify_repairs_a_job_from_what_its_own_files_say(damage, space, capsys, whole):
+def test_verify_repairs_a_job_from_its_other_files(damage, space, capsys, whole):
     damage.do(space)
     assert main(["--project", str(space), "verify"]) == 2
     assert "verify --repair does what loses nothing" in capsys.readouterr().out
@@ -124,7 +124,7 @@ def test_verify_repairs_a_job_from_what_its_own_files_say(damage, space, capsys,
 
 
 @pytest.mark.parametrize("name", ["record.h5", "checkpoint.gsd", "frames", "parts"])
-def test_verify_names_what_is_torn_copied_or_lost_in_a_trajectory(space, capsys, name):
+def test_verify_names_truncated_copied_and_lost_files_of_a_trajectory(space, capsys, name):
     one, other = (job / "trajectory" for job in sines(space))
     if name == "frames":
         frames = sorted((one / "frames").iterdir())
@@ -175,7 +175,7 @@ def test_a_project_document_that_is_damaged_stops_no_run(
     assert asked(space, project_class, monkeypatch, "init") == 0
 
 
-def test_run_tells_of_an_equilibration_that_is_not_here_and_of_a_snapshot_that_none_keeps(
+def test_run_reports_a_missing_equilibration_and_a_missing_snapshot(
     space, project_class, monkeypatch, capsys
 ):
     """Today's run would say nothing, and return 0, for ever."""

@@ -35,7 +35,7 @@ def sine_seeds(space):
     return sorted(job.statepoint["seed"] for job in found)
 
 
-def test_a_wish_is_the_seeds_that_the_interval_asks_for(space):
+def test_the_seeds_asked_for_follow_from_the_interval(space):
     (row,) = [r for r in comparison(products_made(open_project(space))) if r.quantity == OPEN]
     value, low, high = row.made.findings["pore slab, E > 0, loop area (nA V/nm)"]
     assert low < 0 < value
@@ -58,20 +58,20 @@ def test_decide_makes_the_jobs_once_and_says_what_they_cost(space, capsys):
     assert "0 new" in capsys.readouterr().out
 
 
-def test_a_budget_too_small_leaves_a_statement_open_and_says_so(space, capsys):
+def test_a_budget_that_is_too_small_leaves_a_statement_undecided_and_says_so(space, capsys):
     init_command(["--decide", "--max-ns", "0.001"], space)
     out = capsys.readouterr().out
     assert f"left open {OPEN}" in out and "to decide" not in out.split("to decide: 0 new")[0]
     assert sine_seeds(space) == [0, 1, 2, 3]
 
 
-def test_seeds_that_several_statements_need_are_paid_for_once(space):
+def test_seeds_that_several_statements_need_are_counted_once(space):
     one = wish_of(space)
     taken, left = within([one, one], one.simulated_ps / 1000)
     assert len(taken) == 2 and not left
 
 
-def test_more_equilibrations_than_the_protocol_has_cannot_be_asked_for(tmp_path):
+def test_no_more_equilibrations_are_asked_for_than_the_protocol_has(tmp_path):
     copy_studies(tmp_path)
     project = planted_space(tmp_path, current=lambda e, r: 0.1 * loop(e, r), noise_e_nm=0.1)
     make_all(project, ("ndr",))
@@ -80,6 +80,6 @@ def test_more_equilibrations_than_the_protocol_has_cannot_be_asked_for(tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [["--seeds", "0:3"], ["--protocol", "sine"]])
-def test_decide_goes_with_no_other_choice_of_jobs(space, arguments):
+def test_decide_cannot_be_combined_with_other_choices_of_jobs(space, arguments):
     with pytest.raises(InputError, match=f"leave out {arguments[0]}"):
         init_command(["--decide", *arguments], space)

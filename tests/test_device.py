@@ -73,7 +73,7 @@ def test_waves_are_integrated_as_an_adaptive_integrator_does():
         assert device.solve(wave, t) == pytest.approx(adaptive(device, wave, t), abs=1e-3)
 
 
-def test_no_field_no_current_whatever_the_order():
+def test_without_a_field_the_current_is_zero_for_any_order():
     device = truth()
     s = np.linspace(-1, 1, 9)
     assert (device.current(np.zeros(9), s) == 0).all()
@@ -120,7 +120,7 @@ def test_a_planted_device_is_recovered(fitted):
     assert 0.5 < fitted.chi_square < 2.0
 
 
-def test_what_was_not_fitted_is_predicted_with_a_number(fitted):
+def test_runs_that_were_not_fitted_are_compared_with_the_prediction(fitted):
     points = {
         "sine": tiny_point("sine", amplitude_V_per_nm=1.2, frequency_GHz=20.0, cycles=4),
         "paired_pulse": tiny_point("paired_pulse"),
@@ -165,7 +165,7 @@ def test_a_prediction_beyond_the_fields_held_says_so(fitted):
 # --- what the data cannot fix -------------------------------------------------------------------
 
 
-def test_a_memory_that_is_not_told_from_none_has_a_range_and_no_value():
+def test_a_memory_whose_interval_contains_0_has_a_range_and_no_value():
     device = truth(memory_nS=0.0)
     runs = [run_of(planted(device, POINT, current_noise=400.0))]
     found = fit_device("planted", LENGTH, runs)
@@ -200,7 +200,7 @@ def test_a_time_longer_than_the_holds_has_a_range_and_no_value():
         (np.nan, np.nan, False, "one seed"),
     ],
 )
-def test_a_time_is_fixed_only_by_a_narrow_interval_within_what_was_shown(low, high, fixed, why):
+def test_a_time_is_fixed_only_by_a_narrow_interval_within_the_resolved_times(low, high, fixed, why):
     parameters = Parameters((0.0, 1.2), (("forward", 1.2),), ((0,),), np.array([[0.05, 80.0]]))
     ends = [np.array([0.1, 0.7, np.log(v)]) for v in (2.0, low, high)]
     found = times_of(OrderFit(parameters, Interval(*ends), 1.0), "forward")
@@ -231,14 +231,14 @@ def test_one_seed_is_refused_in_one_line():
     assert "\n" not in str(told.value) and "init.py" in str(told.value)
 
 
-def test_no_current_at_all_is_nothing_to_judge():
+def test_runs_without_currents_have_no_conductance():
     assert np.isnan(CurrentFit().memory).all()
 
 
 # --- export -------------------------------------------------------------------------------------
 
 
-def test_json_holds_all_that_is_known(fitted):
+def test_json_contains_all_of_a_device(fitted):
     data = json.loads(as_json(fitted, ["one"], {"loop_areas": areas(fitted)}))
     assert data["s_inf"]["fields_V_per_nm"] == list(FIELDS) and data["mirrored"]
     assert data["intervals"].keys() == fitted.intervals.keys()
@@ -247,7 +247,7 @@ def test_json_holds_all_that_is_known(fitted):
     assert omega_tau[0] / 2 < 1 < omega_tau[1] * 2
 
 
-def test_the_verilog_a_tables_are_the_devices(fitted):
+def test_the_verilog_a_tables_equal_those_of_the_device(fitted):
     """Its expressions are Python's but for the conditions: evaluated, they give the tables."""
     text, device = verilog_a(fitted), fitted.chosen()
     lines = dict(
@@ -362,7 +362,7 @@ def test_the_command_writes_a_subcircuit_and_says_what_is_not_fixed(space, capsy
         (("--charges", "MoSSe", "protocol.nothing=1"), "no job has this key"),
     ],
 )
-def test_what_is_missing_is_told_in_one_line(space, capsys, words, told):
+def test_missing_data_are_named_in_one_line(space, capsys, words, told):
     status, said = asked(capsys, space, *words)
     assert status == 2 and told in said.err
     assert said.err.count("\n") == 1 and said.err.startswith("error: ")

@@ -23,7 +23,7 @@ def by_poisson(x, planes, charges, area, width=0.004):
     return np.interp(x, grid, -np.cumsum(field) * 0.0001)
 
 
-def test_the_constant_is_that_of_the_si():
+def test_the_constant_follows_from_si_constants():
     per_eps0 = constants.e / constants.epsilon_0 * 1e9
     assert pytest.approx(per_eps0, rel=1e-7) == units.PER_VACUUM_PERMITTIVITY
 
@@ -38,7 +38,7 @@ def test_the_constant_is_that_of_the_si():
         ("MoS2", 0.0),
     ],
 )
-def test_steps_of_the_papers_sheets(name, step):
+def test_potential_steps_of_the_paper_s_membranes(name, step):
     *_, last = sheet_potential(MEMBRANES[name]).values()
     assert last == pytest.approx(step, abs=0.05)
 
@@ -57,7 +57,7 @@ def test_the_potential_along_x_is_that_of_poissons_equation():
 
 
 @pytest.mark.parametrize("name", CHARGE_SETS)
-def test_a_cut_takes_its_units_share_of_the_step(name):
+def test_a_pore_reduces_the_step_by_its_fraction_of_units(name):
     raw = raw_point(charge_set=name)
     point = state_point(raw)
     model = build_model(point)

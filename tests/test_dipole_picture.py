@@ -33,7 +33,7 @@ def test_frames_of_least_and_most_field(fields, expected):
     assert chosen(fields) == expected
 
 
-def test_a_planted_dipole_in_the_pore_across_a_face():
+def test_planted_dipoles_in_a_pore_across_the_box_s_face_are_found():
     """Two waters in the pore, one along +x and one along -x, a third outside it."""
     model, turn = free_model(0, 3, (3.0, 2.0, 2.0)), np.array([-1.0, -1.0, 1.0])
     positions = np.zeros((model.n_atoms, 3))
@@ -76,7 +76,7 @@ def test_the_product_lists_the_waters_that_it_draws(tmp_path):
     assert figure.stat().st_size > 10_000
 
 
-def test_an_empty_pore_and_no_frames_say_so(tmp_path):
+def test_an_empty_pore_and_missing_frames_are_stated(tmp_path):
     project = planted_space(tmp_path / "a", frames=0, arguments=("--seeds", "0"))
     assert make(project)[1]["note"] == "no frames were kept of this job"
     project = planted_space(tmp_path / "b", frames=1, arguments=("--seeds", "0"))

@@ -35,14 +35,14 @@ def drawn(figure):
     return figure
 
 
-def test_a_panel_without_data_is_left_out_with_one_line_of_why():
+def test_a_panel_without_data_is_replaced_by_a_line_that_says_why():
     row = [Panel(curve), Panel(fail, "no ion crossed"), Panel(fail, "no ion crossed")]
     figure = drawn(panels("MoSSe", [row, [Panel(fail, "no tau")]]))
     assert len(figure.axes) == 1
     assert figure.get_supxlabel() == "no ion crossed\nno tau"
 
 
-def test_a_figure_of_nothing_is_its_title_and_the_reasons():
+def test_a_figure_without_data_has_its_title_and_the_reasons():
     figure = drawn(panels("MoSSe", [[Panel(fail, "no ion crossed")]]))
     assert not figure.axes and figure.get_suptitle() == "MoSSe"
     assert figure.get_figheight() < 1.0
@@ -70,7 +70,7 @@ def test_a_long_title_is_broken_within_the_figure():
 
 
 @pytest.mark.parametrize("within", [NOT_NEGATIVE, COSINE])
-def test_bands_and_bars_go_no_farther_than_the_quantity(within):
+def test_bands_and_bars_stay_within_the_bounds_of_the_quantity(within):
     axis = Figure().subplots()
     band(axis, X, X - 9, X + 0.1, "black", within)
     bars(axis, X, X, X - 9, X + 9, within)
@@ -81,7 +81,7 @@ def test_bands_and_bars_go_no_farther_than_the_quantity(within):
     assert heights.min() == within[0] and heights.max() == min(within[1], X[-1] + 9)
 
 
-def test_a_value_beyond_where_its_interval_is_cut_is_drawn():
+def test_a_value_outside_its_clipped_interval_is_drawn():
     axis = Figure().subplots()
     bars(axis, [0.0], [-0.2], [-0.5], [0.3], NOT_NEGATIVE)
     assert axis.containers[0].lines[0].get_ydata() == [-0.2]
@@ -102,7 +102,7 @@ def test_directions_and_ions_have_colours_of_their_own():
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_format_is_written_and_the_same_twice(tmp_path, kind):
+def test_every_format_is_written_reproducibly(tmp_path, kind):
     written = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}.aside"

@@ -99,16 +99,14 @@ def uninterrupted(tmp_path_factory):
     return straight_run(tmp_path_factory.mktemp("straight"))
 
 
-def test_the_toy_s_displacements_telescope_to_its_path(uninterrupted):
+def test_the_toy_s_displacements_add_up_to_its_path(uninterrupted):
     rows, _ = read_record(uninterrupted / "record.h5")
     end = read_state(toy_run(uninterrupted).frames.path(TOY_STEPS))
     moved = (end.positions - toy_start().positions)[TOY.indices("Cl"), 0]
     assert rows["Cl_cell_e_nm"].sum() == pytest.approx(-moved.sum(), abs=1e-12)
 
 
-def test_a_run_killed_once_at_any_file_operation_goes_on_to_the_same_record(
-    tmp_path, uninterrupted
-):
+def test_a_run_killed_at_any_file_operation_continues_to_the_same_record(tmp_path, uninterrupted):
     # Each operation of the first three chunks, and every seventh of the rest, which is alike.
     for moment in [*range(45), *range(45, 1000, 7)]:
         folder = tmp_path / str(moment)
@@ -140,7 +138,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_record(tmp_path, uninte
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("step", [10, 30, 50])
-def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_go_on(
+def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_continue(
     tmp_path, uninterrupted, number, step, capsys
 ):
     before = signal.getsignal(number)
@@ -157,7 +155,7 @@ def test_a_signal_ends_the_run_after_a_checkpoint_and_it_can_go_on(
 
 
 @pytest.mark.parametrize("step", [10, 30, 50])
-def test_a_run_whose_time_is_nearly_up_stops_after_a_checkpoint_and_can_go_on(
+def test_a_run_near_its_walltime_stops_after_a_checkpoint_and_can_continue(
     tmp_path, uninterrupted, step, capsys
 ):
     limits = Limits(end=time.time() + 1000.0, margin_s=100.0)
@@ -183,14 +181,14 @@ def test_a_signal_in_the_last_interval_lets_the_run_finish(tmp_path, uninterrupt
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
 
-def test_a_finished_run_is_left_alone(tmp_path):
+def test_a_finished_run_is_not_changed(tmp_path):
     toy_drive(tmp_path)
     before = tree_of(tmp_path)
     drive(toy_run(tmp_path), never, never)
     assert tree_of(tmp_path) == before
 
 
-def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
+def test_a_longer_programme_continues_a_finished_run(tmp_path):
     """More snapshots asked of an equilibration make its programme longer."""
     whole = Constant(0.2, 0.3)
     straight = replace(toy_run(tmp_path / "straight"), programme=whole)
@@ -204,7 +202,7 @@ def test_a_longer_programme_goes_on_from_a_finished_run(tmp_path):
         assert np.array_equal(other[name], column, equal_nan=True), name
 
 
-def test_a_disk_that_fills_up_at_any_write_tears_nothing(tmp_path, uninterrupted):
+def test_a_full_disk_at_any_write_leaves_no_partial_file(tmp_path, uninterrupted):
     for write in range(1000):
         folder, left = tmp_path / str(write), [write]
 

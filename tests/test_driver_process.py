@@ -101,7 +101,7 @@ def test_a_process_killed_at_random_moments_loses_and_doubles_no_row(tmp_path, m
     assert_whole_run(tmp_path)
 
 
-def test_a_process_told_to_stop_writes_a_checkpoint_and_a_new_one_goes_on(tmp_path):
+def test_a_process_asked_to_stop_writes_a_checkpoint_that_a_new_one_continues_from(tmp_path):
     process = start_process(tmp_path)
     wait_for_progress(process, tmp_path, 0)
     process.terminate()

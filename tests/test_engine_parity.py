@@ -161,7 +161,7 @@ def test_forces_on_single_sites_and_on_the_membrane_agree_too(cell, direct, engi
 
 
 @pytest.mark.parametrize("tolerance, limit", [(TIGHT, 1e-6), (PRODUCTION, 2e-4)])
-def test_each_energy_term_has_its_twin(cell, direct, engines_at, tolerance, limit):
+def test_each_energy_term_agrees_between_engines(cell, direct, engines_at, tolerance, limit):
     model, state = cell
     hoomd, openmm = (engines_at(name, tolerance) for name in ("hoomd", "openmm"))
     terms = hoomd.energies()

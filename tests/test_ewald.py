@@ -32,7 +32,7 @@ def test_two_sheets_feel_the_field_of_a_capacitor_under_tin_foil():
 
 
 @pytest.mark.parametrize("net", [0.0, 1.0])
-def test_forces_are_the_energy_s_slope_and_exclusions_are_bare_coulomb(net):
+def test_forces_are_the_energy_s_gradient_and_exclusions_are_bare_coulomb(net):
     rng = np.random.default_rng(1)
     box = np.array([1.3, 1.0, 1.7])
     positions = rng.uniform(-1, 1, (9, 3)) * box
@@ -52,7 +52,7 @@ def test_forces_are_the_energy_s_slope_and_exclusions_are_bare_coulomb(net):
         assert (down - up) / (2 * step) == pytest.approx(forces[atom, axis], rel=1e-6, abs=1e-3)
 
 
-def test_result_does_not_depend_on_the_splitting_or_the_images():
+def test_the_sum_does_not_depend_on_the_splitting_or_the_images():
     rng = np.random.default_rng(2)
     box = np.array([1.3, 1.0, 1.7])
     positions, charges = rng.uniform(size=(8, 3)) * box, np.tile([1.0, -1.0], 4)

@@ -20,7 +20,7 @@ WITH_EXAMPLES = [
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
-def test_examples_say_what_they_print(name):
+def test_examples_in_docstrings_print_what_they_state(name):
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted and not found.failed
 
@@ -37,7 +37,7 @@ def test_main_functions_have_an_example():
     }
 
 
-def test_the_version_stands_in_one_place():
+def test_the_version_is_defined_in_one_place():
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in table["project"] and "version" in table["project"]["dynamic"]
     citation = (ROOT / "CITATION.cff").read_text()

@@ -66,7 +66,7 @@ def jobs(space):
         ({"name": "barrier", "keys": BARRIER, "salt": 0.0}, "salt_mol_per_L = 0: leaves no ion"),
     ],
 )
-def test_what_no_model_can_be_built_of_is_refused_and_nothing_is_made(space, keys, told):
+def test_points_that_no_model_can_be_built_for_are_refused_and_nothing_is_made(space, keys, told):
     with pytest.raises(InputError) as caught:
         init(space, **keys)
     assert told in str(caught.value) and "protocol '" in str(caught.value)
@@ -94,7 +94,7 @@ def test_the_machines_memory_is_read():
 @pytest.mark.parametrize("salt", [0.0, 1.0, 6.0])
 @pytest.mark.parametrize("charge_set", ["janus", "MoS2"])
 @pytest.mark.parametrize("diameter", [0.85, 1.4])
-def test_what_is_counted_is_what_is_built(salt, charge_set, diameter):
+def test_estimated_counts_are_those_of_the_built_model(salt, charge_set, diameter):
     raw = raw_point("sine", charge_set)
     raw["protocol"]["cell"] = {"salt_mol_per_L": salt, "pore_diameter_nm": diameter}
     point = state_point(raw)
@@ -104,7 +104,7 @@ def test_what_is_counted_is_what_is_built(salt, charge_set, diameter):
     assert 3 * counted.units == model.frozen.sum()
 
 
-def test_targets_that_give_one_pore_are_told(space, capsys):
+def test_targets_that_give_the_same_pore_are_reported(space, capsys):
     init(space, keys="[protocols.cell]\npore_diameter_nm = 0.85")
     assert "same pore" not in capsys.readouterr().out
     init(space, keys="[protocols.cell]\npore_diameter_nm = 0.86", reservoir=1.6)
@@ -115,7 +115,7 @@ def test_targets_that_give_one_pore_are_told(space, capsys):
     assert capsys.readouterr().out.count("same pore") == 1  # of the two before
 
 
-def test_a_job_that_cannot_be_built_and_is_there_does_not_stop_init(space, capsys):
+def test_an_existing_job_that_cannot_be_built_does_not_stop_init(space, capsys):
     raw = raw_point("sine")
     raw["protocol"]["cell"] = {"pore_cut": 20}
     open_project(space).open_job(dump(state_point(raw))).init()
@@ -123,7 +123,7 @@ def test_a_job_that_cannot_be_built_and_is_there_does_not_stop_init(space, capsy
     assert jobs(space) == 3
 
 
-def test_a_signal_is_heard_while_the_system_is_minimised(monkeypatch):
+def test_a_signal_ends_a_minimisation(monkeypatch):
     """OpenMM's Reference platform takes a minute here; the signal comes after a moment."""
     model = build_model(tiny_point("equilibrate"))
     resources = Resources(engine="openmm", platform="Reference")

@@ -76,7 +76,7 @@ def test_the_value_depends_on_time_alone(programme, asked):
 
 
 @given(st.lists(leaves, min_size=2, max_size=6))
-def test_a_boundary_belongs_to_the_part_that_starts_there(parts):
+def test_a_boundary_belongs_to_the_segment_that_starts_there(parts):
     sequence = Sequence(tuple(parts))
     assert sequence.duration_ps == pytest.approx(sum(p.duration_ps for p in parts))
     for part, start in zip(parts, sequence.starts, strict=False):
@@ -92,7 +92,7 @@ def test_a_boundary_belongs_to_the_part_that_starts_there(parts):
 
 
 @given(trees, trees)
-def test_nesting_changes_nothing(one, other):
+def test_nested_programmes_equal_flat_ones(one, other):
     flat = Sequence((one, other, one))
     nested = Sequence((Sequence((one, other)), one))
     assert nested.duration_ps == pytest.approx(flat.duration_ps)
@@ -101,7 +101,7 @@ def test_nesting_changes_nothing(one, other):
     assert edges(nested) == pytest.approx(edges(flat))
 
 
-def test_a_short_interval_of_a_sine_does_not_cancel():
+def test_the_integral_of_a_short_interval_of_a_sine_is_accurate():
     sine = SineWave(1e6, 1.2, 0.2)
     for t in (0.0, 1250.0, 777_777.0):
         assert mean(sine, t, t + 1e-6) == pytest.approx(sine.value(t + 5e-7), rel=1e-9, abs=1e-9)
@@ -133,7 +133,7 @@ def test_a_triangle_has_the_sine_s_zeros_and_peaks_and_straight_lines_between():
 
 
 @pytest.mark.parametrize("name", ["sine", "triangle"])
-def test_a_cycle_knows_its_quarter_and_its_phase(name):
+def test_a_cycle_gives_the_quarter_and_the_phase_of_any_time(name):
     keys = {"amplitude_V_per_nm": 1.2, "frequency_GHz": 0.2, "cycles": 3}
     raw = raw_point(name)
     raw["protocol"] |= keys
@@ -194,7 +194,7 @@ def test_every_protocol_is_a_whole_number_of_samples(name):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_capabilities_are_told_alike_by_name_and_by_the_protocol_itself(name):
+def test_capabilities_by_name_equal_those_of_the_protocol(name):
     protocol = state_point(raw_point(name)).protocol
     views = {view for view in CAPABILITIES if getattr(protocol, view) is not None}
     assert protocol.capabilities() == capabilities_of(name) == views
@@ -203,7 +203,7 @@ def test_capabilities_are_told_alike_by_name_and_by_the_protocol_itself(name):
     assert ("starts_from" in views) != ("snapshots" in views)
 
 
-def test_a_name_that_no_protocol_has_can_do_nothing():
+def test_an_unknown_protocol_name_has_no_capability():
     assert capabilities_of("sinus") == frozenset()
 
 

@@ -17,7 +17,7 @@ def test_a_file_is_replaced_when_it_is_whole_and_not_before(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_an_error_leaves_the_old_file_and_nothing_aside(tmp_path):
+def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(OSError, match="No space"), written_aside(path) as aside:
@@ -27,7 +27,7 @@ def test_an_error_leaves_the_old_file_and_nothing_aside(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_what_a_killed_writer_leaves_is_known_by_its_name(tmp_path):
+def test_the_file_of_a_killed_writer_is_recognised_by_its_name(tmp_path):
     with written_aside(tmp_path / "a.txt") as aside:
         aside.write_text("half")
         assert list(tmp_path.glob(".*.tmp")) == [aside]

@@ -60,7 +60,7 @@ def made():
     return make(Stacked(jobs_of(2), point, model))
 
 
-def test_planted_forces_come_back_and_empty_bins_stay_empty(made):
+def test_planted_forces_are_recovered_and_empty_bins_stay_empty(made):
     rows = made.table[(made.table.quantity == "mean force") & (made.table.part == "sum")]
     known = rows.dropna(subset="value")
     empty = rows[rows.value.isna()]
@@ -72,7 +72,7 @@ def test_planted_forces_come_back_and_empty_bins_stay_empty(made):
     assert inside.sum() >= 66 and len(known) == 80
 
 
-def test_the_pmf_is_not_carried_over_the_empty_bin(made):
+def test_the_pmf_is_not_interpolated_over_an_empty_bin(made):
     pmf = made.table[(made.table.quantity == "PMF") & (made.table.ion == "Cl")]
     assert pmf.x_nm.min() == pytest.approx(0.0)
     # K goes uphill from there at no field's sign: on its way, towards +x, it only falls.
@@ -82,5 +82,5 @@ def test_the_pmf_is_not_carried_over_the_empty_bin(made):
     assert height == pytest.approx(WELL, abs=4)
 
 
-def test_the_verdict_says_how_much_of_the_pore_was_seen(made):
+def test_the_verdict_says_how_much_of_the_pore_was_sampled(made):
     assert "Cl 80%" in made.findings["verdict"]

@@ -92,7 +92,7 @@ def test_a_field_alone_on_real_ions_is_q_e():
 # --- what is counted ---------------------------------------------------------------------------
 
 
-def test_visits_are_counted_by_bin_within_the_cylinder_of_the_ions_asked_for_only():
+def test_visits_of_the_chosen_ions_within_the_cylinder_are_counted_by_bin():
     frames = [
         (0.3, frame((-0.9, 0, 0), (-0.6, 0.3, 0.2))),  # both in the first bin
         (0.3, frame((0.0, 0.3, 0.3), (0.1, 0, 0.39))),  # one outside the cylinder
@@ -138,7 +138,7 @@ def test_sums_of_jobs_add():
 # --- which frames and ions ---------------------------------------------------------------------
 
 
-def test_a_field_counts_as_held_once_it_has_been_for_long_enough():
+def test_a_field_counts_as_held_after_the_settling_time():
     protocol = tiny_point("staircase", holds_V_per_nm=[0.1, 0.5], hold_ps=10.0).protocol
     programme = protocol.programme()
     told = {t: held_field(programme, t, 4.0) for t in (0.0, 3.9, 4.0, 10.0, 13.0, 14.0, 20.0, 40.0)}

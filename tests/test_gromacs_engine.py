@@ -88,7 +88,7 @@ NEEDS_DOUBLE = pytest.mark.skipif(not DOUBLE, reason="GROMACS in double precisio
         pytest.param("gmx_d", TIGHT, 1.2, marks=NEEDS_DOUBLE),
     ],
 )
-def test_forces_and_energies_are_openmm_s(monkeypatch, cell, program, tolerance, field):
+def test_forces_and_energies_equal_those_of_openmm(monkeypatch, cell, program, tolerance, field):
     model, dynamics, state = cell
     if program == "gmx_d":
         monkeypatch.setenv("JANUSPORE_GMX", program)
@@ -194,7 +194,7 @@ def test_a_restart_through_a_file_is_the_same_run_number_for_number(tmp_path, st
     assert np.array_equal(again.save().velocities, end.velocities)
 
 
-def test_many_short_stretches_are_one_long_one(start):
+def test_many_short_stretches_equal_one_long_one(start):
     """Nothing is rounded between them, so nothing drifts."""
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     whole = at(engine, start, stretch(200))
@@ -204,7 +204,7 @@ def test_many_short_stretches_are_one_long_one(start):
         assert np.array_equal(one.observed.positions, other.observed.positions)
 
 
-def test_a_state_at_step_0_goes_on_with_its_thermostat_whatever_step_gromacs_is_at(start):
+def test_a_state_at_step_0_continues_with_its_thermostat_at_any_step_of_gromacs(start):
     """As the first seeds go on with their equilibration's; its steps are no multiple of theirs."""
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     whole = at(engine, start, stretch(130), stretch(190))
@@ -228,7 +228,7 @@ def test_positions_are_unwrapped_waters_whole_and_the_membrane_stays(start):
     assert bonds == pytest.approx(0.1, abs=1e-6)
 
 
-def test_a_state_that_somebody_changed_is_not_gone_on_from_by_its_old_checkpoint(start):
+def test_a_changed_state_is_not_continued_from_its_old_checkpoint(start):
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     at(engine, start, stretch(50))
     state = engine.save()
@@ -240,7 +240,7 @@ def test_a_state_that_somebody_changed_is_not_gone_on_from_by_its_old_checkpoint
     assert np.abs(sample.observed.positions - swapped.positions).max() < 0.1
 
 
-def test_a_stretch_that_is_over_ends_at_a_sample_and_the_next_goes_on(start):
+def test_a_stretch_that_is_stopped_ends_at_a_sample_and_the_next_continues(start):
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     engine.load(start)
     began = time.monotonic()
@@ -289,7 +289,7 @@ def test_the_tether_s_force_is_the_formula(start, tether, x, radius):
     assert held.potential_energy() == pytest.approx(before, abs=1e-3)
 
 
-def test_a_moving_tether_takes_the_ion_with_it_and_is_in_no_energy(start, tether):
+def test_a_moving_tether_moves_the_ion_and_is_not_in_the_energy(start, tether):
     where = start.positions[tether.atom]
     x, r = where[0], float(np.hypot(where[1], where[2]))
     engine = create(MODEL, start, DYNAMICS, GROMACS, tether)
@@ -308,7 +308,7 @@ def test_a_moving_tether_takes_the_ion_with_it_and_is_in_no_energy(start, tether
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-def test_a_system_that_blows_up_is_said_to(start):
+def test_a_system_that_blows_up_is_reported(start):
     positions = start.positions.copy()
     positions[MODEL.waters[0]] = positions[MODEL.waters[1]] + 0.01
     engine = create(MODEL, replace(start, positions=positions), DYNAMICS, GROMACS)
@@ -316,7 +316,7 @@ def test_a_system_that_blows_up_is_said_to(start):
         engine.advance(1000)
 
 
-def test_nothing_is_left_of_a_run_on_disk(tmp_path, start):
+def test_a_run_leaves_no_files_of_gromacs(tmp_path, start):
     resources = replace(GROMACS, scratch=tmp_path)
     engine = create(MODEL, start, DYNAMICS, resources)
     for _ in engine.follow(stretch(50)):

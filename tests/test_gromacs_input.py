@@ -52,7 +52,7 @@ def test_the_field_of_every_step_is_the_programme_s_in_its_middle(programme):
             assert field == pytest.approx(exact, abs=2e-5)
 
 
-def test_a_stretch_across_two_segments_is_no_wave():
+def test_a_stretch_across_two_segments_is_refused():
     with pytest.raises(ValueError, match=r"no segment .* 0.9 to 1.1 ps"):
         wave(PROGRAMMES["sequence"], 0.9, 1.1, DT)
 
@@ -122,7 +122,7 @@ def mdp(**keys):
     return dict(line.split(" = ") for line in lines)
 
 
-def test_parameters_say_what_the_model_says():
+def test_parameters_are_those_of_the_model():
     found = mdp()
     ewald = ewald_parameters(MODEL)
     assert math.erfc(ewald.alpha * MODEL.cutoff_nm) == pytest.approx(float(found["ewald-rtol"]))

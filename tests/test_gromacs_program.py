@@ -48,7 +48,7 @@ def run(program, **keys):
     program.mdrun(Path(), threads=1, **keys)
 
 
-def test_a_program_tells_of_itself(program):
+def test_version_and_properties_of_a_program_are_read(program):
     found = program(mpi="MPI", precision="double")
     assert (found.version, found.precision, found.thread_mpi) == ("2022.5", "double", False)
     assert (found.simd, found.gpu) == ("AVX2_256", "disabled")
@@ -56,7 +56,7 @@ def test_a_program_tells_of_itself(program):
     assert "gromacs" in engines.available()
 
 
-def test_without_gromacs_the_engine_is_not_there_and_asking_for_it_says_what_is(monkeypatch):
+def test_without_gromacs_the_engine_is_not_listed_and_the_reason_is_given(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JANUSPORE_GMX", raising=False)
     assert "gromacs" not in engines.available()
@@ -86,7 +86,7 @@ def test_another_program_and_an_old_version_are_refused(program, monkeypatch):
         (Resources("gromacs", precision="double"), "was built in mixed precision"),
     ],
 )
-def test_what_this_gromacs_cannot_do_is_refused(program, resources, said):
+def test_settings_that_this_gromacs_does_not_support_are_refused(program, resources, said):
     model = free_model(1, 0, (1.3, 1.3, 1.3))
     with pytest.raises(InputError, match=said):
         Runner(program(), model, Dynamics(), resources, None)
@@ -105,7 +105,7 @@ END
 exit 1"""
 
 
-def test_a_failure_is_told_in_one_line(program, tmp_path, monkeypatch):
+def test_a_failure_is_reported_in_one_line(program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     failing = program(FATAL.format(what="There is no domain decomposition"))
     told = "gmx mdrun failed: There is no domain decomposition of these two lines.; run again"
@@ -119,7 +119,7 @@ def test_a_failure_is_told_in_one_line(program, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "what", ["One or more water molecules can not be settled.", "Forces are not finite"]
 )
-def test_a_system_that_blew_up_is_told_apart_from_other_failures(
+def test_a_system_that_blew_up_is_distinguished_from_other_failures(
     program, tmp_path, monkeypatch, what
 ):
     monkeypatch.chdir(tmp_path)
@@ -127,13 +127,13 @@ def test_a_system_that_blew_up_is_told_apart_from_other_failures(
         run(program(FATAL.format(what=what)))
 
 
-def test_a_program_that_something_killed_is_told_of(program, tmp_path, monkeypatch):
+def test_a_program_that_was_killed_is_reported(program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StoppedError, match="mdrun was ended by SIGKILL; run again"):
         run(program("kill -KILL $$"))
 
 
-def test_a_program_asked_to_end_may_take_its_time_and_is_asked_once(program, tmp_path, monkeypatch):
+def test_a_program_is_asked_to_end_once_and_waited_for(program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     script = """n=0
 trap 'n=$((n+1)); echo Received the TERM signal, stopping within 10 steps' TERM
@@ -144,22 +144,20 @@ exit 1"""
     assert (tmp_path / "asked").read_text() == "1\n"
 
 
-def test_a_signal_that_comes_after_the_last_step_is_no_failure(program, tmp_path, monkeypatch):
+def test_a_signal_after_the_last_step_is_no_failure(program, tmp_path, monkeypatch):
     """The exit status of mdrun is then the number of its stop condition."""
     monkeypatch.chdir(tmp_path)
     run(program("echo 'Performance:        6.906        3.475'; exit 1"), over=lambda: True)
 
 
-def test_a_program_that_was_not_asked_and_ended_in_good_order_is_no_failure(
-    program, tmp_path, monkeypatch
-):
+def test_a_program_that_stopped_cleanly_by_itself_is_no_failure(program, tmp_path, monkeypatch):
     """A scheduler's signal reaches every process of a job."""
     monkeypatch.chdir(tmp_path)
     run(program("echo Received the TERM signal, stopping within 10 steps; exit 1"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_the_program_dies_with_the_run_that_waits_for_it(program, tmp_path):
+def test_the_program_ends_when_the_run_that_waits_for_it_is_killed(program, tmp_path):
     program(f"echo $$ >{tmp_path}/pid.aside; mv {tmp_path}/pid.aside {tmp_path}/pid; exec sleep 60")
     code = (
         "from pathlib import Path; from januspore.engines.gromacs_program import find; "

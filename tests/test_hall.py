@@ -15,7 +15,7 @@ length = st.floats(0.1, 10.0)
 
 
 @given(length, length, st.floats(0.1, 30.0))
-def test_a_long_pore_is_a_wire_and_a_short_one_is_all_access(d, long, sigma):
+def test_a_long_pore_has_its_own_resistance_and_a_short_one_that_of_access(d, long, sigma):
     assert hall_conductance(sigma, d, 1e6) == pytest.approx(sigma * np.pi * d**2 / 4e6, rel=1e-4)
     assert hall_conductance(sigma, d, 0.0) == pytest.approx(sigma * d)
     assert hall_conductance(sigma, d, long) < min(sigma * d, sigma * np.pi * d**2 / 4 / long)
@@ -29,7 +29,7 @@ def test_a_wide_cell_without_reservoirs_is_hall_s(d, long):
 
 
 @given(st.floats(0.3, 2.0), st.floats(9.0, 100.0), st.floats(0.0, 10.0))
-def test_narrower_cells_spread_less_and_longer_reservoirs_resist(d, area, reservoirs):
+def test_narrower_cells_have_less_access_resistance_and_longer_reservoirs_more(d, area, reservoirs):
     here = cell_conductance(10.0, d, 0.67, area, reservoirs)
     assert cell_conductance(10.0, d, 0.67, area, reservoirs + 1) < here
     series = reservoirs / (10.0 * area)
@@ -43,7 +43,7 @@ def test_a_pore_as_wide_as_the_cell_is_refused():
 
 
 @pytest.mark.parametrize(("radius", "membrane"), [(0.5, 0.7), (1.0, 0.7), (1.0, 0.0)])
-def test_laplace_s_equation_gives_the_same(radius, membrane):
+def test_the_formula_agrees_with_laplace_s_equation(radius, membrane):
     """Finite volumes in a cylinder of radius 2 with a membrane in its middle, sigma = 1."""
     wall, reservoir, n = 2.0, 4.0, 40
     found = laplace_conductance(wall, reservoir, radius, membrane, n)

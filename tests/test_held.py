@@ -160,7 +160,7 @@ def test_a_barrier_stopped_on_the_way_goes_on_to_the_same_record(
         assert np.array_equal(again[name], column, equal_nan=True), name
 
 
-def test_a_spring_across_the_box_s_face_pulls_the_short_way(model, protocol, start):
+def test_a_spring_across_the_box_s_face_pulls_to_the_nearest_image(model, protocol, start):
     held = HeldIon(model, protocol.windows, ForceParts(model, SLOW_AND_EXACT))
     far = start.positions.copy()
     far[held.atom] = [model.box[0] + 0.01, 0.0, 0.0]

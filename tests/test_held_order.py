@@ -48,7 +48,7 @@ def test_order_of_each_hold_and_its_rise_are_recovered(tmp_path):
     assert "E > 0: mean cosine +0.7" in found["verdict"] and "rises" in found["verdict"]
 
 
-def test_water_that_a_field_does_not_order_is_not_said_to_be(tmp_path):
+def test_water_that_does_not_respond_to_the_field_is_not_reported_as_ordered(tmp_path):
     found = held(tmp_path, lambda field, back: 0.2 + 0 * field).findings
     made = made_of("held_order", found, seeds=5)
     for side in ("E > 0", "E < 0"):
@@ -57,7 +57,7 @@ def test_water_that_a_field_does_not_order_is_not_said_to_be(tmp_path):
 
 
 @pytest.mark.parametrize("holds", [[0.6], [0.6, -0.6]])
-def test_one_field_of_each_sign_has_nothing_to_rise_from(tmp_path, holds):
+def test_one_field_of_each_sign_gives_no_rise(tmp_path, holds):
     found = held(tmp_path, lambda field, back: static(field), holds, seeds=2).findings
     assert found == {"verdict": "one field of each sign: nothing to compare it with"}
     made = made_of("held_order", found, seeds=2)

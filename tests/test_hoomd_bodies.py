@@ -35,7 +35,7 @@ from januspore.errors import InputError
 from januspore.model.system import build_model
 
 
-def test_bodies_give_back_the_atoms_places_and_velocities():
+def test_positions_and_velocities_are_recovered_from_bodies():
     model = free_model(1, 40, (2.0, 2.1, 2.2))
     state = thermal_state(model, seed=3)
     frame = WaterFrame.of(model)
@@ -72,7 +72,7 @@ def test_forces_are_the_energies_slopes(part):
     assert np.allclose(part(r, 3.1)[1], slope, rtol=1e-7, atol=1e-7)
 
 
-def test_both_halves_make_the_bare_interaction():
+def test_real_space_and_mesh_parts_add_up_to_the_bare_interaction():
     r = np.linspace(0.1, 1.0, 10)
     energy, force = (a + b for a, b in zip(real_space(r, 2.7), long_range(r, 2.7), strict=True))
     assert np.allclose(energy, 1 / r, rtol=1e-14)
@@ -93,7 +93,7 @@ def test_mesh_is_finer_for_a_smaller_tolerance_and_a_shorter_cutoff(tolerance):
     assert (alpha * model.box / np.array(split.mesh)).max() < 1.0
 
 
-def test_frozen_pairs_are_the_sum_over_pairs_and_push_nothing_as_a_whole():
+def test_frozen_pairs_are_the_sum_over_pairs_and_have_no_net_force():
     membrane = (("Mo", 0.0, 0.0, 0.0), ("S", 0.15, 0.2, 0.0), ("Se", -0.15, 0.9, 0.1))
     model = free_model(0, 0, (2.0, 1.9, 1.8), membrane=membrane)
     split = Splitting(0.5, (8, 8, 8), 3.0)
@@ -118,7 +118,7 @@ def test_no_engine_library_is_loaded_at_start_up():
 
 
 @pytest.mark.parametrize("gpu, expected", [(True, "hoomd"), (False, "openmm")])
-def test_hoomd_is_the_default_only_where_it_sees_a_gpu(monkeypatch, gpu, expected):
+def test_hoomd_is_the_default_only_where_it_finds_a_gpu(monkeypatch, gpu, expected):
     monkeypatch.setattr(engines, "available", lambda: ["openmm", "hoomd"])
     monkeypatch.setattr(engines, "_hoomd_sees_gpu", lambda: gpu)
     assert engines.choose() == expected
@@ -131,7 +131,7 @@ def test_hoomd_is_the_default_only_where_it_sees_a_gpu(monkeypatch, gpu, expecte
     [(True, ["NVIDIA H100"], True), (True, [], False), (False, [], False)],
     ids=["gpu", "gpu build without a gpu", "cpu build"],
 )
-def test_a_gpu_is_seen_where_the_build_has_them_and_one_is_there(monkeypatch, build, devices, seen):
+def test_a_gpu_is_found_if_the_build_supports_one(monkeypatch, build, devices, seen):
     gpu = SimpleNamespace(is_available=lambda: build, get_available_devices=lambda: devices)
     monkeypatch.setattr(
         hoomd_library, "library", lambda: SimpleNamespace(device=SimpleNamespace(GPU=gpu))
@@ -141,7 +141,7 @@ def test_a_gpu_is_seen_where_the_build_has_them_and_one_is_there(monkeypatch, bu
     hoomd_library.sees_gpu.cache_clear()
 
 
-def test_on_a_gpu_nothing_is_made_that_is_known_to_fail_there():
+def test_on_a_gpu_no_method_is_used_that_is_known_to_fail_there():
     """No table, no tree list (hoomd-blue #2284), no force in Python, no FIRE (#2080)."""
     hoomd = MagicMock()
     forbidden = (
@@ -178,7 +178,7 @@ def test_a_tether_that_moves_writes_its_walls_and_no_parameters():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_lists_reach_as_far_as_the_box_lets_them(method):
+def test_neighbour_lists_fit_into_the_box(method):
     hoomd = MagicMock()
     hoomd.md.long_range.pppm.make_pppm_coulomb_forces.return_value = MagicMock(), MagicMock()
     model = build_model(tiny_point())
@@ -191,7 +191,7 @@ def test_lists_reach_as_far_as_the_box_lets_them(method):
         assert 2 * (cutoff + buffer) < model.box.min()
 
 
-def test_hoomd_is_not_even_looked_at_where_it_is_not_installed(monkeypatch):
+def test_hoomd_is_not_imported_where_it_is_not_installed(monkeypatch):
     def look() -> bool:
         raise AssertionError("looked for a GPU without HOOMD-blue")
 

@@ -95,7 +95,7 @@ def test_a_state_comes_back_as_it_was_given(tiny, relaxed):
         assert np.allclose(engine.velocities(), state.velocities, atol=1e-11)
 
 
-def test_velocities_are_the_positions_slope(tiny, relaxed):
+def test_velocities_are_the_time_derivative_of_positions(tiny, relaxed):
     slow = Dynamics(timestep_fs=0.01, cutoff_nm=0.9)
     engine = create(tiny, relaxed.restarted(relaxed.velocities), slow, HOOMD)
     engine.advance(1)
@@ -124,7 +124,7 @@ def test_degrees_of_freedom_are_the_model_s(tiny, relaxed):
     assert half * (translation + rotation) == pytest.approx(kinetic, rel=0.05)
 
 
-def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path, hoomd_method):
+def test_a_restart_continues_the_same_trajectory(tiny, relaxed, tmp_path, hoomd_method):
     driven = create(tiny, relaxed, DYNAMICS, HOOMD)
     driven.set_field(1.0)
     driven.advance(20)
@@ -144,7 +144,7 @@ def test_a_restart_goes_on_as_if_it_had_not_stopped(tiny, relaxed, tmp_path, hoo
     assert np.abs(a["thermostat"]).min() > 0
 
 
-def test_without_the_thermostat_s_variables_a_restart_would_differ(tiny, relaxed):
+def test_without_the_thermostat_s_variables_a_restart_differs(tiny, relaxed):
     with_them = create(tiny, relaxed, DYNAMICS, HOOMD)
     without = create(tiny, relaxed.restarted(relaxed.velocities), DYNAMICS, HOOMD)
     for engine in (with_them, without):
@@ -172,7 +172,7 @@ def test_field_pushes_an_ion_by_its_impulse():
     assert np.abs(pushed[1:, 1:]).max() < 1e-3 * np.abs(impulse).max()
 
 
-def test_field_acts_on_the_forces_at_once_and_has_no_energy(tiny, relaxed):
+def test_the_field_acts_on_the_forces_at_once_and_has_no_energy(tiny, relaxed):
     engine = create(tiny, relaxed, DYNAMICS, HOOMD)
     energy, forces = engine.potential_energy(), engine.forces()
     engine.set_field(0.8)
@@ -202,7 +202,7 @@ def test_total_energy_is_conserved_without_a_thermostat(tiny, relaxed):
     assert np.ptp(totals) / thermal < 2e-3
 
 
-def test_blown_up_dynamics_says_so(tiny, relaxed):
+def test_dynamics_that_blow_up_are_reported(tiny, relaxed):
     broken = relaxed.positions.copy()
     i, j = tiny.ions[:2]
     broken[i] = broken[j] + 0.004
@@ -284,7 +284,9 @@ def test_loading_leaves_signals_and_the_exception_hook_alone():
     assert sys.excepthook is hook
 
 
-def test_driver_runs_stops_and_goes_on_with_it(tiny, relaxed, tmp_path, monkeypatch, hoomd_method):
+def test_the_driver_runs_stops_and_continues_with_hoomd(
+    tiny, relaxed, tmp_path, monkeypatch, hoomd_method
+):
     """One programme in one go, and again with a stop in the middle: the same record."""
     point = tiny_point("sine", frequency_GHz=2500.0, cycles=2)
     whole, parted = (_run(tmp_path / name, tiny, point) for name in ("whole", "parted"))

@@ -96,11 +96,11 @@ def test_an_ideal_gas_has_g_of_one():
     assert pairs[far].sum() / ideal[far].sum() == pytest.approx(1.0, abs=0.02)
 
 
-def test_no_place_in_the_bulk_has_no_density():
+def test_a_region_without_volume_has_no_density():
     assert np.isnan(bulk_oxygen_density(np.zeros((3, 3)), np.array([2 * BULK_FROM_NM, 2, 2])))
 
 
-def test_regions_share_no_place():
+def test_regions_do_not_overlap():
     rng = np.random.default_rng(2)
     masks = regions(rng.uniform(-5, 5, (5000, 3)), BOX, Recording())
     assert masks.sum(axis=0).max() == 1 and masks.any(axis=1).all()
@@ -144,7 +144,7 @@ def test_a_planted_density_profile_is_recovered():
     assert Cl[centres < 0].mean() == pytest.approx(truth) and Cl[centres > 0].sum() == 0
 
 
-def test_coordination_covers_a_planted_mean():
+def test_the_interval_of_the_coordination_covers_a_planted_mean():
     """Ions whose shells hold 6 or 7 waters, 6.3 on average."""
     covered, repeats = 0, 200
     for k in range(repeats):
@@ -189,7 +189,7 @@ def make(project):
     return product_table(project, "hydration"), findings(project)[-1][2]
 
 
-def test_an_empty_pore_is_stated_and_bounded(tmp_path):
+def test_an_empty_pore_is_stated_with_a_bound(tmp_path):
     table, found = make(planted_space(tmp_path))
     assert "no K in the pore in 12 frames" in found["verdict"]
     assert found["waters about Cl, pore"] == "no Cl in the pore in 12 frames"
@@ -214,14 +214,14 @@ def test_an_ion_in_the_pore_is_compared_with_the_bulk(tmp_path):
     assert "no Cl in the pore in 12 frames" in found["verdict"]
 
 
-def test_no_frames_and_one_seed_say_so(tmp_path):
+def test_missing_frames_and_a_single_seed_are_stated(tmp_path):
     found = make(planted_space(tmp_path / "a", frames=0))[1]
     assert "no K in the bulk in 0 frames" in found["verdict"]
     found = make(planted_space(tmp_path / "b", arguments=("--seeds", "0")))[1]
     assert "one seed gives no interval" in found["verdict"]
 
 
-def test_frames_carry_their_field_and_torn_ones_are_left_out(tmp_path):
+def test_frames_have_their_field_and_damaged_ones_are_left_out(tmp_path):
     project = planted_space(tmp_path, arguments=("--seeds", "0"))
     (job,) = project.find_jobs({"protocol.name": "sine"})
     point = point_of(job)
@@ -235,7 +235,7 @@ def test_frames_carry_their_field_and_torn_ones_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(("field", "which"), [(0.1, "low"), (-0.1, "low"), (1.0, "+"), (-1.0, "-")])
-def test_a_profile_is_of_the_sign_of_its_field(field, which):
+def test_profiles_are_separate_for_each_sign_of_the_field(field, which):
     model = free_model(1, 0, tuple(BOX))
     positions = np.array([[1.5, 0.0, 0.0], [-1.5, 0.0, 0.0]])  # K towards +x, Cl towards -x
     sums = hydration_sums([(field, positions)], 1.2, model, Recording())

@@ -48,7 +48,7 @@ def test_a_job_redone_with_other_numbers_of_the_same_length_makes_its_products_a
     assert make_all(project, MADE) == []
 
 
-def test_a_record_that_is_another_than_the_analysis_was_made_of_is_analysed_again(space):  # noqa: F811
+def test_a_record_that_differs_from_the_analysed_one_is_analysed_again(space):  # noqa: F811
     job = sines(planted_space(space))[0]
     record = trajectory(job) / "record.h5"
     times = record.stat().st_atime_ns, record.stat().st_mtime_ns
@@ -74,7 +74,7 @@ def test_files_copied_without_their_times_are_still_analysed_and_made(space, tmp
     assert make_all(project, MADE) == []
 
 
-def test_a_lost_or_cut_analysis_is_not_taken_for_done(space):  # noqa: F811
+def test_a_lost_or_truncated_analysis_does_not_count_as_done(space):  # noqa: F811
     job = sines(planted_space(space))[0]
     path = Path(job.fn("analysis.h5"))
     whole = path.read_bytes()
@@ -121,7 +121,7 @@ def test_an_analysis_copied_from_another_seed_is_refused_in_one_line(space):  # 
 
 @pytest.mark.parametrize("kind", ["csv", "png", "json"])
 @pytest.mark.parametrize("how", ["lost", "cut", "changed", "empty"])
-def test_a_lost_or_damaged_product_file_is_told_of_and_made_again(space, capsys, kind, how):  # noqa: F811
+def test_a_lost_or_damaged_product_file_is_reported_and_made_again(space, capsys, kind, how):  # noqa: F811
     project = planted_space(space)
     make_all(project, ("ie_curve",))
     path = csv(space).with_suffix(f".{kind}")
@@ -146,7 +146,7 @@ def test_a_lost_or_damaged_product_file_is_told_of_and_made_again(space, capsys,
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "null", '{"product": "ie_curve"}', "\x00"])
-def test_json_in_results_that_is_no_product_is_told_of(space, capsys, content):  # noqa: F811
+def test_json_in_results_that_is_no_product_is_reported(space, capsys, content):  # noqa: F811
     make_all(planted_space(space), ("ie_curve",))
     stranger = space / "results" / "ie_curve" / "elsewhere" / "ie_curve.json"
     stranger.parent.mkdir()
@@ -173,7 +173,7 @@ def test_the_report_says_when_a_product_is_not_of_the_present_data(space, capsys
     assert "its jobs are no longer" in (space / "results" / "report.md").read_text()
 
 
-def test_a_product_s_json_carries_what_its_files_were(space):  # noqa: F811
+def test_a_product_s_json_contains_stamps_of_its_files(space):  # noqa: F811
     make_all(planted_space(space), ("ie_curve",))
     kept = json.loads(csv(space).with_suffix(".json").read_text())
     assert set(kept["files"]) == {"ie_curve.csv", "ie_curve.png"}

@@ -24,7 +24,7 @@ def summary(record, point=POINT):
 
 @pytest.mark.parametrize(("ion", "charge"), [("K", +1), ("Cl", -1)])
 @pytest.mark.parametrize(("way", "sign"), [("forward", +1), ("backward", -1)])
-def test_crossings_carry_the_ion_s_charge_the_way_it_went(ion, charge, way, sign):
+def test_crossings_carry_the_ion_s_charge_in_its_direction(ion, charge, way, sign):
     record = rows()
     for name in ("K_forward", "K_backward", "Cl_forward", "Cl_backward"):
         record[name][:] = 0
@@ -66,7 +66,7 @@ def test_the_density_s_region_is_where_the_recorder_counts():
     assert summary(record)["bulk_water_per_nm3"] == pytest.approx(even, rel=0.02)
 
 
-def test_order_is_told_apart_by_strength_and_sign_of_the_field():
+def test_order_is_separate_for_strength_and_sign_of_the_field():
     """Dipoles along +x whatever the field: aligned at positive, against it at negative fields."""
     record = rows(spread=lambda e: 1.2 - 0.9 * e)
     field = np.repeat(record["field_V_per_nm"], record["water_in_pore"])

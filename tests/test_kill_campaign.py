@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runners", ["1", "2"])
-def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_path, runners):
+def test_the_workflow_loses_and_doubles_nothing_when_killed_and_restarted(tmp_path, runners):
     command = [sys.executable, "benchmarks/kill_campaign.py", "--kills", "3", "--longest", "10"]
     command += ["--study", "tests/studies/smallest.toml", "--checkpoint-seconds", "0.3"]
     command += ["--runners", runners, "--output", str(tmp_path / "kills.json")]
@@ -24,7 +24,7 @@ def test_killed_and_started_again_the_workflow_loses_and_doubles_nothing(tmp_pat
 
 
 @pytest.mark.slow
-def test_every_command_killed_a_full_disk_and_two_hosts_leave_nothing_wrong(tmp_path):
+def test_kills_of_commands_full_disks_and_two_hosts_leave_a_correct_data_space(tmp_path):
     output = tmp_path / "space.json"
     command = [sys.executable, "benchmarks/space_campaign.py", "--output", str(output)]
     command += ["--kills", "12", "--fills", "6", "--pairs", "1"]

@@ -8,7 +8,7 @@ from januspore.errors import InputError
 from januspore.settings import Limits
 
 
-def test_the_end_is_the_walltime_s_from_the_start_else_the_scheduler_s(monkeypatch):
+def test_the_end_follows_from_the_walltime_or_else_the_scheduler(monkeypatch):
     assert Limits.from_environment() == Limits() and not Limits().near_end()
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 300))
     assert not Limits.from_environment().near_end()
@@ -22,7 +22,7 @@ def test_the_end_is_the_walltime_s_from_the_start_else_the_scheduler_s(monkeypat
 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1:00"])
 @pytest.mark.parametrize("name", ["WALLTIME_MINUTES", "MARGIN_SECONDS", "CHECKPOINT_SECONDS"])
-def test_a_time_that_is_no_number_is_refused_by_name(monkeypatch, name, value):
+def test_a_time_that_is_not_a_number_is_refused_with_its_variable(monkeypatch, name, value):
     monkeypatch.setenv(f"JANUSPORE_{name}", value)
     with pytest.raises(InputError, match=f"JANUSPORE_{name} = {value!r}"):
         Limits.from_environment()

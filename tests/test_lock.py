@@ -20,7 +20,7 @@ from januspore.space.dataspace import dump, open_project
 from januspore.space.lock import Busy, Lost, locked
 
 
-def test_a_held_lock_is_refused_and_freed_at_the_end(tmp_path):
+def test_a_held_lock_is_refused_and_released_at_the_end(tmp_path):
     with locked(tmp_path), pytest.raises(Busy, match=f"process {os.getpid()}"), locked(tmp_path):
         pass
     with locked(tmp_path):
@@ -28,7 +28,7 @@ def test_a_held_lock_is_refused_and_freed_at_the_end(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_is_freed_after_an_error(tmp_path):
+def test_a_lock_is_released_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path):
         raise ZeroDivisionError
     assert not (tmp_path / "lock").exists()
@@ -53,7 +53,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
         assert str(os.getpid()) in (tmp_path / "lock").read_text()
 
 
-def test_another_host_is_judged_by_its_silence(tmp_path):
+def test_the_lock_of_another_host_is_taken_over_if_it_is_not_renewed(tmp_path):
     path = tmp_path / "lock"
     path.write_text("another-host 1 abc")
     with pytest.raises(Busy, match="another-host"), locked(tmp_path):
@@ -64,7 +64,7 @@ def test_another_host_is_judged_by_its_silence(tmp_path):
         assert lock.here() in path.read_text()
 
 
-def test_before_a_restart_of_the_host_numbers_were_others(tmp_path):
+def test_a_lock_from_before_a_restart_of_the_host_is_taken_over(tmp_path):
     """A lock of this host's name, but of before, is not taken for that of a process of now."""
     path = tmp_path / "lock"
     path.write_text(f"{socket.gethostname()}/before/1 {os.getpid()} abc")
@@ -86,7 +86,7 @@ def contend(folder, wins, start):
 
 
 @pytest.mark.parametrize("stale", [False, True])
-def test_of_many_that_come_at_once_one_gets_it(tmp_path, stale):
+def test_of_many_processes_at_once_one_gets_the_lock(tmp_path, stale):
     if stale:
         (tmp_path / "lock").write_text(f"{lock.here()} 999999999 abc")
     wins, start = multiprocessing.Value("i", 0), multiprocessing.Event()
@@ -101,7 +101,7 @@ def test_of_many_that_come_at_once_one_gets_it(tmp_path, stale):
     assert wins.value == 1
 
 
-def test_a_live_owner_keeps_touching_its_lock(tmp_path, monkeypatch):
+def test_a_live_owner_renews_its_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "HEARTBEAT_S", 0.05)
     with locked(tmp_path):
         path = tmp_path / "lock"
@@ -131,7 +131,7 @@ def keeps_writing(folder, ready):
             ready.set()
 
 
-def test_an_owner_that_slept_writes_nothing_over_what_the_new_owner_wrote(tmp_path, monkeypatch):
+def test_a_suspended_owner_does_not_overwrite_files_of_the_new_owner(tmp_path, monkeypatch):
     ready = multiprocessing.Event()
     sleeper = multiprocessing.Process(target=keeps_writing, args=(tmp_path, ready))
     sleeper.start()
@@ -178,7 +178,7 @@ def test_no_file_of_a_run_changes_once_its_lock_is_lost(lost):
     assert left == ["lock"]
 
 
-def test_a_job_whose_lock_is_lost_is_passed_over_and_its_mark_is_no_failure(tmp_path, capsys):
+def test_a_job_whose_lock_is_lost_is_skipped_and_not_marked_as_failed(tmp_path, capsys):
     """`run` goes on with other jobs: the new owner has this one."""
     job = open_project(tmp_path).open_job(dump(tiny_point("equilibrate"))).init()
 
@@ -191,7 +191,7 @@ def test_a_job_whose_lock_is_lost_is_passed_over_and_its_mark_is_no_failure(tmp_
     assert not (trajectory(job) / "record.h5").exists()
 
 
-def test_a_writer_whose_litter_was_cleared_hears_of_the_lock_not_of_a_missing_file(lost):
+def test_a_writer_whose_temporary_file_was_removed_reports_the_lost_lock(lost):
     with pytest.raises(Lost), written_aside(lost / "record.h5") as aside:
         aside.write_text("half")
         aside.unlink()

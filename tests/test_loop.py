@@ -163,7 +163,7 @@ def falling(part):
 
 
 @pytest.mark.parametrize(("shape", "least", "most"), [(0.0, 0.9, 1), (0.3, 0, 0.09), (0.7, 0, 0)])
-def test_only_falls_that_are_not_there_are_excluded(shape, least, most):
+def test_falls_are_excluded_only_where_there_is_none(shape, least, most):
     """A fall by more than a quarter of the largest current is excluded in at most 5 % of cases."""
     excluded = 0
     for k in range(100):
@@ -197,14 +197,14 @@ def test_a_valley_without_current_bounds_the_ratio_from_below():
     assert found.ratio.low > 5
 
 
-def test_chance_of_a_fall_counts_what_an_empty_window_may_hide():
+def test_the_chance_of_a_fall_includes_the_bound_of_an_empty_window():
     curves = np.random.default_rng(0).normal([0, 4, 0], 0.1, (500, 3))
     current = np.array([0.0, 4.0, 0.0])
     assert chance_of_fall(current, curves, np.zeros(3)) < 0.01
     assert chance_of_fall(current, curves, np.array([0, 0, 3.95])) > 0.2
 
 
-def test_null_and_thin_data_say_so_and_give_no_number():
+def test_data_without_or_with_little_current_give_no_number_and_say_so():
     nothing = tables(lambda e, f: 0 * e, noise=0)
     bound = mean_current(nothing, "forward", "+")
     assert bound.high == pytest.approx(3.689 * 160.2177 / (8 * 10 * BIN_PS), rel=1e-3)
@@ -232,7 +232,7 @@ def test_noise_is_rarely_a_significant_current():
 # --- area and pinch ----------------------------------------------------------------------------
 
 
-def test_planted_area_is_covered_as_often_as_claimed():
+def test_the_interval_of_a_planted_area_has_its_nominal_coverage():
     def lobe(field, forward):
         return ndr_curve(field) * np.where(forward, 1.0, 0.4)
 
@@ -271,7 +271,7 @@ def test_a_pinched_loop_is_rarely_called_open():
 # --- charging ----------------------------------------------------------------------------------
 
 
-def test_a_capacitive_whole_cell_is_recognised_as_charging():
+def test_a_capacitive_loop_of_the_whole_cell_is_recognised_as_charging():
     slab = find_loop(tables(lambda e, f: 0 * e, noise=0.2), RISE)
     cell = find_loop(tables(lambda e, f: 0 * e, noise=0.2, capacity=5.0), RISE)
     assert not any(features(slab).values()) and all(features(cell).values())
@@ -352,7 +352,7 @@ def test_product_of_one_seed_gives_no_interval(tmp_path):
 
 @pytest.mark.parametrize("noise", [0.05, 0.4, 3.0])
 @pytest.mark.parametrize("function", [ndr_curve, ohmic])
-def test_p_of_what_an_outcome_rejects_is_below_the_level_exactly_where_it_decides(function, noise):
+def test_the_p_value_is_below_the_level_exactly_where_the_interval_decides(function, noise):
     for seed in range(5):
         table = tables(both_branches(function), noise=noise, rng=np.random.default_rng(seed))
         one = find_ndr(table, "forward", "+", RISE)

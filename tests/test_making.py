@@ -78,7 +78,7 @@ def test_a_kill_or_a_full_disk_at_any_moment_leaves_whole_jobs_only(
     [None, b"", b"null", b"[]", b"\xff{", b'{"seed": NaN}', b"{}", "cut", "another", "edited"],
 )
 @pytest.mark.parametrize("with_data", [True, False])
-def test_init_mends_a_state_point_file_and_touches_nothing_else(
+def test_init_repairs_a_state_point_file_and_changes_nothing_else(
     space, whole, content, with_data, capsys
 ):
     init_command([], space)
@@ -106,7 +106,7 @@ def test_init_mends_a_state_point_file_and_touches_nothing_else(
     assert "mended" not in capsys.readouterr().err
 
 
-def test_two_init_at_once_are_one_after_the_other(space):
+def test_two_concurrent_init_run_one_after_the_other(space):
     open_project(space)
     with locked(space / ".signac"), pytest.raises(InputError, match="being made here already"):
         init_command([], space)
@@ -114,7 +114,7 @@ def test_two_init_at_once_are_one_after_the_other(space):
     init_command([], space)
 
 
-def test_a_file_in_a_job_s_place_is_named(space, whole):
+def test_a_file_in_place_of_a_job_s_folder_is_named(space, whole):
     open_project(space)
     job_id = next(iter(whole)).partition("/")[0]
     (space / "workspace" / job_id).write_text("no folder")

@@ -44,7 +44,7 @@ def test_ions_are_those_of_joung_and_cheatham(ion):
     assert SPECIES[ion].epsilon_kJ_per_mol == pytest.approx(kcal * 4.184, abs=1e-6)
 
 
-def test_tungsten_is_uff_and_says_so():
+def test_tungsten_has_uff_parameters_and_is_marked_as_generic():
     tungsten = SPECIES["W"]
     assert tungsten.sigma_nm == pytest.approx(0.3069 / 2 ** (1 / 6), abs=1e-6)
     assert tungsten.epsilon_kJ_per_mol == pytest.approx(0.067 * 4.184, abs=1e-6)
@@ -70,7 +70,7 @@ def test_bonds_of_a_material_have_one_length_to_each_chalcogen(material):
 
 
 @pytest.mark.parametrize("material", MATERIALS)
-def test_a_material_is_built_of_its_elements_and_neutral(material):
+def test_a_material_has_its_elements_and_is_neutral(material):
     model = build_model(point_of(material))
     names = {NAMES[i] for i in model.type_id[model.frozen]}
     assert names == set(MATERIALS[material].elements)
@@ -81,7 +81,7 @@ def test_a_material_is_built_of_its_elements_and_neutral(material):
 
 
 @pytest.mark.parametrize("material", MATERIALS)
-def test_charges_as_typed_name_their_material(material):
+def test_charges_on_the_command_line_determine_the_material(material):
     text = ",".join(f"{name}={charge}" for name, charge in CHARGES[material].items())
     assert parse_charges(text).material == material
 

@@ -150,7 +150,7 @@ def test_the_planted_currents_and_their_total_lie_in_their_intervals(both):
 
 
 @pytest.mark.parametrize(("factor", "word"), [(1.0, "agrees"), (12.0, "disagrees")])
-def test_it_is_judged_against_the_direct_current(both, factor, word):
+def test_the_current_is_compared_with_the_direct_one(both, factor, word):
     passing = factor * sum(truth(one.point, 8.0) for one in both)
     content = make([*both, staircase(passing, noise_e_nm=0.0005)])
     direct = shown(content, "direct current", "total")
@@ -158,7 +158,7 @@ def test_it_is_judged_against_the_direct_current(both, factor, word):
     assert shown(content, "verdict", "total").statement.startswith(word)
 
 
-def test_a_pore_that_none_passed_has_a_bound_that_the_mean_force_respects():
+def test_a_pore_that_no_ion_passed_has_a_bound_that_is_compared_with_the_mean_force():
     content = make([held_ensemble("Cl", height=40.0), staircase(0.0)])
     found = shown(content, "current", "Cl")
     assert 0 < found.high < 1e-3 < 1.0 < shown(content, "direct current", "Cl").high
@@ -170,7 +170,7 @@ def test_without_a_staircase_at_this_field_it_says_so(both):
     assert "no staircase holds this field" in make(both).findings["verdict"]
 
 
-def test_windows_that_do_not_join_and_ends_that_no_frame_shows_are_told():
+def test_disjoint_windows_and_ends_without_ions_are_reported():
     one = held_ensemble("K", seeds=2)
     gaps = {k: v.copy() for k, v in one.each_seed().items()}
     gaps["tether"][:, :, 1::2] = np.nan
@@ -189,7 +189,7 @@ def test_windows_that_do_not_join_and_ends_that_no_frame_shows_are_told():
     assert {"PMF", "diffusion"} <= set(content.table.quantity)
 
 
-def test_what_makes_a_current_doubtful_is_said():
+def test_reasons_to_doubt_a_current_are_given():
     one = held_ensemble("K", seeds=2, charging_ps=0.0)
     assert "reservoirs still charge" in shown(make([one]), "current", "K").statement
 
@@ -198,14 +198,14 @@ def interval(*ends):
     return Interval(*(np.asarray(v) for v in ends))
 
 
-def test_agreement_of_wide_intervals_is_called_little():
+def test_agreement_of_wide_intervals_is_called_weak_evidence():
     told = verdict(interval(5.0, 1.0, 25.0), interval(4.0, 3.5, 4.5))
     assert told.startswith("agrees, within intervals of a factor 25, which says little")
     assert verdict(interval(5, 4, 6), interval(0.1, -1, 1)).startswith("outside the direct")
     assert "two seeds" in verdict(interval(5.0, np.nan, np.nan), interval(4.0, 3.5, 4.5))
 
 
-def test_it_is_made_of_both_ions_and_the_staircase_of_one_cell(tmp_path):
+def test_the_product_combines_both_ions_and_the_staircase_of_one_cell(tmp_path):
     """One product of three ensembles, whatever the order of its jobs; another cell has its own."""
     project = open_project(tmp_path)
     (product,) = (p for p in PRODUCTS if p.name == "mean_force_current")
@@ -237,7 +237,7 @@ def test_it_is_made_of_both_ions_and_the_staircase_of_one_cell(tmp_path):
     assert "protocol.ion" not in table  # a row's own ion is in its column "ion"
 
 
-def test_short_and_distant_windows_are_told_with_what_would_do():
+def test_short_and_distant_windows_are_reported_with_what_would_suffice():
     positions = [-1.0, -0.5, 0.0, 0.5, 1.0]
     one = held_ensemble("K", seeds=2, window_ps=8.0, positions_nm=positions)
     text = shown(make([one]), "current", "K").statement

@@ -35,7 +35,7 @@ def bond_lengths(model, one, other):
     return near[np.isfinite(near)]
 
 
-def test_constants_are_those_of_the_si():
+def test_constants_follow_from_si_constants():
     e, n = constants.e, constants.N_A
     assert pytest.approx(constants.k * n * 1e-3, rel=1e-9) == units.BOLTZMANN
     assert pytest.approx(e * 1e9 * n * 1e-12, rel=1e-9) == units.VOLT_PER_NM  # N to kJ/mol/nm
@@ -103,9 +103,7 @@ def test_the_paper_s_cell_is_5_2_by_5_07_nm():
         ("MoS2", "S", 0.157, 0.241),
     ],
 )
-def test_planes_stand_at_their_heights_and_bonds_have_their_lengths(
-    charge_set, chalcogen, height, length
-):
+def test_planes_have_their_heights_and_bonds_their_lengths(charge_set, chalcogen, height, length):
     model = paper_model(charge_set)
     kind = model.type_id[model.frozen]
     assert (model.membrane_positions[kind == 0, 0] == 0).all()

@@ -70,7 +70,7 @@ def test_at_no_field_equal_ends_have_no_flux_and_unequal_ones_diffuse():
     assert flux(x, 0 * x, (3.0, 1.0)) == pytest.approx(D * 2.0 / 2.0)
 
 
-def test_a_high_barrier_lets_exponentially_few_pass():
+def test_the_flux_over_a_high_barrier_is_kramers_s():
     x = np.linspace(-1, 1, 201)
 
     def over(height):
@@ -117,7 +117,7 @@ def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
     assert flux(windows, force(windows), (density, density)) == pytest.approx(counted, rel=0.05)
 
 
-def test_brownian_ions_through_a_hole_in_a_wall_pass_as_the_equation_says():
+def test_brownian_ions_pass_a_hole_in_a_wall_at_the_rate_of_the_equation():
     """In three dimensions; benchmarks/nernst_planck.py has more cases and better statistics."""
     found = counted(0.7, 20.0, walkers=400, steps=12_000)
     assert by_equation(0.7, 20.0, 0.8, found.ends) == pytest.approx(found.flux, rel=0.25)
@@ -154,12 +154,12 @@ def test_the_diffusion_coefficient_of_a_held_ion_is_recovered(diffusion):
     assert held_diffusion(spread, slow, n * dt / 5) == pytest.approx(diffusion, rel=0.12)
 
 
-def test_an_unmoving_or_unknown_position_has_no_diffusion():
+def test_a_constant_or_unknown_position_gives_no_diffusion():
     spread, slow = np.array([1e-4, 1e-4, np.nan]), np.array([0.0, np.nan, 1.0])
     assert np.isnan(held_diffusion(spread, slow, 2.0)).all()
 
 
-def test_a_batch_shorter_than_the_ion_s_own_time_tells_no_diffusion():
+def test_batches_shorter_than_the_correlation_time_give_no_diffusion():
     run = held_x(np.random.default_rng(2), 4000, 0.1, 1e-5)  # tau = 12 ps
     spread, slow = run.var(), np.mean(run.reshape(-1, 40).mean(axis=1) ** 2) * 4.0
     assert np.isnan(held_diffusion(spread, slow, 4.0))
@@ -206,7 +206,7 @@ def test_the_interval_of_a_current_over_a_barrier_covers_it():
     assert all(one.low[0] > 0 for one in found)
 
 
-def test_ions_at_the_ends_are_counted_while_the_held_one_is_away():
+def test_ions_at_the_ends_are_counted_while_the_held_ion_is_elsewhere():
     windows = Windows("K", (0.5, 1.0), (-1.0, 0.0, 1.0), 2.0, 0.0, 1.0, 4.0, 0.3, 1e4)
     box = np.array([3.6, 2.0, 2.0])
     free = np.array([-1.1, -0.9, 0.95, 0.4, 2.65])  # the last is at -0.95, an image

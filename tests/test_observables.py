@@ -41,7 +41,7 @@ def test_wrapping_moves_by_whole_edges_into_the_half_open_cell(x, edge):
 
 
 @given(coordinates, st.lists(st.floats(-1.9, 1.9), min_size=1, max_size=30))
-def test_slab_displacements_telescope(start, steps):
+def test_slab_displacements_depend_on_the_ends_of_the_path_only(start, steps):
     """Only the ends count, however the path goes: the slab's own length per full passage."""
     x = start + np.concatenate([[0.0], np.cumsum(steps)])
     parts = slab_displacement(x[:-1], np.diff(x), EDGE, HALF)
@@ -100,14 +100,14 @@ def counted(path):
         ([1.0, -1.0, -2.1, -3.9, -4.2, -5.0, -9.0], (0, 3)),
     ],
 )
-def test_crossings_of_planned_paths(path, expected):
+def test_crossings_of_given_paths_are_counted(path, expected):
     assert counted(path) == expected
     assert counted([x + 7 * EDGE for x in path]) == expected
     assert counted([-x for x in path]) == expected[::-1]
 
 
 @given(coordinates, st.lists(st.floats(-1.5, 1.5), min_size=1, max_size=60))
-def test_net_crossings_are_the_membranes_between_the_first_and_the_last_reservoir(start, steps):
+def test_net_crossings_equal_the_membranes_between_first_and_last_reservoir(start, steps):
     path = [start, *(start + np.cumsum(steps))]
     visited = [np.floor(x / EDGE) for x in path if abs(wrap(np.array([x]), EDGE)[0]) > GATE]
     forward, backward = counted(path)
@@ -234,7 +234,7 @@ def drifting(model, speed_K, speed_Cl, noise, samples, seed=0):
 IONS = free_model(20, 0, (EDGE, 3.0, 3.0))
 
 
-def test_planted_currents_come_back_from_the_whole_cell_and_from_the_slab():
+def test_planted_currents_are_recovered_from_the_whole_cell_and_from_the_slab():
     speed_K, speed_Cl, noise, samples, dt = 0.010, -0.006, 0.02, 1500, 0.1
     rows = record(IONS, drifting(IONS, speed_K, speed_Cl, noise, samples))
     for name, q, speed in (("K", 1, speed_K), ("Cl", -1, speed_Cl)):
@@ -265,7 +265,7 @@ def test_crossings_over_a_long_drift_are_the_membranes_passed():
     assert rows["K_forward"].sum() > rows["K_backward"].sum()
 
 
-def test_whole_cell_charge_telescopes_however_far_ions_go():
+def test_whole_cell_charge_depends_on_the_ends_of_the_path_only():
     frames = drifting(IONS, 0.3, 0.3, 0.1, 200)
     rows = record(IONS, frames)
     for name, q in (("K", 1), ("Cl", -1)):
@@ -297,7 +297,7 @@ def test_rows_have_steps_times_fields_and_energies_at_their_intervals():
     assert rows["T_trans_K"][taken] == pytest.approx(heat)
 
 
-def test_velocities_and_energies_are_fetched_at_their_interval_alone():
+def test_velocities_and_energies_are_read_at_their_interval_only():
     """On a GPU a fetch, and a force evaluation, cost more than the rest of a sample."""
     player = Player(drifting(IONS, 0, 0, 0.01, 12))
     recorder = Recorder(IONS, Recording(sample_interval_ps=0.1, energy_interval_ps=0.3), 0.002)
@@ -355,7 +355,7 @@ class Steered:
         return dict.fromkeys(HELD, 0)
 
 
-def test_a_held_ion_carries_nothing_crosses_nothing_and_fills_no_pore():
+def test_a_held_ion_is_in_no_current_crossing_or_count():
     frames = drifting(IONS, 0.02, -0.02, 0.03, 600)
     held = Steered(IONS)
     # The tether takes its ion through the pore and back four times.
@@ -373,7 +373,7 @@ def test_a_held_ion_carries_nothing_crosses_nothing_and_fills_no_pore():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_positions_that_are_no_numbers_are_never_recorded(value):
+def test_positions_that_are_not_finite_are_never_recorded(value):
     frames = drifting(IONS, 0, 0, 0.01, 3)
     frames[2][7, 1] = value
     with pytest.raises(FloatingPointError, match="step 100"):

@@ -75,7 +75,7 @@ def test_the_platform_that_is_named_runs_in_mixed_precision(opencl):
     assert about["device"] in [device.name for device in driver_devices("OpenCL")]
 
 
-def test_positions_are_unwrapped_and_kept_beyond_single_precision(opencl):
+def test_positions_are_unwrapped_and_exceed_single_precision(opencl):
     state = start()
     opencl.load(state)
     assert np.ptp(state.positions[:, 0]) > 3 * MODEL.box[0]
@@ -109,7 +109,7 @@ def test_the_tether_pulls_to_the_nearest_image_by_its_formula(opencl):
     assert np.abs(after - before).max() > 300
 
 
-def test_ions_go_on_through_the_box_s_face_without_a_jump(opencl):
+def test_ions_pass_the_box_s_face_without_a_jump(opencl):
     """Longer than the 250 steps after which a GPU sorts its atoms and wraps them."""
     opencl.load(start())
     before, farthest = opencl.positions(), 0.0
@@ -132,7 +132,7 @@ def test_the_path_is_the_reference_platform_s(opencl):
     assert np.abs(reference.positions() - start().positions).max() > 1e-3
 
 
-def test_a_restart_from_a_file_goes_on_as_if_it_had_not_stopped(opencl, tmp_path):
+def test_a_restart_from_a_file_continues_the_same_trajectory(opencl, tmp_path):
     opencl.load(start())
     opencl.advance(200)
     write_state(tmp_path / "state.gsd", MODEL, opencl.save(), "owner")
@@ -161,7 +161,7 @@ def test_the_parts_of_a_force_are_taken_on_the_same_platform_and_sum_to_it(openc
     assert np.sqrt(np.square(total - expected).mean() / np.square(expected).mean()) < 1e-4
 
 
-def test_a_device_that_is_only_the_cpu_is_never_chosen_unnamed():
+def test_a_device_that_is_the_cpu_is_chosen_only_by_name():
     if any(device.is_gpu for device in engines.devices("openmm")):
         pytest.skip("a GPU is here, and is what is chosen")
     assert create(MODEL, start(), DYNAMICS, Resources("openmm")).provenance()["platform"] == "CPU"

@@ -95,7 +95,7 @@ def test_forces_and_energy_are_those_of_a_direct_ewald_sum_and_plain_lj(model):
     assert engine.potential_energy() == pytest.approx(energy, rel=1e-6)
 
 
-def test_the_stock_tolerance_errs_by_less_than_it_claims_in_a_small_box():
+def test_the_default_tolerance_bounds_the_error_in_a_small_box():
     state = liquid_state()
     _, forces = exact(LIQUID, state.positions)
     # `ewald_parameters` claims 5e-4 at most; measured 1.8e-4 here.
@@ -104,7 +104,7 @@ def test_the_stock_tolerance_errs_by_less_than_it_claims_in_a_small_box():
 
 
 @pytest.mark.slow
-def test_the_stock_tolerance_errs_by_less_than_it_claims_in_the_tiny_cell():
+def test_the_default_tolerance_bounds_the_error_in_the_tiny_cell():
     point = tiny_point()
     model, dynamics = build_model(point), point.protocol.dynamics
     state = relaxed(model, dynamics, steps=50)
@@ -113,7 +113,7 @@ def test_the_stock_tolerance_errs_by_less_than_it_claims_in_the_tiny_cell():
     assert relative_error(model, state, CPU, forces, dynamics) < 5e-4
 
 
-def test_a_finer_tolerance_errs_less():
+def test_a_smaller_tolerance_reduces_the_error():
     state = liquid_state()
     _, forces = exact(LIQUID, state.positions)
     errors = [
@@ -171,7 +171,7 @@ def test_the_membrane_stays_exactly_and_waters_stay_rigid(resources):
     assert np.abs(positions - still.positions)[~SMALL.frozen].max() > 0.01
 
 
-def test_minimising_takes_overlaps_away():
+def test_minimisation_removes_overlaps():
     start = replace(thermal_state(SMALL), step=7)
     engine = create(SMALL, start, DYNAMICS, CPU)
     before = engine.potential_energy()
@@ -184,7 +184,7 @@ def test_minimising_takes_overlaps_away():
     assert (still.positions == start.positions)[SMALL.frozen].all()
 
 
-def test_positions_go_on_beyond_the_box_s_face():
+def test_positions_are_unwrapped():
     model = free_model(1, 0, (1.3, 1.3, 1.3))
     state = thermal_state(model)
     velocities = np.array([[40.0, 0.0, 0.0], [40.0, 0.0, 0.0]])
@@ -198,7 +198,7 @@ def test_positions_go_on_beyond_the_box_s_face():
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.1, 1.0])
-def test_the_thermostat_has_the_mass_and_freedom_of_the_design(tau):
+def test_the_thermostat_has_its_mass_and_degrees_of_freedom(tau):
     """Its first step's acceleration is (2 K - g k T) / Q with Q = g k T tau^2."""
     state = small_state()
     hot = replace(state, velocities=state.velocities * 1.5)
@@ -228,7 +228,7 @@ def test_the_liquid_has_its_temperature_in_translation_and_rotation():
     assert rotation.mean() == pytest.approx(300.0, abs=5 * error)
 
 
-def test_without_a_thermostat_energy_is_kept():
+def test_without_a_thermostat_energy_is_conserved():
     dynamics = Dynamics(timestep_fs=1.0, cutoff_nm=0.6, thermostat_tau_ps=1e6)
     model = replace(SMALL, ewald_tolerance=1e-5)
     engine = create(model, small_state(), dynamics, REFERENCE)
@@ -289,7 +289,7 @@ def test_a_restart_on_the_cpu_platform_keeps_energy_thermostat_and_path(threads)
     assert np.allclose(*chains, rtol=1e-2, atol=1e-2)
 
 
-def test_looking_at_an_engine_does_not_disturb_it():
+def test_reading_from_an_engine_does_not_change_its_trajectory():
     quiet = create(SMALL, small_state(), DYNAMICS, REFERENCE)
     watched = create(SMALL, small_state(), DYNAMICS, REFERENCE)
     quiet.advance(12)
@@ -301,7 +301,7 @@ def test_looking_at_an_engine_does_not_disturb_it():
     assert_identical(quiet.save(), watched.save())
 
 
-def test_what_is_observed_is_what_each_reading_gives_and_no_later_step_changes_it():
+def test_observed_values_equal_single_readings_and_are_not_changed_by_later_steps():
     engine = create(SMALL, small_state(), DYNAMICS, REFERENCE)
     engine.advance(3)
     seen = engine.observe(energies=True)
@@ -326,7 +326,7 @@ def test_loading_a_fresh_state_forgets_the_thermostat():
     assert_identical(used.save(), new.save())
 
 
-def test_another_engine_s_own_variables_are_not_taken_for_the_chain():
+def test_variables_of_another_engine_are_not_used_for_the_thermostat():
     foreign = replace(small_state(), engine="hoomd", native={"chain": np.full((3, 2), 9.0)})
     assert not create(SMALL, foreign, DYNAMICS, REFERENCE).save().native["chain"].any()
     own = replace(foreign, engine="openmm")
@@ -342,7 +342,7 @@ def test_the_step_count_is_the_state_s_own():
 # --- resources ---------------------------------------------------------------------------------
 
 
-def test_provenance_is_plain_and_tells_platform_and_precision():
+def test_provenance_is_json_with_platform_and_precision():
     engine = create(SMALL, small_state(), DYNAMICS, REFERENCE)
     told = json.loads(json.dumps(engine.provenance()))
     assert (told["name"], told["platform"], told["precision"]) == (

@@ -45,7 +45,7 @@ def test_a_gpu_is_chosen_where_one_is_and_else_the_cpu(machine, found, chosen, i
     assert properties.get("Precision") == (None if chosen == "CPU" else "mixed")
 
 
-def test_a_platform_that_is_named_is_taken_whatever_its_device_is(machine):
+def test_a_named_platform_is_used_with_any_device(machine):
     machine(POCL)
     assert choose_platform(Resources(platform="OpenCL"))[1] == {"Precision": "mixed"}
     machine(POCL, CARD, NVIDIA)
@@ -55,7 +55,7 @@ def test_a_platform_that_is_named_is_taken_whatever_its_device_is(machine):
         choose_platform(Resources(platform="HIP"))
 
 
-def test_devices_come_with_what_is_chosen_first_and_the_yardstick_last(machine):
+def test_devices_are_listed_with_the_default_first_and_the_reference_last(machine):
     machine(POCL, CARD)
     assert [(d.platform, d.is_gpu) for d in devices()] == [
         ("OpenCL", True),
@@ -120,7 +120,7 @@ def test_a_driver_that_shows_no_device_has_no_gpu(driver, made):
     assert not drivers.sees_gpu()
 
 
-def test_a_driver_that_cannot_be_asked_counts_where_openmm_has_loaded_it_and_nowhere_else(driver):
+def test_a_driver_that_cannot_be_queried_counts_only_if_openmm_has_loaded_it(driver):
     driver(None)
     assert [d.is_gpu for d in drivers.driver_devices("HIP")] == [True]
     assert drivers.driver_devices("OpenCL") == ()

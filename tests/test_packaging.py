@@ -127,7 +127,7 @@ def test_setup_py_packs_what_new_copies():
     assert all((ROOT / name).exists() for name in FILES)
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path, capsys):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
     for folder in (tmp_path, tmp_path / "mine.txt"):
         assert main(["new", str(folder)]) == 2
@@ -137,7 +137,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path, capsys):
     assert main(["new", str(tmp_path / "empty")]) == 0
 
 
-def test_a_disk_that_is_full_leaves_no_half_of_a_data_space(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_partial_data_space(tmp_path, monkeypatch):
     def full(*_about):
         raise OSError(28, "No space left on device")
 

@@ -36,7 +36,7 @@ def test_x86_gets_the_version_that_uses_avx_and_platforms_of_the_same(
 @pytest.mark.parametrize(
     ("machine", "python"), [("arm64", "3.12"), ("aarch64", "3.11"), ("x86_64", "3.14")]
 )
-def test_elsewhere_the_newest_is_let_in_with_openmm_s_own_extras(machine, python):
+def test_on_other_machines_the_newest_openmm_and_its_extras_are_allowed(machine, python):
     (own,) = required("openmm", machine, python)
     assert own.specifier.contains(SLOW[-1])
     assert not required("openmm-cuda-12", machine, python, "cuda12")

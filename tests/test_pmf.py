@@ -78,7 +78,7 @@ def test_a_planted_barrier_is_recovered_with_coverage(way):
 
 
 @pytest.mark.parametrize("push", [0.0, 20.0])
-def test_noise_is_called_a_barrier_no_more_often_than_stated(push):
+def test_noise_is_called_a_barrier_in_at_most_the_stated_fraction(push):
     """On a flat PMF, and on one that only falls, in its first half, along the way."""
     rng, repeats = np.random.default_rng(3), 400
     force = np.where(X > 0, -push, 0.0)
@@ -117,7 +117,7 @@ def test_draws_of_profiles_share_what_the_profiles_share():
     assert np.quantile(np.abs(whole), 0.95) == pytest.approx(stats.t.ppf(0.975, 11), rel=0.15)
 
 
-def test_mirroring_mirrors_pmf_and_barrier():
+def test_a_mirrored_force_gives_the_mirrored_pmf_and_barrier():
     """As flipping membrane and field together does: F(x) becomes -F(-x), the way turns."""
     force, variance, freedom = measured(np.random.default_rng(6), well_force(X) - 15.0)
     one = barrier_of(force, variance, freedom, way=-1)
@@ -140,14 +140,14 @@ def test_a_height_is_a_number_only_well_beyond_its_error(found, half_width, reso
     assert barrier.resolved is resolved
 
 
-def test_a_gap_ends_the_stretch():
+def test_a_gap_ends_the_range_of_integration():
     known = np.array([True, False, True, True, True, False, True])
     assert longest_stretch(known) == slice(2, 5)
     assert longest_stretch(np.zeros(3, dtype=bool)) == slice(0, 0)
     assert longest_stretch(np.ones(3, dtype=bool)) == slice(0, 3)
 
 
-def test_batches_cover_where_a_slow_part_hides_under_vibration():
+def test_intervals_from_batches_cover_a_slow_part_below_fast_vibration():
     """95 % of the variance vibrates, 5 % lives for 10 ps; rows of 0.1 ps, 500 ps a window."""
     rng, n, repeats = np.random.default_rng(7), 5000, 300
     from planted_barrier import correlated

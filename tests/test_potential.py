@@ -70,7 +70,7 @@ def test_a_part_that_is_not_neutral_has_a_uniform_background():
     assert found == pytest.approx(expected - expected[0], abs=1e-9)
 
 
-def test_whole_boxes_that_an_atom_moved_make_no_difference():
+def test_the_potential_does_not_depend_on_periodic_images():
     model = planes(-0.5, 0.7, 1.0)
     moved = model.membrane_positions + [8.0, -2.0, 3.0]
     assert solved(model, moved) == pytest.approx(solved(model), abs=1e-9)

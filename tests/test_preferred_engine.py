@@ -41,20 +41,22 @@ def machine(monkeypatch):
         (True, {"gpu": 7}, "hoomd"),
     ],
 )
-def test_the_preferred_engine_is_the_one_of_this_kind_of_machine(machine, gpu, preferred, engine):
+def test_the_preference_for_this_kind_of_machine_is_used(machine, gpu, preferred, engine):
     machine(gpu)
     prefer(preferred)
     assert engines.choose() == engine
 
 
 @pytest.mark.parametrize(("gpu", "engine"), [(True, "openmm"), (False, "gromacs")])
-def test_what_is_best_on_cpus_is_left_where_the_usual_engine_has_a_gpu(machine, gpu, engine):
+def test_the_preference_for_cpus_is_not_used_where_the_default_engine_has_a_gpu(
+    machine, gpu, engine
+):
     machine(gpu, installed=("openmm", "gromacs"))
     prefer({"cpu": "gromacs"})
     assert engines.choose() == engine
 
 
-def test_the_environment_goes_before_the_preference(machine, monkeypatch):
+def test_the_environment_overrides_the_preference(machine, monkeypatch):
     machine(True)
     prefer({"gpu": "openmm"})
     assert engines.choose("hoomd") == "hoomd"
@@ -62,7 +64,7 @@ def test_the_environment_goes_before_the_preference(machine, monkeypatch):
     assert engines.choose() == "hoomd"
 
 
-def test_a_data_space_that_is_opened_brings_its_preference_and_requests_follow_it(tmp_path):
+def test_opening_a_data_space_sets_its_preference_and_requests_follow_it(tmp_path):
     project = open_project(tmp_path)
     project.doc[KEY] = {"cpu": "hoomd"}
     open_project(tmp_path)

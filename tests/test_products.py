@@ -92,7 +92,7 @@ def test_a_planted_loop_is_recovered_within_its_intervals(space):
     )
 
 
-def test_a_pore_that_no_ion_entered_gets_a_bound_not_a_zero(space):
+def test_a_pore_that_no_ion_entered_has_a_bound_instead_of_zero(space):
     project = planted_space(space, current=lambda e, r: 0.0, noise_e_nm=0.0)
     make_all(project, ("ie_curve",))
     table = product_table(project, "ie_curve")
@@ -103,7 +103,7 @@ def test_a_pore_that_no_ion_entered_gets_a_bound_not_a_zero(space):
     assert (slab.low_nA == -slab.high_nA).all()
 
 
-def test_seeds_of_one_equilibration_stand_for_one_in_every_product(space):
+def test_seeds_of_one_equilibration_count_as_one_in_every_product(space):
     """Sixteen seeds of four equilibrations that differ: intervals are those of the four."""
     init_command(["--seeds", "0:16"], space)
     project = open_project(space)
@@ -147,7 +147,7 @@ def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(
     assert "rises with field beyond its interval" in found["verdict"]
 
 
-def test_water_that_ignores_the_field_gets_no_verdict_of_order(space):
+def test_water_that_does_not_respond_to_the_field_gets_no_verdict_of_order(space):
     project = planted_space(space, spread=lambda e: 1.0)
     make_all(project, ("water_order",))
     found = findings(project)[0][2]
@@ -208,7 +208,7 @@ def test_a_product_waits_for_every_seed(space):
     assert make_all(open_project(space)) == []
 
 
-def test_products_carry_their_provenance(space):
+def test_products_contain_their_provenance(space):
     project = planted_space(space)
     make_all(project, ("ie_curve",))
     path = next(Path(project.path, "results").rglob("ie_curve.json"))

@@ -69,7 +69,7 @@ def test_a_job_goes_through_its_stages(space):
     assert stage(parent) == "begun"
 
 
-def test_a_lock_that_its_owner_left_is_nobodys(space):
+def test_a_job_whose_lock_was_abandoned_is_not_running(space):
     sine = jobs_of(space, "sine")[0]
     trajectory(sine).mkdir()
     (trajectory(sine) / "lock").write_text("another-host 1 abc")
@@ -101,7 +101,7 @@ def test_speed_and_time_left_follow_from_the_parts_on_disk(space):
     assert found.seconds_left == pytest.approx(0.8 * 500, rel=1e-6)
 
 
-def test_branches_count_from_where_they_leave(tmp_path):
+def test_progress_of_branches_counts_from_their_start(tmp_path):
     folder = copy_project(tmp_path)
     init_command(["--protocol", "paired_pulse", "--seeds", "0"], folder)
     (job,) = jobs_of(open_project(folder), "paired_pulse")
@@ -128,7 +128,7 @@ def test_without_jobs_init_py_is_named(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("no jobs here; python init.py makes them") == 2
 
 
-def test_all_is_done_when_products_are_too(space, monkeypatch):
+def test_all_is_done_when_products_are_made(space, monkeypatch):
     assert verdict(space) == ""
     monkeypatch.setattr("januspore.run.progress.stage", lambda _job: "analysed")
     assert verdict(space) == ""
@@ -141,7 +141,7 @@ def operation(name, *jobs):
     return SimpleNamespace(name=name, _jobs=jobs)
 
 
-def test_a_run_says_how_far_all_of_it_is(space, monkeypatch, capsys):
+def test_a_run_prints_the_progress_of_all_jobs(space, monkeypatch, capsys):
     monkeypatch.delenv("JANUSPORE_QUIET")
     parents = jobs_of(space, "equilibrate")
     passes = [operation("equilibrate", job) for job in parents]
@@ -167,7 +167,7 @@ def test_a_run_says_how_far_all_of_it_is(space, monkeypatch, capsys):
     assert capsys.readouterr().err == "ie_curve of 2 jobs\n1 of 1 products made\n"
 
 
-def test_a_quiet_run_says_nothing_of_itself(space, capsys):
+def test_a_quiet_run_prints_no_progress(space, capsys):
     pace, one = Pace(space), operation("ie_curve", *jobs_of(space, "sine"))
     pace.expect([one, one])
     pace.begin(one)

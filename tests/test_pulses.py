@@ -123,7 +123,7 @@ def pulse_sums(rng, ratios, seeds=8, noise=0.15, crossings=100):
     }
 
 
-def test_intervals_of_ratios_cover_as_often_as_claimed():
+def test_intervals_of_ratios_have_their_nominal_coverage():
     """The first, 1.0, is no memory: its intervals contain 1 at the stated rate."""
     point = tiny_point("pulse_train")
     recording, model = point.protocol.recording, build_model(point)
@@ -176,7 +176,7 @@ def test_a_first_pulse_without_current_gives_no_ratio(tmp_path):
     assert (table.I0_nA_high > 0).all()  # the bound of a zero count
 
 
-def test_noise_is_never_divided_by_noise(tmp_path):
+def test_no_ratio_is_given_where_the_first_current_is_noise(tmp_path):
     protocol, _ = pairs(lambda delay: 1.0)
 
     def noise(point, rng):

@@ -29,11 +29,13 @@ CURRENT = Finding("current, nA", "paired_pulse", "pore slab, I0_nA")
         (None, None, False),
     ],
 )
-def test_a_number_stands_where_its_interval_excludes_what_it_is_held_against(triple, null, stands):
+def test_a_number_counts_as_significant_if_its_interval_excludes_its_reference(
+    triple, null, stands
+):
     assert Finding("", "", "", null=null).stands(triple) is stands
 
 
-def test_a_number_is_read_of_its_product_and_its_pore():
+def test_a_number_is_read_from_its_product_and_its_pore():
     found = {"pore slab, I0_nA": [3.0, 1.0, 5.0], "whole cell, I0_nA": [9.0, 8.0, 10.0]}
     made = [made_of("pulse_train", found), made_of("paired_pulse", found, seeds=6)]
     assert CURRENT.read(made) == ([3.0, 1.0, 5.0], 6)
@@ -42,7 +44,7 @@ def test_a_number_is_read_of_its_product_and_its_pore():
 
 
 @pytest.mark.parametrize("effect", [0.5, 1.0, 2.0])
-def test_the_share_that_is_expected_is_that_of_planted_runs(effect):
+def test_the_expected_fraction_is_that_of_planted_runs(effect):
     rng, seeds, runs = np.random.default_rng(1), 6, 4000
     values = rng.normal(effect, 1.0, (runs, seeds))
     half = student(seeds) * values.std(axis=1, ddof=1) / np.sqrt(seeds)
@@ -56,7 +58,7 @@ def test_the_share_that_is_expected_is_that_of_planted_runs(effect):
     )
 
 
-def test_the_table_has_a_row_a_finding_and_marks_what_stands():
+def test_the_table_has_a_row_for_each_finding_and_marks_significant_ones():
     rows = [(CURRENT, [[3.0, 1.0, 5.0], None, [1.0, -1.0, 3.0]], 6)]
     head, _, row = markdown(rows)
     assert head.count("|") == row.count("|") == 7

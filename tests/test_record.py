@@ -73,7 +73,7 @@ def test_rewinding_keeps_exactly_the_rows_up_to_a_part_s_end(tmp_path_factory, s
 
 
 @pytest.mark.parametrize("keep", [0, 1, 7, 10, 11])
-def test_rows_until_a_step_take_their_waters_with_them(keep):
+def test_rows_until_a_step_include_their_waters(keep):
     cut = rows(1, 10).until(keep * SPACING)
     assert len(cut) == min(keep, 10)
     if keep:
@@ -92,7 +92,7 @@ def test_a_gap_or_a_doubled_row_is_refused_and_nothing_is_touched(tmp_path, ends
     assert sorted(p.name for p in tmp_path.rglob("*")) == before
 
 
-def test_joining_nothing_but_one_piece_is_that_piece():
+def test_joining_a_single_piece_returns_it():
     assert_complete(join([rows(1, 5)]), 5)
 
 
@@ -111,7 +111,7 @@ def test_an_unreadable_record_is_a_record_error(tmp_path, damage):
 
 @pytest.mark.parametrize("damage", ["changed", "unsealed"])
 @pytest.mark.parametrize("kind", ["record", "arrays"])
-def test_libhdf5_never_sees_a_file_that_is_not_known_to_be_whole(
+def test_libhdf5_is_never_given_a_file_whose_checksum_does_not_hold(
     tmp_path, monkeypatch, kind, damage
 ):
     """It can loop for ever over a few changed bytes."""
@@ -205,7 +205,7 @@ def test_a_kill_while_consolidating_loses_and_doubles_nothing(tmp_path, prepare)
 
 
 @starts
-def test_a_consolidation_killed_and_then_gone_on_from_loses_nothing(tmp_path, prepare):
+def test_a_run_after_a_killed_consolidation_loses_nothing(tmp_path, prepare):
     for folder in killed_at_every_moment(tmp_path, prepare, lambda f: f.consolidate({})):
         files = RecordFiles(folder)
         files.append(rows(9, 12))
@@ -215,7 +215,7 @@ def test_a_consolidation_killed_and_then_gone_on_from_loses_nothing(tmp_path, pr
 
 @starts
 @pytest.mark.parametrize("keep", [0, 3, 6])
-def test_a_kill_while_rewinding_is_made_good_by_rewinding_again(tmp_path, prepare, keep):
+def test_rewinding_again_after_a_kill_completes_it(tmp_path, prepare, keep):
     def rewind(files):
         files.rewind(keep * SPACING)
 
@@ -235,7 +235,7 @@ def test_a_kill_while_rewinding_is_made_good_by_rewinding_again(tmp_path, prepar
         assert_complete(read_record(files.path)[0], 12)
 
 
-def test_litter_of_a_killed_writer_does_not_stop_a_run_from_finishing(tmp_path):
+def test_temporary_files_of_a_killed_writer_do_not_stop_a_run(tmp_path):
     files = RecordFiles(tmp_path)
     files.append(rows(1, 3))
     (tmp_path / "parts" / ".000000000000300.h5.99.tmp").write_bytes(b"torn")

@@ -29,7 +29,7 @@ def test_delays_that_are_not_evenly_spaced():
     assert exponential(delays, *found) == pytest.approx(1.2 + 1.9 * np.exp(-delays / 8.0), abs=1e-2)
 
 
-def test_a_straight_line_and_a_hole_have_no_time():
+def test_a_straight_line_and_missing_data_have_no_time_constant():
     assert np.isnan(fit_exponential(T, 1.0 - 0.01 * T)[0])
     y = 1.0 + np.exp(-T / 5)
     y[3] = np.nan
@@ -68,7 +68,7 @@ def staircase_of(space, tau_ps, left=0.0, seeds=6):
     return content.findings, made_of("relaxation", content.findings, seeds=seeds)
 
 
-def test_equal_times_of_a_staircase_are_not_told_apart(tmp_path):
+def test_equal_times_of_a_staircase_are_not_reported_as_different(tmp_path):
     found, made = staircase_of(tmp_path, 1.5)
     assert found["codes"]["mean cosine"] in ("not told", "not resolved")
     value, low, high = found["order_reverse_less_forward"]
@@ -78,7 +78,7 @@ def test_equal_times_of_a_staircase_are_not_told_apart(tmp_path):
     assert water.held(made).code != "agrees"
 
 
-def test_order_that_is_left_at_equal_field_is_found(tmp_path):
+def test_order_that_remains_at_equal_field_is_found(tmp_path):
     found, made = staircase_of(tmp_path, 1.5, left=0.12)
     _, low, high = found["order_reverse_less_forward"]
     assert 0 < low < 0.12 < high

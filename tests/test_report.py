@@ -45,12 +45,12 @@ def test_every_product_has_a_panel():
     assert {name for panel in PANELS for name in panel.products} >= {p.name for p in PRODUCTS}
 
 
-def test_every_claim_says_once_what_it_says_and_what_it_assumes():
+def test_every_claim_has_one_statement_and_its_assumptions():
     assert all(claim.assumes for claim in CLAIMS)
     assert len({(c.quantity, c.mode) for c in CLAIMS}) == len(CLAIMS)
 
 
-def test_other_membranes_are_folded_away(space):  # noqa: F811
+def test_other_membranes_are_collapsed(space):  # noqa: F811
     project = planted_space(space)
     project = planted_space(space, "--charges", "Mo=1.18,S=-0.59")
     make_all(project, ("ndr",))
@@ -107,7 +107,7 @@ def made_of(product, findings, protocol=(), seeds=8):
     return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), jobs)
 
 
-def test_charging_alone_is_what_the_whole_cell_shows_and_the_slab_does_not():
+def test_charging_alone_appears_in_the_whole_cell_and_not_in_the_slab():
     pair = {"codes": {"pore slab": "not told", "whole cell": "decays with the delay"}}
     train = {"codes": {"pore slab": "facilitation", "whole cell": "not told"}}
     mode = {"mode": "facilitation"}
@@ -166,12 +166,12 @@ def test_values_are_judged_by_their_interval(triple, verdict):
 @pytest.mark.parametrize(
     ("seeds", "factor", "more"), [(2, 12.706, 16), (3, 4.303, 15), (4, 3.182, 14)]
 )
-def test_seeds_that_would_tell_are_counted_with_students_factor(seeds, factor, more):
+def test_the_number_of_seeds_needed_includes_student_s_factor(seeds, factor, more):
     half = factor * 2.0 / seeds**0.5
     assert undecided("", seeds, half, 1.0).why == f"about {more} more seeds at the present spread"
 
 
-def test_very_many_seeds_are_not_counted():
+def test_very_large_numbers_of_seeds_are_not_given():
     assert "more than 10,000" in undecided("", 10, 1000.0, 1.0).why
 
 
@@ -190,7 +190,7 @@ def test_p_values_are_those_of_the_intervals():
 
 
 @pytest.mark.parametrize("truth", [4.0, 12.0])
-def test_a_value_half_off_is_seldom_called_the_same(truth):
+def test_a_value_that_differs_by_half_rarely_agrees(truth):
     """Where the interval is as wide as half of the paper's value, it was in half of cases."""
     rng, agrees = np.random.default_rng(0), 0
     for width in (0.5, 1.0, 1.5, 2.0):
@@ -201,7 +201,7 @@ def test_a_value_half_off_is_seldom_called_the_same(truth):
     assert agrees / 2000 <= 0.035
 
 
-def test_verdicts_are_those_that_survive_among_all_statements():
+def test_verdicts_are_kept_only_if_significant_among_all_statements():
     sure = [Reading("", Verdict.AGREES, p=1e-4)] * 3
     weak = [Reading("", Verdict.DISAGREES, p=0.04)]
     nothing = [Reading("", Verdict.OPEN, p=0.5)] * 20 + [Reading("", Verdict.MISSING)] * 9

@@ -23,7 +23,7 @@ def test_atoms_are_those_of_the_model():
         assert resources.atoms(point) == build_model(point).n_atoms
 
 
-def test_the_estimate_without_margin_is_the_time_that_was_measured():
+def test_the_estimate_without_margin_is_the_measured_time():
     # docs/engines.md: 176 ms a step on one thread in the paper's cell, 16,432 atoms.
     point = paper_point(cycles=1)
     alone = Scheduling(threads=1, most_hours=8760)
@@ -42,7 +42,7 @@ def test_requests_for_the_papers_cell():
     assert train.walltime_hours < 2
 
 
-def test_the_tiny_cell_asks_for_what_a_laptop_has():
+def test_requests_for_the_tiny_cell_fit_a_laptop():
     asked = resources.simulation(tiny_point("equilibrate"), 1, Scheduling())
     assert asked.threads == 2 and asked.walltime_hours < 1
 
@@ -63,7 +63,7 @@ def test_more_work_asks_for_more_time_and_more_threads_for_less():
     assert hours(short, shared) > hours(short, Scheduling(jobs_per_gpu=1, most_hours=8760))
 
 
-def test_a_stated_rate_goes_before_the_assumed_one():
+def test_a_given_rate_overrides_the_assumed_one():
     point = paper_point(cycles=1)
     told = Scheduling(jobs_per_gpu=1, atom_steps_per_s=1e8, most_hours=8760)
     steps = 5e6

@@ -49,9 +49,7 @@ def spoil(path, how):
 
 
 @pytest.mark.parametrize("how", ["torn", "empty", "flipped"])
-def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one(
-    tmp_path, uninterrupted, how, capsys
-):
+def test_the_previous_checkpoint_is_used_if_one_is_damaged(tmp_path, uninterrupted, how, capsys):
     stopped_at_40(tmp_path)
     spoil(tmp_path / "checkpoint.gsd", how)
     toy_drive(tmp_path, initial=never)
@@ -59,7 +57,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one(
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
 
-def test_a_damaged_checkpoint_never_takes_the_place_of_a_whole_one(tmp_path, uninterrupted):
+def test_a_damaged_checkpoint_never_replaces_a_whole_one(tmp_path, uninterrupted):
     """Not even by a kill while the next checkpoint is written: `initial` is never asked again."""
     stopped_at_40(tmp_path / "stopped")
     spoil(tmp_path / "stopped" / "checkpoint.gsd", "torn")
@@ -83,7 +81,7 @@ def test_with_both_checkpoints_damaged_the_run_starts_again(tmp_path, uninterrup
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
 
-def test_another_job_s_checkpoint_is_not_gone_on_from(tmp_path, uninterrupted, capsys):
+def test_another_job_s_checkpoint_is_not_continued(tmp_path, uninterrupted, capsys):
     stopped_at_40(tmp_path)
     stranger = replace(toy_run(tmp_path), owner="stranger")
     drive(stranger, toy_start, lambda s: ToyEngine().load(s))
@@ -103,7 +101,7 @@ def test_lost_rows_are_simulated_again_from_the_newest_frame_before_them(
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
 
 
-def test_rows_lost_in_the_midst_are_simulated_again(tmp_path, uninterrupted, capsys):
+def test_rows_lost_in_the_middle_are_simulated_again(tmp_path, uninterrupted, capsys):
     stopped_at_40(tmp_path)
     sorted((tmp_path / "parts").iterdir())[1].unlink()
     toy_drive(tmp_path, initial=never)

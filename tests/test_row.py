@@ -41,7 +41,7 @@ def test_the_file_is_what_the_command_writes():
     assert (ROOT / "workflow.toml").read_text() == workflow()
 
 
-def test_both_judge_by_the_same_conditions(project_class, tmp_path):
+def test_both_use_the_same_conditions(project_class, tmp_path):
     signac.init_project(str(tmp_path))
     operations = project_class.get_project(str(tmp_path)).operations
     for name, (ready, done) in ACTIONS.items():
@@ -97,7 +97,7 @@ def command(name, jobs):
     return [shlex.split(text.format(directory=each)) for each in ids]
 
 
-def test_what_is_not_ready_says_so_and_leaves_no_product(space):
+def test_an_operation_that_is_not_ready_says_so_and_leaves_no_product(space):
     (line,) = command("simulate", directories(space, "sine"))
     done = run(space, *line, status=2)
     assert done.stderr.strip().splitlines()[-1].startswith("error: job ")

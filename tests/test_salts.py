@@ -70,7 +70,7 @@ def test_more_water_fits_beside_smaller_ions():
     assert len(build_model(salted("NaCl")).waters) > len(build_model(salted("KCl")).waters)
 
 
-def test_the_paper_s_salt_is_left_out_of_the_state_point():
+def test_the_default_salt_is_left_out_of_the_state_point():
     point = salted("KCl")
     assert "salt" not in point.model_dump()["protocol"]["cell"]
     assert salted("NaCl").model_dump()["protocol"]["cell"]["salt"] == "NaCl"
@@ -85,7 +85,7 @@ def test_an_unknown_salt_or_ion_is_named():
     assert (way_of("Na", 0.3), way_of("Li", -0.3), way_of("Cl", 0.3)) == (1, -1, -1)
 
 
-def test_a_record_counts_the_ions_that_are_there(tmp_path):
+def test_a_record_has_the_ions_of_the_salt(tmp_path):
     model = build_model(salted("NaCl"))
     state = build_state(model, np.random.default_rng(0))
     recorder = Recorder(model, Recording(), 0.002)
@@ -106,7 +106,7 @@ def project(tmp_path_factory):
     return planted_space(tmp_path_factory.mktemp("salts"), STUDY, lambda e, _: 400.0 * e)
 
 
-def test_figures_and_tables_speak_of_its_ions(project):
+def test_figures_and_tables_name_the_ions_of_the_salt(project):
     make_products(list(project.find_jobs({"protocol.name": "sine"})))
     for name in ("ie_curve", "ndr"):
         assert set(product_table(project, name).species) == {"total", "Na", "Cl"}

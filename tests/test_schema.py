@@ -136,7 +136,7 @@ not_numbers = st.one_of(
 
 
 @given(every_point, st.data(), not_numbers)
-def test_what_is_no_sensible_number_is_refused_in_one_line_naming_its_key(data, draw, value):
+def test_invalid_numbers_are_refused_in_one_line_with_their_key(data, draw, value):
     numbers = [p for p in leaves(data) if isinstance(at(data, p), int | float)]
     path = draw.draw(st.sampled_from(numbers))
     message = refusal(changed(data, path, value))
@@ -155,12 +155,12 @@ positive_keys = [
 
 @pytest.mark.parametrize("path", positive_keys, ids=lambda p: ".".join(p))
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-12])
-def test_what_must_be_positive_is_not_zero_even_after_rounding(path, value):
+def test_positive_numbers_that_round_to_zero_are_refused(path, value):
     assert ".".join(path) in refusal(changed(complete(), path, value))
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5))
-def test_what_is_no_table_is_refused_in_one_line(data):
+def test_a_section_that_is_no_table_is_refused_in_one_line(data):
     assert "\n" not in refusal(data)
 
 
@@ -176,7 +176,7 @@ def test_only_neutral_formula_units_are_charge_sets(mo, s, se):
 
 
 @pytest.mark.parametrize("name", CHARGE_SETS)
-def test_the_paper_s_charge_sets_are_valid_and_a_thousandth_more_is_not(name):
+def test_the_paper_s_charge_sets_are_valid_and_a_change_of_a_thousandth_is_not(name):
     charges = CHARGE_SETS[name]
     parse(ChargeSet, charges)
     with pytest.raises(InputError, match="sum to 0"):
@@ -230,7 +230,7 @@ def test_a_cell_narrower_than_twice_the_cutoff_is_refused(n_y, n_z, depth, cutof
         state_point(data)
 
 
-def test_a_pore_that_meets_its_image_is_refused():
+def test_a_pore_that_overlaps_its_periodic_image_is_refused():
     data = changed(complete(), ("protocol", "cell", "pore_diameter_nm"), 4.6)
     assert "pore_diameter_nm" in refusal(data)
 
@@ -259,7 +259,7 @@ def test_a_recorded_region_wider_than_a_reservoir_is_refused(key):
         ("ion", "Na", "'K' or 'Cl'"),
     ],
 )
-def test_windows_that_cannot_be_visited_are_refused(key, value, told):
+def test_windows_that_cannot_be_sampled_are_refused(key, value, told):
     message = refusal(changed(complete("barrier"), ("protocol", key), value))
     assert told in message and key in message
 
@@ -293,7 +293,7 @@ def test_times_are_whole_steps_and_whole_samples(tenths_of_step, steps, timestep
     assert "recording.sample_interval_ps" in refusal(changed(data, path, ragged))
 
 
-def test_samples_far_shorter_than_a_step_are_not_taken_for_a_multiple_of_it():
+def test_samples_far_shorter_than_a_step_are_refused():
     data = changed(complete(), ("protocol", "dynamics", "timestep_fs"), 4.0)
     path = ("protocol", "recording", "sample_interval_ps")
     assert "recording.sample_interval_ps = 1e-09 ps must be" in refusal(changed(data, path, 1e-9))
@@ -313,7 +313,7 @@ def test_children_of_one_charge_set_and_equilibration_share_their_parent(one, ot
 
 
 @given(driven_point, st.integers(1, 20), st.integers(0, 400))
-def test_seeds_go_round_the_equilibrations_then_on_to_their_next_snapshots(data, count, seed):
+def test_seeds_use_every_equilibration_before_its_next_snapshot(data, count, seed):
     data = changed(data, ("protocol", "equilibration", "count"), count)
     point = state_point({**data, "seed": seed})
     parent = parent_of(point)
@@ -335,7 +335,7 @@ def test_seeds_go_round_the_equilibrations_then_on_to_their_next_snapshots(data,
         (("seed",), 4),
     ],
 )
-def test_what_a_start_state_depends_on_changes_the_parent(path, value):
+def test_keys_that_a_start_state_depends_on_change_the_parent(path, value):
     data = complete()
     other = changed(data, path, value)
     if path[-1] == "Mo":
@@ -353,7 +353,7 @@ def test_what_a_start_state_depends_on_changes_the_parent(path, value):
         (("seed",), 13),
     ],
 )
-def test_what_a_start_state_does_not_depend_on_leaves_the_parent(path, value):
+def test_keys_that_a_start_state_does_not_depend_on_keep_the_parent(path, value):
     data = complete()
     assert parent_of(state_point(changed(data, path, value))) == parent_of(state_point(data))
 
@@ -370,11 +370,11 @@ IDS = {
 
 
 @pytest.mark.parametrize("protocol", IDS)
-def test_ids_of_older_jobs_stay(protocol):
+def test_ids_of_older_jobs_do_not_change(protocol):
     assert calc_id(dump(state_point(raw_point(protocol)))) == IDS[protocol]
 
 
-def test_a_later_key_at_its_default_is_no_key_and_otherwise_another_job():
+def test_a_later_key_is_left_out_at_its_default_and_otherwise_makes_another_job():
     raw = raw_point("barrier")
     raw["protocol"]["charging_ps"] = 0.0
     kept = dump(state_point(raw))

@@ -113,7 +113,7 @@ class Simulation:
         return Path(self.job.fn("trajectory"), name)
 
 
-def test_walltime_cancellation_and_a_lost_node_cost_no_row(slurm, space):
+def test_walltime_cancellation_and_a_lost_node_lose_no_row(slurm, space):
     study(space, seeds=1, relax_ps=2.0)
     run(space, "python", "init.py", "--study", "quick", "--protocol", "sine")
     run(space, "python", "project.py", "run", "-o", "equilibrate")

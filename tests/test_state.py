@@ -51,7 +51,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path_factory, seed, step, engine):
     assert [p.name for p in path.parent.iterdir()] == ["state.gsd"]
 
 
-def test_an_empty_engine_and_nothing_carried_come_back_too(tmp_path):
+def test_states_without_engine_variables_are_read_back(tmp_path):
     state = any_state().restarted(np.zeros((SMALL.n_atoms, 3)))
     write_state(tmp_path / "s.gsd", SMALL, state)
     back = read_state(tmp_path / "s.gsd")
@@ -77,7 +77,7 @@ def test_a_plain_gsd_reader_sees_types_masses_charges_and_unwrapped_positions(tm
     assert (np.abs(frame.particles.position) <= SMALL.box / 2 * (1 + 1e-6)).all()
 
 
-def test_every_flipped_bit_and_every_torn_end_is_noticed(tmp_path):
+def test_every_flipped_bit_and_every_truncation_is_detected(tmp_path):
     path, bad = tmp_path / "s.gsd", tmp_path / "bad.gsd"
     write_state(path, SMALL, any_state(), "job")
     whole = path.read_bytes()
@@ -110,7 +110,7 @@ def test_another_job_s_state_a_missing_file_and_a_foreign_frame_are_refused(tmp_
         read_state(tmp_path / "plain.gsd")
 
 
-def test_a_failed_write_leaves_the_old_state_and_no_litter(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_state_and_no_temporary_file(tmp_path, monkeypatch):
     path = tmp_path / "s.gsd"
     write_state(path, SMALL, any_state(1), "job")
 

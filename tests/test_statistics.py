@@ -39,7 +39,7 @@ def test_bootstrap_of_a_ratio_of_sums_covers():
 
 
 @pytest.mark.parametrize("errors", [2.0, 3.0, 5.0, 15.0])
-def test_ratios_that_are_given_cover_also_where_the_denominator_is_hardly_known(errors):
+def test_given_ratios_cover_also_for_a_large_error_of_the_denominator(errors):
     """Those that are given are the cases where the denominator came out large."""
     seeds, repeats, truth = 4, 30000, 1.7
     rng = np.random.default_rng(5)
@@ -62,7 +62,7 @@ def test_one_seed_has_a_value_and_no_interval():
     assert np.isnan(interval.low[0]) and np.isnan(interval.high[0])
 
 
-def test_bootstrap_is_the_same_whenever_it_is_made():
+def test_bootstrap_is_reproducible():
     table = {"q": np.random.default_rng(0).normal(size=(5, 3))}
     one, two = (bootstrap(table, lambda t: t["q"]) for _ in range(2))
     assert np.array_equal(one.low, two.low)
@@ -93,7 +93,7 @@ def test_run_mean_covers_the_mean_of_a_correlated_series():
     assert 0.90 <= covered / repeats <= 0.98
 
 
-def test_a_zero_count_gets_a_bound():
+def test_a_zero_count_has_a_bound():
     interval = poisson(np.array([0, 4]))
     assert interval.low[0] == 0 and interval.high[0] == pytest.approx(3.689, abs=1e-3)
     assert interval.low[1] == pytest.approx(1.090, abs=1e-3)
@@ -108,7 +108,7 @@ def test_seeds_needed_follow_from_the_spread_and_not_from_students_factor_of_few
     assert t.ppf(0.975, 17) * 2.0 / np.sqrt(18) < 1.0 < t.ppf(0.975, 16) * 2.0 / np.sqrt(17)
 
 
-def test_seeds_needed_of_nothing_known():
+def test_seeds_needed_are_unknown_without_a_spread():
     assert seeds_needed(1, 1.0, 1.0) is None
     assert seeds_needed(4, np.nan, 1.0) is None
     assert seeds_needed(4, 1.0, 0.0) is None

@@ -75,7 +75,7 @@ def test_a_rectifier_is_told_from_a_resistor():
     assert low <= 3.0 <= high and low > 1
 
 
-def test_what_flows_before_the_hold_has_settled_is_left_out():
+def test_the_first_half_of_a_hold_is_left_out():
     """Charging that dies within the first half of a hold leaves no trace in the current."""
     found = measured(current_at=lambda t: 500.0 if t % 40.0 < 19.9 else 0.0)
     _, low, high = found.findings["total conductance_nS"]
@@ -84,7 +84,7 @@ def test_what_flows_before_the_hold_has_settled_is_left_out():
     assert "K_share" not in found.findings
 
 
-def test_a_pore_that_no_ion_enters_has_a_bound_and_not_a_zero():
+def test_a_pore_that_no_ion_enters_has_a_bound_instead_of_zero():
     content = measured(lambda field, rising: 0.0, noise_e_nm=0.0)
     rows = content.table[content.table.species == "total"]
     # 3.7 charges in the 80 ps of a hold's second half over four seeds.
@@ -100,7 +100,7 @@ def test_one_seed_has_no_interval():
     assert np.isnan(content.findings["rectification"]).all()
 
 
-def test_the_share_of_what_a_continuum_would_carry_is_that_planted():
+def test_the_planted_fraction_of_the_continuum_s_current_is_recovered():
     length, expected = float(MODEL.box[0]), continuum(MODEL, 1.0)["continuum_nS"]
     content = measured(lambda e, _: 0.4 * expected * e * length, noise_e_nm=1e-4)
     assert holds(content.findings["share_of_continuum"], 0.4)

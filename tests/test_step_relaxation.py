@@ -34,7 +34,7 @@ def test_bins_start_with_single_samples_and_widen():
     assert log_bins(1).tolist() == [0]
 
 
-def test_sums_hold_every_sample_after_a_step_once():
+def test_sums_contain_every_sample_after_a_step_once():
     point = tiny_point("steps")
     rng, protocol = np.random.default_rng(0), point.protocol
     rows = ordered_rows(point, rng, lambda field, step: relaxing(field, step, 1.0), waters=2)
@@ -92,7 +92,7 @@ def test_planted_times_of_both_ways_are_recovered(tmp_path, up, down):
     assert found["codes"]["mean cosine"] == "reverse slower" and "slower" in found["verdict"]
 
 
-def test_equal_times_are_not_told_apart_though_sigma_says_so(tmp_path):
+def test_equal_times_are_not_reported_as_different_although_sigma_differs(tmp_path):
     """sigma_theta is no linear function of the order: equal kinetics look slower one way."""
     found = steps_of(tmp_path, 1.3, 1.3, 8).findings
     _, low, high = found["mean cosine, tau_down_over_up"]
@@ -108,7 +108,7 @@ def test_one_equilibration_has_the_interval_of_its_repeats_and_a_caution(tmp_pat
     assert found["verdict"].endswith(found["caution"])
 
 
-def test_water_that_ignores_the_field_has_no_time(tmp_path):
+def test_water_that_does_not_respond_to_the_field_has_no_time(tmp_path):
     flat = {"of_field": lambda field: 0 * field}
     content = make(
         ensemble_of(

@@ -35,9 +35,7 @@ def driven(folder, engine, limits):
 
 
 @pytest.mark.parametrize("checkpoint_s", [0.0, 1e9])
-def test_an_engine_that_runs_ahead_gives_the_record_of_one_that_goes_step_by_step(
-    tmp_path, checkpoint_s
-):
+def test_an_engine_that_runs_ahead_gives_the_same_record_as_step_by_step(tmp_path, checkpoint_s):
     expected = driven(tmp_path / "by step", ToyEngine(), Limits(1e9))
     found = driven(tmp_path / "ahead", AheadEngine(), Limits(checkpoint_s))
     for name, column in expected.columns.items():
@@ -46,7 +44,7 @@ def test_an_engine_that_runs_ahead_gives_the_record_of_one_that_goes_step_by_ste
         assert (tmp_path / "ahead" / "frames" / frame.name).read_bytes() == frame.read_bytes()
 
 
-def test_an_engine_that_ran_ahead_and_failed_goes_on_from_the_last_checkpoint(tmp_path):
+def test_an_engine_that_ran_ahead_and_failed_continues_from_the_last_checkpoint(tmp_path):
     expected = driven(tmp_path / "whole", ToyEngine(), Limits(1e9))
 
     def fails(engine):

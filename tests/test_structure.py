@@ -57,7 +57,7 @@ GRAPH = {name: imported(name, path) for name, path in MODULES.items()}
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_what_stands_below_it(name):
+def test_a_module_imports_only_from_packages_above_it_in_the_page(name):
     own = name.partition(".")[0]
     for other in GRAPH[name]:
         package = other.partition(".")[0]
@@ -65,7 +65,7 @@ def test_a_module_imports_only_what_stands_below_it(name):
             assert RANK[package] < RANK[own], f"{name} imports {other}"
 
 
-def test_there_is_no_circle():
+def test_there_is_no_circular_import():
     left = {name: set(others) for name, others in GRAPH.items()}
     while free := [name for name, others in left.items() if not others]:
         for name in free:

@@ -66,7 +66,7 @@ def test_extension_by_charges_and_seeds_leaves_every_old_job(space):
     assert len(equilibrations) == 4
 
 
-def test_the_same_study_once_more_shares_no_seed_and_no_equilibration(space, capsys):
+def test_a_repeat_with_other_seeds_shares_no_seed_and_no_equilibration(space, capsys):
     init(space, "--study", str(ROOT / "studies" / "quick.toml"))
     first = {job.id: job.statepoint() for job in open_project(space)}
     capsys.readouterr()
@@ -86,7 +86,7 @@ def test_the_same_study_once_more_shares_no_seed_and_no_equilibration(space, cap
         (["--seeds-from", "100", "--decide"], "leave out --seeds-from"),
     ],
 )
-def test_other_seeds_that_cannot_be_are_refused_in_one_line(space, arguments, named):
+def test_invalid_first_seeds_are_refused_in_one_line(space, arguments, named):
     with pytest.raises(InputError, match=named) as error:
         init(space, *arguments)
     assert "\n" not in str(error.value) and not ids(space)
@@ -98,7 +98,7 @@ def test_dry_run_writes_no_job(space, capsys):
     assert not ids(space)
 
 
-def test_paper_study_is_the_papers():
+def test_the_paper_study_has_the_paper_s_values():
     points = load_study("paper", ROOT / "studies").state_points()
     sets = {tuple(p.charge_set.model_dump().values()) for p in points}
     assert len(sets) == 5
@@ -240,7 +240,7 @@ def test_bad_arguments_give_one_line_and_write_nothing(space, arguments, names):
     assert tree(space) == before
 
 
-def test_a_seed_that_an_engine_cannot_tell_from_one_already_there_is_refused(space):
+def test_a_seed_that_an_engine_cannot_distinguish_from_an_existing_one_is_refused(space):
     init(space, "--seeds", "5")
     before = ids(space)
     with pytest.raises(InputError, match="65541"):
@@ -287,7 +287,7 @@ def test_seeds_forms():
     assert parse_seeds([4, 2]) == (4, 2)
 
 
-def test_signac_config_is_a_link_to_the_file_in_sight():
+def test_signac_s_configuration_is_a_link_to_a_visible_file():
     link = ROOT / ".signac" / "config"
     assert link.is_symlink() and link.resolve() == ROOT / "signac.rc"
     assert "schema_version = 2" in (ROOT / "signac.rc").read_text()

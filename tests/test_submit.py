@@ -133,7 +133,7 @@ def test_one_job_on_the_cpu_asks_for_its_threads_and_nothing_of_a_gpu(cluster):
     assert process.wait(60) == 0
 
 
-def test_packed_jobs_share_the_gpus_that_slurm_gave(cluster, monkeypatch):
+def test_packed_jobs_share_the_allocated_gpus(cluster, monkeypatch):
     monkeypatch.setenv("JANUSPORE_JOBS_PER_GPU", "2")
     script = cluster.submit("--bundle", "5", "--parallel")
     options = asked(script)
@@ -169,7 +169,7 @@ def test_term_reaches_every_process_and_mps_ends_after_them(cluster, monkeypatch
     assert cluster.lines()[-1].startswith("mps quit") and not cluster.lines("ends")
 
 
-def test_a_process_that_fails_stops_no_other_and_is_told(cluster, monkeypatch):
+def test_a_process_that_fails_stops_no_other_and_is_reported(cluster, monkeypatch):
     monkeypatch.setenv("JANUSPORE_JOBS_PER_GPU", "5")
     script = cluster.submit("--bundle", "5", "--parallel")
     monkeypatch.setenv("FAILS", re.findall(r" -j ([0-9a-f]{32})", script)[0])
@@ -214,7 +214,7 @@ def test_status_works_where_slurm_is_installed_but_does_not_answer(cluster):
     assert re.search(r"equilibrate +5 ", done.stdout)
 
 
-def test_status_asks_for_no_requests(cluster):
+def test_status_does_not_compute_requests(cluster):
     # A request that cannot be made would show: status must not work them out for every job.
     (cluster.space / "probe.py").write_text(
         "import sys, runpy, januspore.run.resources as r\n"

@@ -24,7 +24,7 @@ def rows_with_temperatures(every):
 
 
 @pytest.mark.parametrize("every", [1, 10])
-def test_temperatures_are_averaged_over_the_rows_that_have_them(every):
+def test_temperatures_are_averaged_over_the_rows_that_contain_them(every):
     """Every row in old records, those at the energy interval in new ones."""
     rows = rows_with_temperatures(every)
     _, summary = analyse_record(rows, [], POINT, build_model(POINT))

@@ -27,7 +27,7 @@ def sections(lines):
     return found
 
 
-def test_what_is_found_is_told_apart_from_what_is_open(space):
+def test_findings_are_separate_from_undecided_statements(space):
     project = planted_space(space)
     planted_space(space, "--charges", "Mo=1.18,S=-0.59")
     make_all(project, ("ie_curve", "ndr", "water_order"))
@@ -56,7 +56,7 @@ def test_a_number_that_the_paper_does_not_give_is_found_too(space):
     assert float(line.split()[3]) == pytest.approx(200 / 3.67, rel=0.05)
 
 
-def test_an_empty_and_an_unfinished_data_space_say_what_to_type(space, capsys):
+def test_an_empty_and_an_unfinished_data_space_name_the_next_command(space, capsys):
     project = planted_space(space)
     assert "Not all is done: python project.py run goes on." in summary(project)
     assert "Found" not in summary(project)

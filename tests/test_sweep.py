@@ -93,7 +93,7 @@ def asked(quantity="conductance", over=OVER, **keys):
     return Asked(tuple(quantity.split(",")), over, where=where, **keys)
 
 
-def test_the_conductance_of_each_pore_is_that_planted(project):
+def test_the_planted_conductance_of_each_pore_is_recovered(project):
     table, made = sweep(project, asked())
     assert table[OVER].tolist() == [0.85, 1.2, 1.6] and len(made) == 3
     assert set(table.quantity) == {"total conductance_nS"}
@@ -112,7 +112,7 @@ def test_a_column_of_a_table_is_swept_by_its_row(project):
     assert (table.low < table.high).all()
 
 
-def test_what_jobs_tell_of_themselves_is_swept_by_its_mean_over_seeds(project):
+def test_numbers_of_jobs_are_swept_by_their_mean_over_seeds(project):
     where = [f"{DEPTH}=1.5", "charge_set.Mo=1.06", "protocol.name=staircase"]
     table, made = sweep(project, asked("waters_in_pore,T_trans_K", where=where))
     assert set(table["product"]) == {"jobs"} and len(made) == 3
@@ -127,7 +127,7 @@ def test_what_jobs_tell_of_themselves_is_swept_by_its_mean_over_seeds(project):
     assert not is_made_of(project, "0" * 32, "another")
 
 
-def test_several_rows_ask_for_one_and_name_the_columns_that_tell_them_apart(project):
+def test_an_ambiguous_row_is_refused_with_the_columns_that_distinguish_rows(project):
     with pytest.raises(InputError, match=r"has 32 rows in each steady_current") as caught:
         sweep(project, asked("current_nA"))
     for told in ("direction (forward, reverse)", "species (total, K, Cl)", "estimator (pore slab"):
@@ -137,7 +137,7 @@ def test_several_rows_ask_for_one_and_name_the_columns_that_tell_them_apart(proj
         sweep(project, asked("current_nA", where=nothing))
 
 
-def test_what_differs_in_other_keys_is_never_mixed(project):
+def test_points_that_differ_in_other_keys_are_never_mixed(project):
     with pytest.raises(InputError) as caught:
         sweep(project, asked(where=[]))
     message = str(caught.value)
@@ -167,7 +167,7 @@ def test_lists_and_names_are_swept_as_labels(tmp_path):
     assert len(kept_sweeps(project)) == 1
 
 
-def test_one_point_says_so_and_what_would_make_more(project, tmp_path):
+def test_a_single_point_is_stated_with_the_command_for_more(project, tmp_path):
     alone = [f"{OVER}=1.2", f"{DEPTH}=1.5", "charge_set.Mo=1.06"]
     with pytest.raises(InputError) as caught:
         sweep(project, asked(where=alone))
@@ -205,7 +205,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="="), min_size=1
 
 @settings(max_examples=10)
 @given(quantity=WORDS, over=WORDS, key=WORDS, value=st.one_of(st.none(), st.floats(), WORDS))
-def test_no_words_make_a_traceback(project, quantity, over, key, value):
+def test_no_arguments_cause_a_traceback(project, quantity, over, key, value):
     for where in ({}, {key: value}, {f"protocol.{key}": value}):
         with pytest.raises(InputError) as caught:
             sweep(project, Asked((quantity,), over, where=where))
@@ -236,7 +236,7 @@ def test_the_command_writes_its_files_and_the_report_shows_them(project, capsys)
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "png"])
-def test_a_damaged_sweep_is_told_of_and_left_out(project, capsys, kind):
+def test_a_damaged_sweep_is_reported_and_left_out(project, capsys, kind):
     write_sweep(project, asked())
     assert kept_sweeps(project) and not list(sweep_faults(project))
     name = asked().name

@@ -144,7 +144,7 @@ def test_hoomd_blue_s_walls_are_this_force(position, x0, radius):
 
 
 @pytest.mark.parametrize("resources", ENGINES)
-def test_the_tether_pulls_across_the_box_s_face_as_anywhere(resources):
+def test_the_tether_acts_across_the_box_s_face_as_elsewhere(resources):
     """The same start, and the same half a box along x: a face is no place of its own."""
     model = free_model(2, 12, BOX, ewald_tolerance=1e-4)
     ion = int(model.indices("Cl")[0])
@@ -223,7 +223,7 @@ def drive(engine, schedule):
 
 
 @pytest.mark.parametrize("resources", [OPENMM[0], HOOMD])
-def test_a_restart_goes_on_with_a_moving_tether_as_if_it_had_not_stopped(resources):
+def test_a_restart_with_a_moving_tether_continues_the_same_trajectory(resources):
     state = settled(MODEL)
     x, y, z = state.positions[ION]
     schedule = [(x + 0.002 * n, 0.9 * np.hypot(y, z)) for n in range(6)]

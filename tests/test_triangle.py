@@ -42,14 +42,14 @@ def project(tmp_path_factory):
     return planted_space(tmp_path_factory.mktemp("triangle"), STUDY, loop)
 
 
-def test_it_is_simulated_and_every_product_of_a_cycle_is_made(project):
+def test_a_triangle_is_simulated_and_every_product_of_a_cycle_is_made(project):
     jobs = list(project.find_jobs({"protocol.name": "triangle"}))
     assert all(is_driven(job) for job in jobs)
     of_cycle = {"ie_curve", "ndr", "membranes", "dipole_picture", "water_order", "hydration"}
     assert make_products(jobs) == of_cycle | {"potential"}
 
 
-def test_its_current_and_area_are_those_planted(project):
+def test_the_planted_current_and_area_of_a_triangle_are_recovered(project):
     product_of = {product.name: product for product in PRODUCTS}
     jobs = list(project.find_jobs({"protocol.name": "triangle"}))
     for name in ("ie_curve", "ndr"):

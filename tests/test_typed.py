@@ -74,7 +74,7 @@ def read_only(tmp_path):
         place.chmod(mode)
 
 
-def test_a_read_only_data_space_is_told_of(read_only, tmp_path):
+def test_a_read_only_data_space_is_reported(read_only, tmp_path):
     def ask(*command):
         return typed(read_only, *command, preexec_fn=obey_permissions)
 
@@ -155,7 +155,7 @@ def test_a_report_into_a_file_is_refused(space, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["init.py", "project.py status", "-m januspore results"])
-def test_a_reader_that_leaves_early_hears_no_complaint(space, command):
+def test_a_reader_that_closes_the_pipe_early_causes_no_error(space, command):
     read, write = os.pipe()
     os.close(read)
     settings = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -173,7 +173,7 @@ def test_a_reader_that_leaves_early_hears_no_complaint(space, command):
     assert not re.search("Traceback|BrokenPipe|Exception|ERROR", done.stderr), done.stderr
 
 
-def test_what_a_command_imports_before_it_is_deaf_to_an_interrupt_is_next_to_nothing():
+def test_a_command_imports_almost_nothing_before_it_handles_interrupts():
     code = "import sys; there = set(sys.modules); import januspore.quiet; "
     code += "print(*set(sys.modules) - there)"
     command = [sys.executable, "-c", code]
@@ -204,7 +204,7 @@ def test_an_interrupt_while_modules_are_imported_gives_no_traceback(space, tmp_p
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
-def test_an_inherited_backend_of_matplotlib_is_of_no_matter(space, backend):
+def test_an_inherited_backend_of_matplotlib_has_no_effect(space, backend):
     """`report` loads matplotlib, and so does each product in `project.py run`."""
     settings = {"MPLBACKEND": backend}
     assert typed(space, "-m", "januspore", "report", environment=settings).returncode == 0
@@ -223,7 +223,7 @@ def test_an_inherited_backend_of_matplotlib_is_of_no_matter(space, backend):
         ("JANUSPORE_WALLTIME", "JANUSPORE_WALLTIME_MINUTES"),
     ],
 )
-def test_a_misspelt_variable_is_told_of_with_the_nearest(monkeypatch, capsys, typo, meant):
+def test_a_misspelt_variable_is_reported_with_the_nearest_name(monkeypatch, capsys, typo, meant):
     warn_of_misspelt()
     assert capsys.readouterr().err == ""
     monkeypatch.setenv(typo, "4")
@@ -231,7 +231,7 @@ def test_a_misspelt_variable_is_told_of_with_the_nearest(monkeypatch, capsys, ty
     assert capsys.readouterr().err == f"warning: {typo}: no such setting; is it {meant}?\n"
 
 
-def test_every_variable_that_is_looked_at_is_known():
+def test_every_variable_that_is_read_is_known():
     places = [ROOT / "project.py", ROOT / "init.py", *(ROOT / "src").rglob("*.py")]
     places += [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     found = {
@@ -266,7 +266,7 @@ def test_a_precision_that_a_platform_does_not_have_is_refused(platform, precisio
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--study", "--charges", "--protocol"])
-def test_an_empty_option_is_refused_not_passed_over(space, option):
+def test_an_empty_option_is_refused(space, option):
     done = typed(space, "init.py", "--dry-run", option, "")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stdout == ""
 
@@ -334,7 +334,7 @@ def test_an_error_names_the_block_and_the_keys_that_are_allowed(tmp_path):
         state_point(raw)
 
 
-def test_a_key_that_is_asked_for_twice_is_refused():
+def test_a_key_given_twice_is_refused():
     assert parse_filter(["seed=0", "protocol.name=sine"]) == {"seed": 0, "protocol.name": "sine"}
     with pytest.raises(InputError, match="'seed=1': seed is given twice"):
         parse_filter(["seed=0", "seed=1"])

@@ -64,7 +64,7 @@ def swept(tmp_path_factory):
     return project
 
 
-def test_what_varies_is_found_among_protocols_of_one_name(swept):
+def test_varying_keys_are_found_among_protocols_of_one_name(swept):
     assert varying(swept, "sine").values == {
         "cell.salt_mol_per_L": [1.0, 4.0],
         "dynamics.temperature_K": [300.0, 340.0],
@@ -73,7 +73,7 @@ def test_what_varies_is_found_among_protocols_of_one_name(swept):
     assert varying(swept, "staircase").values == {}
 
 
-def test_a_key_at_its_default_that_is_left_out_is_known_and_what_follows_is_not_told(tmp_path):
+def test_defaults_that_are_left_out_count_and_keys_that_follow_from_others_are_not_named(tmp_path):
     project = open_project(tmp_path)
     for changes in ({}, {"charging_ps": 5.0}):
         raw = raw_point("barrier")
@@ -92,7 +92,7 @@ def test_a_key_at_its_default_that_is_left_out_is_known_and_what_follows_is_not_
     assert pulses.columns(first) == {"protocol.mode": "depression", "protocol.rest_V_per_nm": 0.0}
 
 
-def test_a_legend_tells_no_more_than_is_needed(tmp_path):
+def test_a_legend_names_only_the_keys_that_are_needed(tmp_path):
     project = open_project(tmp_path)
     wide = {"repeats_y": 9, "repeats_z": 6, "reservoir_nm": 1.8, "pore_diameter_nm": 2.0}
     for cell, hold in (({}, 4.0), (wide, 8.0), (wide, 60.0)):
@@ -124,7 +124,7 @@ def open_path(project):
     return Path(project.fn("results"))
 
 
-def test_products_of_before_are_made_again_with_their_names_and_in_their_folders(space):
+def test_older_products_are_made_again_in_their_folders_with_the_varying_keys(space):
     project = planted(space, "quick")
     make_all(project, ("ndr",))
     before = {p: p.read_text() for p in open_path(project).glob("*/*/*.csv")}
@@ -151,7 +151,7 @@ def test_figures_name_what_varies(swept, monkeypatch):
         assert sum(wanted in title for title in titles) == 3
 
 
-def test_the_command_line_tells_them_apart(swept, capsys):
+def test_the_command_line_names_the_varying_keys(swept, capsys):
     ask = ["--project", str(swept.path)]
     assert main([*ask, "results", "protocol.name=sine"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
@@ -171,7 +171,7 @@ def test_the_command_line_tells_them_apart(swept, capsys):
     assert "MoSSe (salt 1 mol/L, temperature 300 K)" in shown
 
 
-def test_where_nothing_varies_nothing_more_is_said(space, capsys):
+def test_without_varying_keys_nothing_is_added(space, capsys):
     project = planted(space, "quick")
     planted(space, "quick", "--charges", "Mo=1.18,S=-0.59")
     make_all(open_project(space), ("ndr",))
@@ -186,7 +186,7 @@ def test_where_nothing_varies_nothing_more_is_said(space, capsys):
 # --- the paper's numbers -----------------------------------------------------------------------
 
 
-def test_the_papers_words_stand_beside_its_own_conditions_only(swept):
+def test_the_paper_s_numbers_are_compared_with_its_own_conditions_only(swept):
     rows = [row for row in comparison(products_made(swept)) if row.made is not None]
     assert {row.quantity for row in rows} == {c.quantity for c in CLAIMS if c.product == "ndr"}
     for row in rows:
@@ -199,7 +199,7 @@ def test_the_papers_words_stand_beside_its_own_conditions_only(swept):
     assert len({row.membrane for row in rows}) == 3
 
 
-def test_the_papers_words_stand_beside_its_own_membranes_only(space):
+def test_the_paper_s_numbers_are_compared_with_its_own_membranes_only(space):
     planted(space, "quick", "--seeds", "0:2")
     planted(space, "quick", "--charges", "Mo=1.18,S=-0.59", "--seeds", "0:2")
     project = planted(space, "quick", "--charges", "Mo=1,S=-0.6,Se=-0.4", "--seeds", "0:2")
@@ -218,7 +218,7 @@ def test_the_papers_words_stand_beside_its_own_membranes_only(space):
     }
 
 
-def test_without_the_papers_own_a_statement_is_missing(space):
+def test_without_the_paper_s_own_conditions_a_statement_is_missing(space):
     project = planted(space, "salty", cell=SALTY)
     make_all(project, ("ndr",))
     compared = comparison(products_made(project))
@@ -246,7 +246,7 @@ def test_conditions_that_are_not_the_papers(keys, told):
     assert shown.startswith(told) and bool(shown) == bool(told)
 
 
-def test_the_report_tells_them_apart_everywhere(swept):
+def test_the_report_names_the_varying_keys_everywhere(swept):
     _, markdown = write_report(swept)
     text = markdown.read_text()
     for told in ("salt 4 mol/L, temperature 300 K", "salt 1 mol/L, temperature 340 K"):

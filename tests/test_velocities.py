@@ -48,7 +48,7 @@ def test_kinetic_energy_is_shared_by_all_degrees_of_freedom():
     assert low < np.sum(kinetic) * 2 / (BOLTZMANN * 300.0) < high
 
 
-def test_every_axis_and_every_species_gets_its_share():
+def test_every_axis_and_every_species_has_its_share_of_the_kinetic_energy():
     _, velocities = drawn(300.0, 40)
     for name in ("K", "Cl"):
         atoms = TINY_MODEL.indices(name)
@@ -75,7 +75,7 @@ def test_rigid_bonds_do_not_stretch_and_frozen_atoms_do_not_move():
     assert not velocities[TINY_MODEL.frozen].any()
 
 
-def test_velocities_do_not_depend_on_how_a_molecule_is_placed():
+def test_velocities_do_not_depend_on_periodic_images():
     """A whole-box shift of positions changes neither the draw nor the temperature read off it."""
     model = free_model(2, 30, (1.3, 1.3, 1.3))
     state = thermal_state(model)

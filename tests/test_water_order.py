@@ -48,7 +48,7 @@ def judged(rng, protocol, seeds, mean_of, steps):
 
 
 @pytest.mark.parametrize("frequency", [125.0, 5.0, 0.2])
-def test_a_linear_response_is_not_taken_for_memory(frequency):
+def test_a_linear_response_is_not_reported_as_memory(frequency):
     """One time of 1.3 ps both ways: the branches differ by its lag and by nothing else."""
     rng, protocol, agrees = np.random.default_rng(int(frequency * 10)), sine(frequency), 0
     steps = [steps_made(rng, 4, TAU, TAU) for _ in range(10)]
@@ -65,7 +65,7 @@ def test_the_lag_of_a_linear_response_is_its_time():
         assert found.low < TAU < found.high and found.value == pytest.approx(TAU, rel=0.06)
 
 
-def test_memory_beyond_the_lag_is_found_and_its_absence_told():
+def test_memory_beyond_the_lag_is_found_and_its_absence_reported():
     """A tenth of the order follows within 200 ps; steps of 20 ps see the fast part alone."""
 
     def remembering(field, step):
@@ -107,7 +107,7 @@ def space_of(space, mean_of, seeds=5, waters=9, **protocols):
     return project, {row.quantity: row.reading for row in comparison(products_made(project))}
 
 
-def test_a_lagging_sine_beside_its_steps_is_no_agreement(tmp_path):
+def test_a_lag_that_steps_explain_gives_no_agreement(tmp_path):
     _, found = space_of(
         tmp_path,
         debye(TAU),
@@ -126,7 +126,7 @@ def permanent(field, step):
     return np.clip(0.25 + 0.6 * static(field), -0.95, 0.95)
 
 
-def test_signs_of_the_field_are_apart_where_the_membrane_orders_water_by_itself(tmp_path):
+def test_signs_of_the_field_are_separate_where_the_membrane_orders_water(tmp_path):
     keys = {"frequency_GHz": 50.0, "cycles": 3}
     project, found = space_of(tmp_path, permanent, seeds=6, sine=keys)
     table = product_table(project, "water_order")
@@ -145,7 +145,7 @@ def test_signs_of_the_field_are_apart_where_the_membrane_orders_water_by_itself(
         assert reading.code == "agrees" and "sigma_theta falls by" in reading.value
 
 
-def test_water_that_ignores_the_field_rises_with_neither_sign(tmp_path):
+def test_water_that_does_not_respond_to_the_field_has_no_rise_for_either_sign(tmp_path):
     keys = {"frequency_GHz": 50.0, "cycles": 2}
     _, found = space_of(tmp_path, lambda field, step: np.full(len(field), 0.3), sine=keys)
     codes = [found[f"water order rises with field, {side}"].code for side in ("E > 0", "E < 0")]

@@ -48,7 +48,7 @@ def test_each_window_starts_from_its_neighbour_s_end():
     assert order == [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1), (1, 0), (2, 0), (2, 1), (2, 2)]
 
 
-def test_a_neighbour_s_end_saves_an_approach_for_every_window_but_the_first():
+def test_windows_after_the_first_need_no_approach():
     protocol = barrier(positions_nm=[-0.3, 0.0, 0.3], fields_V_per_nm=[0.3, 0.7])
     assert protocol.simulated_ps() == pytest.approx(2.0 + 6 * (1.0 + 3.0))
     assert protocol.separate_ps() == pytest.approx(6 * (2.0 + 0.5 + 3.0))
@@ -105,7 +105,7 @@ def test_the_tether_never_jumps(protocol, x, r):
 
 
 @given(barriers, st.floats(0, 2))
-def test_the_cylinder_closes_from_where_the_ion_is(protocol, r):
+def test_the_cylinder_narrows_from_the_ion_s_initial_distance(protocol, r):
     path = Path(protocol.windows, (0.0, r))
     times = np.linspace(0, protocol.approach_ps, 50)
     radius = np.array([path.at(t)[1] for t in times])

@@ -61,7 +61,7 @@ def space(tmp_path):
     return tmp_path
 
 
-def test_stopped_by_walltime_and_run_again_to_the_end(space):
+def test_a_run_stopped_by_walltime_is_continued_to_its_end(space):
     assert "run again" in ended(start(space, *COMMAND, JANUSPORE_WALLTIME_MINUTES="0"), 75)
     ended(start(space, *COMMAND), 0)
     assert all(is_analysed(job) for job in signac.get_project(str(space), search=False))
@@ -75,7 +75,9 @@ def test_stopped_by_walltime_and_run_again_to_the_end(space):
         (lambda process: os.killpg(process.pid, signal.SIGINT), 130),  # Ctrl-C reaches them all
     ],
 )
-def test_told_to_end_it_lets_its_workers_save_and_leaves_none(tmp_path, tell, status):
+def test_a_run_asked_to_end_lets_its_workers_write_checkpoints_and_leaves_none(
+    tmp_path, tell, status
+):
     copy_project(tmp_path)
     study = tmp_path / "studies" / "quick.toml"
     study.write_text(re.sub(r"relax_ps = .*", "relax_ps = 4000.0", study.read_text()))
@@ -105,7 +107,7 @@ def fails(task):
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 20])
-def test_a_killed_worker_is_noticed_and_every_other_task_is_done(processes):
+def test_a_killed_worker_is_detected_and_every_other_task_is_done(processes):
     how = dict(side_by_side(7, fails, processes))
     assert sorted(how) == list(range(7))
     assert {task for task in how if how[task] is None} == {0, 3, 6}
@@ -130,7 +132,7 @@ def test_a_worker_whose_parent_was_killed_ends_without_a_traceback(capfd):
     assert process.exitcode == 0 and "Traceback" not in capfd.readouterr().err
 
 
-def test_alone_a_task_that_fails_stops_no_other():
+def test_without_workers_a_task_that_fails_stops_no_other():
     how = dict(one_by_one(5, lambda task: fails(task) if task in (2, 4) else None))
     assert [task for task, failure in how.items() if failure] == [2, 4]
 
@@ -143,7 +145,7 @@ def test_alone_a_task_that_fails_stops_no_other():
         (FloatingPointError("no stopper"), None),
     ],
 )
-def test_what_every_task_would_meet_ends_the_run(error, ends):
+def test_an_error_that_every_task_would_meet_ends_the_run(error, ends):
     assert Failure.of(error).ends == ends
 
 
@@ -153,7 +155,7 @@ def test_a_full_disk_ends_the_run():
     assert Failure.of(caught.value).ends == 1
 
 
-def test_out_of_time_in_one_worker_ends_all(tmp_path):
+def test_the_walltime_of_one_worker_ends_all(tmp_path):
     def work(task):
         if task == 0:
             sys.exit(75)
@@ -185,7 +187,7 @@ def one_bad(space):
 
 
 @pytest.mark.parametrize("command", [COMMAND[:3], COMMAND], ids=["alone", "parallel"])
-def test_a_job_that_fails_is_named_marked_and_passed_over(space, one_bad, command):
+def test_a_job_that_fails_is_named_marked_and_skipped(space, one_bad, command):
     command = (*command, "-o", "equilibrate")
     said = ended(start(space, *command), 1, whole=True)
     told = [line for line in said.splitlines() if line.startswith("  equilibrate: ")]
@@ -209,7 +211,7 @@ def test_a_job_that_fails_is_named_marked_and_passed_over(space, one_bad, comman
     assert one_bad.id in ended(start(space, *command), 1, whole=True)
 
 
-def test_a_mark_goes_when_the_job_succeeds(tmp_path, capsys):
+def test_the_mark_of_a_failure_is_removed_when_the_job_succeeds(tmp_path, capsys):
     copy_project(tmp_path)
     init_command(["--protocol", "sine", "--seeds", "0"], tmp_path)
     project = signac.get_project(str(tmp_path), search=False)
@@ -226,7 +228,7 @@ def test_a_mark_goes_when_the_job_succeeds(tmp_path, capsys):
     assert f"failed: {other.id}: simulate: the system blew up" in capsys.readouterr().out
 
 
-def test_bad_input_of_every_job_is_listed_and_a_setting_is_told_once(space):
+def test_invalid_input_of_every_job_is_listed_and_an_invalid_setting_once(space):
     assert ended(start(space, *COMMAND, JANUSPORE_THREADS="none"), 2).startswith("error: JANUS")
     said = ended(start(space, *COMMAND, JANUSPORE_PLATFORM="abacus"), 2, whole=True)
     assert said.count("abacus") == 1 and not list(space.glob("workspace/*/failed.txt"))

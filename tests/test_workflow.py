@@ -124,7 +124,7 @@ def test_signac_finds_jobs_and_knows_the_engine(space):
     assert len(with_engine) == len(jobs)
 
 
-def test_an_engine_that_is_not_there_is_refused_in_one_line(space):
+def test_an_engine_that_is_not_installed_is_refused_in_one_line(space):
     run(space, "python", "init.py", "--seeds", "3:4")
     done = run(space, "python", "project.py", "--engine", "lammps", "run", status=2)
     assert "'lammps': must be one of" in done.stderr.strip().splitlines()[-1]
