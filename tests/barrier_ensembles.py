@@ -21,7 +21,7 @@ def hill(height, x):
 
 
 def planted(x, field):
-    """Heights of the parts' hills, kJ/mol, by part: their sum is 25 + 60 E."""
+    """Heights of the hills of the PMF by part, kJ/mol; their sum is 25 + 60 E."""
     return {
         "water_vdw": 5.0,
         "water_electrostatic": 90 + 60 * abs(field),
@@ -37,7 +37,7 @@ FORCES = {
     if part != "field"
 }
 NOTHING = {part: (lambda x, field: 0.0 * x) for part in PARTS if part != "field"}
-#: A hill of 12 kJ/mol in the water's part.
+#: Forces with a hill of 12 kJ/mol in the water's part only.
 LOW = NOTHING | {"water_electrostatic": lambda x, field: hill(12.0, x)}
 
 
@@ -67,7 +67,7 @@ def ensemble_of(state_point, seeds, forces=FORCES, edit=None, **options):
 
 
 def ensemble_with(state_point, sums):
-    """An ensemble whose jobs have kept these sums."""
+    """An ensemble whose jobs have the given sums."""
 
     class Planted(Ensemble):
         def each_seed(self, file="analysis.h5"):

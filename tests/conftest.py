@@ -1,4 +1,4 @@
-"""Settings that all tests share: repeatable examples, quiet progress bars, a stock environment."""
+"""Settings of all tests: reproducible examples, no progress bars, a default environment."""
 
 import os
 
@@ -22,13 +22,13 @@ def _stock_environment(monkeypatch):
         monkeypatch.delenv(key)
     monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
     monkeypatch.setenv("JANUSPORE_QUIET", "1")
-    # A killed process loses nothing it wrote; only a power cut does, which no test here stages.
+    # Without fsync, which is slow. It only protects from power failures, which no test simulates.
     monkeypatch.setattr("os.fsync", lambda _handle: None)
 
 
 @pytest.fixture(scope="module", params=["cpu", "gpu"])
 def hoomd_method(request):
-    """Runs tests twice on a CPU: as HOOMD-blue works there, and as it works on a GPU."""
+    """Runs a test twice on a CPU: with HOOMD-blue's method for CPUs and with that for GPUs."""
     from januspore.engines.hoomd_method import METHODS
 
     with pytest.MonkeyPatch.context() as patch:

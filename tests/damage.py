@@ -1,4 +1,4 @@
-"""A small data space with everything in it, planted in seconds, and what may happen to it."""
+"""A small complete data space with planted records, and the kinds of damage it is tested with."""
 
 import gzip
 import json
@@ -44,7 +44,7 @@ def small_space(space: Path) -> None:
 
 
 def plant_whole(job) -> None:
-    """Leave all that a simulation leaves: document, record with its owner, checkpoint, frames."""
+    """Write all files of a finished simulation: document, record, checkpoint, frames."""
     point, model = point_of(job), build_model(point_of(job))
     snapshots = snapshots_of(job)
     job.doc["engine"] = {"name": "openmm", "version": "0", "platform": "CPU"}
@@ -73,13 +73,13 @@ def at_step(state, step):
 
 @dataclass(frozen=True)
 class Damage:
-    """What is done to a data space, and what every command that meets it must name.
+    """A kind of damage to a data space, and the message that commands must give.
 
     Attributes:
-        name: of the case.
-        do: the damage.
-        names: text that the one line has; empty where nothing is wrong any more, or yet.
-        stops: whether no command can go on.
+        name: name of the case.
+        do: function that damages the data space.
+        names: text that the message must contain; empty if the damage causes no fault.
+        stops: whether no command can continue.
     """
 
     name: str
@@ -108,7 +108,7 @@ def relaxing(space: Path) -> Path:
 
 
 def written(where: Callable[[Path], Path], content: bytes | None) -> Callable[[Path], None]:
-    """Damage: a file's new content; None: it is removed."""
+    """Damage that gives a file new content, or removes it for None."""
 
     def do(space: Path) -> None:
         path = where(space)
@@ -122,14 +122,14 @@ def written(where: Callable[[Path], Path], content: bytes | None) -> Callable[[P
 
 
 def cut(where: Callable[[Path], Path]) -> Callable[[Path], None]:
-    """Damage: the latter half of a file is lost."""
+    """Damage that truncates a file to its first half."""
     return lambda space: where(space).write_bytes(
         where(space).read_bytes()[: where(space).stat().st_size // 2]
     )
 
 
 def replaced_by_file(where: Callable[[Path], Path]) -> Callable[[Path], None]:
-    """Damage: a folder is gone, and a file is in its place."""
+    """Damage that replaces a folder by a file."""
 
     def do(space: Path) -> None:
         shutil.rmtree(where(space), ignore_errors=True)
@@ -165,7 +165,7 @@ def cache(space: Path) -> Path:
 
 NO_JOB = "0123456789abcdef0123456789abcdef"
 
-#: A job that cannot be used, the others going on.
+#: Damage that makes one job unusable and does not affect the others.
 JOBS = [
     *(
         Damage(f"state point {name}", written(state_point, content), STATE_POINT)
@@ -195,7 +195,7 @@ JOBS = [
         "snapshots",
     ),
 ]
-#: Nothing can be opened.
+#: Damage after which the data space cannot be opened.
 SPACE = [
     *(
         Damage(f"signac.rc {name}", written(rc, content), "signac.rc", True)
@@ -209,7 +209,7 @@ SPACE = [
     ),
     Damage("workspace is a file", replaced_by_file(lambda s: s / "workspace"), "workspace", True),
 ]
-#: What some commands do not look at.
+#: Files that some commands do not read.
 OTHERS = [
     *(
         Damage(f"project document {name}", written(project_document, content), "project_document")

@@ -1,4 +1,4 @@
-"""Direct Ewald sum in double precision: what the engines' electrostatics is measured against."""
+"""Direct Ewald sum in double precision, the reference for the engines' electrostatics."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def _wave_space(
     unit = 2 * np.pi / box
     axes = [np.arange(-n, n + 1) for n in np.floor(largest / unit).astype(int)]
     m = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    m = m[len(m) // 2 + 1 :]  # one of each pair k, -k; k = 0 is the tin foil's
+    m = m[len(m) // 2 + 1 :]  # one of each pair k, -k; with tin foil k = 0 contributes nothing
     k = m * unit
     k = k[np.square(k).sum(axis=1) <= largest**2]
     weight = np.exp(-np.square(k).sum(axis=1) / (4 * alpha**2)) / np.square(k).sum(axis=1)

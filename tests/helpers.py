@@ -21,12 +21,12 @@ from januspore.protocols import Dynamics, Equilibrate, ForceField, Recording
 from januspore.schema import StatePoint, state_point
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Studies of the tests' own: `quick` is one sine of one charge set.
+#: Studies for tests only; their `quick` is one sine of one charge set.
 STUDIES = ROOT / "tests" / "studies"
 
 
 def copy_studies(space: Path) -> None:
-    """Give a data space the project's studies, and the tests' own over them."""
+    """Copy the project's studies to a data space, with those of the tests replacing some."""
     shutil.copytree(ROOT / "studies", space / "studies")
     shutil.copytree(STUDIES, space / "studies", dirs_exist_ok=True)
 
@@ -40,7 +40,7 @@ CHARGE_SETS: dict[str, dict[str, Any]] = {
     "MoS2": {"material": "MoS2", "Mo": 1.18, "S": -0.59},
 }
 
-#: The smallest cell that the schema allows with its cut-off: for minutes on a CPU.
+#: The smallest cell that the schema allows with this cut-off, for short runs on a CPU.
 TINY = {
     "cell": {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5},
     "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9},
@@ -76,7 +76,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 
 
 def raw_point(protocol: str = "sine", charge_set: str = "janus", seed: int = 0) -> dict[str, Any]:
-    """An unvalidated state point, free to be changed."""
+    """A state point as a dictionary, not validated, that a test can change."""
     return copy.deepcopy(
         {
             "charge_set": CHARGE_SETS[charge_set],
@@ -101,7 +101,7 @@ def free_model(
     ewald_tolerance: float = 1e-4,
     membrane: tuple[tuple[str, float, float, float], ...] = (),
 ) -> Model:
-    """A model by hand: ions and waters in a box, `membrane`: frozen (name, x, y, z)."""
+    """A model of ions and waters in a box; `membrane`: frozen atoms as (name, x, y, z)."""
     ids = {name: i for i, name in enumerate(SPECIES)}
     frozen = [ids[name] for name, *_ in membrane]
     mobile = [ids["K"]] * pairs + [ids["Cl"]] * pairs + [ids["O"], ids["H"], ids["H"]] * waters
@@ -138,7 +138,7 @@ def at_rest(model: Model, state: State | None = None) -> State:
 
 
 def warm_up(engine: Engine, model: Model, rng: np.random.Generator, steps: int) -> State:
-    """Minimise what an engine holds, and run it from thermal velocities at 300 K."""
+    """Minimise an engine's state, and run it from thermal velocities at 300 K."""
     state = at_rest(model, engine.save())
     engine.load(state.restarted(thermal_velocities(model, state.positions, 300.0, rng)))
     engine.advance(steps)
@@ -146,15 +146,15 @@ def warm_up(engine: Engine, model: Model, rng: np.random.Generator, steps: int) 
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: raised in place of a file operation, and of every one after it."""
+    """Simulates SIGKILL: raised instead of a file operation and of all later ones."""
 
 
 class Guillotine:
-    """Lets the first `moments` operations that change files happen, and no later one.
+    """Allows the first `moments` operations that change files, and lets all later ones fail.
 
-    A killed process cleans nothing up, so operations in `finally` clauses fail as well; `fails` may
-    be the error of a full disk instead, from which what removes files is spared. A file that is
-    being written is left torn.
+    Operations in `finally` clauses fail as well, since a killed process cleans nothing up. If
+    `fails` is the error of a full disk, files can still be removed. A file that is being written is
+    left incomplete.
     """
 
     def __init__(self, monkeypatch, moments, fails=Killed):
@@ -183,7 +183,7 @@ class Guillotine:
 
 
 def short_protocol(samples_per_ps=50, **dynamics):
-    """Any protocol will do: the driver reads its dynamics and its recording only."""
+    """A short protocol for tests of the driver, which reads only its dynamics and recording."""
     sample = 1 / samples_per_ps
     recording = Recording(
         sample_interval_ps=sample, energy_interval_ps=5 * sample, frame_interval_ps=sample

@@ -1,4 +1,4 @@
-"""Records with a known answer, as a simulation would have left them."""
+"""Planted records: files of a finished simulation whose results are known."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from januspore.units import E_PER_PS
 
 
 def jobs_of(seeds):
-    """What an ensemble asks of its jobs, for that many seeds from 0 on."""
+    """The jobs of an ensemble with seeds from 0 on, reduced to what an ensemble reads of them."""
     project = EmptyProject()
     return tuple(
         SimpleNamespace(id=f"job{k}", statepoint={"seed": k}, project=project) for k in range(seeds)
@@ -29,7 +29,7 @@ def jobs_of(seeds):
 
 
 class EmptyProject(list):
-    """A data space without jobs or a document: nothing varies in it, and nothing has a name."""
+    """A data space without jobs or a document, so no key varies and no charge set has a name."""
 
     FN_DOCUMENT = "none.json"
 
@@ -56,9 +56,9 @@ def planted_rows(
         current_nA: function of the field (V/nm) and its sign of change: the pore-slab current.
         spread_rad: function of |field|: width of theta about the field's direction.
         rng: source of randomness.
-        waters: in the pore at every sample.
-        noise_e_nm: of the displacement in one sample interval.
-        programme: if not the protocol's own.
+        waters: number of waters in the pore at every sample.
+        noise_e_nm: noise of the displacement in one sample interval.
+        programme: field programme, by default the protocol's.
         start_ps: time at which the rows begin.
         current_at: function of time (ps), instead of `current_nA`.
         spread_at: function of time (ps), instead of `spread_rad`.
@@ -85,7 +85,7 @@ def planted_rows(
     crossed = np.diff(np.floor(np.cumsum(slab / 2 / width)), prepend=0.0).astype(int)
     for ion, charge in charges.items():
         along, against = ("forward", "backward")[:: 1 if charge > 0 else -1]
-        # Half of the current each, and as many crossings as carry it.
+        # Each ion carries half of the current, with the number of crossings that this needs.
         columns[f"{ion}_slab_e_nm"] = slab / 2 + rng.normal(0, noise_e_nm, n)
         columns[f"{ion}_cell_e_nm"] = columns[f"{ion}_slab_e_nm"] * 3
         columns[f"{ion}_{along}"][:] = np.maximum(crossed, 0)
@@ -103,7 +103,7 @@ def planted_rows(
 
 
 def plant(job, rows, branches=()):
-    """Leave the files in a job that simulation and analysis would have left."""
+    """Write the files of a finished simulation and analysis into a job's folder."""
     point = point_of(job)
     trajectory(job).mkdir(parents=True, exist_ok=True)
     write_record(trajectory(job) / "record.h5", rows, {})
@@ -133,7 +133,7 @@ def planted_space(folder, study, current_nA):
 
 
 def make_products(jobs):
-    """Make every product of an ensemble, see that each is made, and return their names."""
+    """Make every product of an ensemble, check that each exists, and return their names."""
     made = [product for product in PRODUCTS if product.concerns(jobs[0])]
     for product in made:
         assert product.is_ready(*jobs), product.name

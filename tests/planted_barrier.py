@@ -1,4 +1,4 @@
-"""A barrier's record with known mean forces, as a simulation would have left it."""
+"""Planted records of barrier jobs, with known mean forces."""
 
 import numpy as np
 from scipy.signal import lfilter
@@ -13,7 +13,7 @@ from januspore.units import VOLT_PER_NM
 
 
 def correlated(rng, n, rho=0.8):
-    """A series of unit variance whose correlation falls by rho a row."""
+    """A series of unit variance whose autocorrelation is rho ** rows."""
     return lfilter([np.sqrt(1 - rho**2)], [1, -rho], rng.normal(size=n + 50))[50:]
 
 
@@ -25,8 +25,8 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
         forces: function of arrays (x, field) for each part but "field", kJ/mol/nm along +x.
         rng: source of randomness.
         noise: standard deviation of the force of each part in one row, and of the tether's.
-        shift: added to every force of this seed, as slow as the run.
-        waters: in the pore at every sample.
+        shift: constant added to every force of this seed.
+        waters: number of waters in the pore at every sample.
         alignment: mean cos of their dipoles to the field at 1 V/nm.
     """
     protocol = point.protocol
@@ -56,7 +56,7 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
             whole = whole + true
             columns[f"force_{part}_kJ_per_mol_nm"] = true + noise * correlated(rng, n)
     columns["tether_force_kJ_per_mol_nm"] = -(whole + noise * correlated(rng, n))
-    # What happens while the ion is moved must not count.
+    # Forces while the ion is moved, which the analysis must exclude.
     columns["tether_force_kJ_per_mol_nm"][window < 0] = 1e6
     columns["water_in_pore"][:] = waters
     cosine = np.repeat(alignment * field, waters) + rng.normal(0, 0.1, n * waters)
@@ -68,7 +68,7 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
 
 
 def neighbours(rng, shape, rho):
-    """Standard normal numbers whose correlation falls by rho from one window to the next."""
+    """Standard normal numbers whose correlation between windows is rho ** distance."""
     each = rng.normal(size=shape)
     for k in range(1, shape[-1]):
         each[..., k] = rho * each[..., k - 1] + np.sqrt(1 - rho**2) * each[..., k]
@@ -76,17 +76,19 @@ def neighbours(rng, shape, rho):
 
 
 def window_sums(protocol, forces, seeds, rng, noise=20.0, shift=0.0, rho=0.0, error=None):
-    """What `analysis.barrier.by_window` would keep of several seeds, stacked, without their runs.
+    """Sums of several seeds, stacked, as `analysis.barrier.by_window` returns them.
 
     Args:
-        protocol: gives fields and positions.
+        protocol: the barrier protocol, with fields and positions.
         forces: as for `held_rows`.
-        seeds: how many, each of an equilibration of its own.
+        seeds: number of seeds, each of an equilibration of its own.
         rng: source of randomness.
-        noise: of each window's mean force, of the tether and of each part, kJ/mol/nm.
-        shift: standard deviation of what all windows of a field of a seed share, kJ/mol/nm.
+        noise: standard deviation of each window's mean force, of the tether and of each part,
+            kJ/mol/nm.
+        shift: standard deviation of a force that all windows of one field and seed share,
+            kJ/mol/nm.
         rho: correlation of the noise of neighbouring windows.
-        error: within-run standard error that the windows claim; `noise` if not given.
+        error: standard error from within the runs, kJ/mol/nm; by default `noise`.
     """
     x, fields = np.array(protocol.positions_nm), protocol.fields_V_per_nm
     shape = seeds, len(fields), len(x)

@@ -1,7 +1,7 @@
-"""Brownian ions in three dimensions, through a hole in a soft wall: a flux that is counted.
+"""Brownian ions in three dimensions that pass a hole in a soft wall; their flux is counted.
 
-A planted pore without molecules: ions do not see each other, the field is uniform, D is one
-number. What the one-dimensional equation assumes of the flow in front of a pore is tested on it.
+A planted pore without molecules: ions do not interact, the field is uniform and D is constant. It
+tests what the one-dimensional equation assumes of the flow in front of a pore.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Counted:
 
 
 def depth_into_wall(x, r, pore_nm):
-    """How deep places are in the wall, from its nearest face or from the hole, nm."""
+    """Depth of positions in the wall, from its nearest face or from the hole, nm."""
     return np.clip(np.minimum(HALF_NM - np.abs(x), r - pore_nm), 0.0, None)
 
 
@@ -42,7 +42,7 @@ def _force(places, pore_nm, push):
 
 
 def counted(pore_nm, push, walkers, steps, seed=0):
-    """Drive ions at D = 1 through a hole of a radius; a third of the steps go before the count."""
+    """Simulate ions with D = 1 and a hole of a given radius; the first third is not counted."""
     rng = np.random.default_rng(seed)
     box = np.array([[LENGTH_NM], [EDGE_NM], [EDGE_NM]])
     places = (rng.random((3, walkers)) - 0.5) * box
@@ -65,7 +65,7 @@ def counted(pore_nm, push, walkers, steps, seed=0):
 
 
 def by_equation(pore_nm, push, radius_nm, ends, spreads=True):
-    """Flux of the equation over the exact mean force of an ion in a cylinder."""
+    """Flux by the equation, from the exact mean force on an ion in a cylinder."""
     x = np.linspace(-ENDS_NM, ENDS_NM, 201)
     r = (np.arange(1000) + 0.5) / 1000 * radius_nm
     weight = np.exp(-STIFF * depth_into_wall(x[:, None], r, pore_nm) ** 2 / (2 * KT))

@@ -1,4 +1,4 @@
-"""Bulk liquids whose ions and waters walk at random, with a drift that a field gives them."""
+"""Planted bulk liquids: ions and waters in random walks, with a drift in a field."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from januspore.simulate.record import Rows, columns_of
 from januspore.space.dataspace import open_project, point_of
 from januspore.units import E_PER_PS
 
-#: Diffusion coefficients of what walks, nm^2/ps.
+#: Diffusion coefficients by species, nm^2/ps.
 WALK = {"water": 2.5e-3, "K": 2.0e-3, "Cl": 1.5e-3}
 STUDY = """
 [dynamics]
@@ -45,7 +45,7 @@ def bulk_space(folder, blocks, conductivity_S_per_m):
     Args:
         folder: an empty one.
         blocks: (salt, field, seeds) of each ensemble.
-        conductivity_S_per_m: by which a field moves charge, half of it each ion's.
+        conductivity_S_per_m: the conductivity, of which each ion carries half.
     """
     text = STUDY
     for salt, field, seeds in blocks:
@@ -59,7 +59,7 @@ def bulk_space(folder, blocks, conductivity_S_per_m):
 
 
 def plant_bulk(job, conductivity_S_per_m):
-    """Leave in a bulk job what its simulation and analysis would have left."""
+    """Write the files of a finished simulation and analysis into a bulk job's folder."""
     point = point_of(job)
     model, rng = build_model(point), np.random.default_rng(job.sp.seed)
     field = point.protocol.bulk.field_V_per_nm
@@ -86,7 +86,7 @@ def _rows(point, model, moved, rng):
 
 
 def _paths(model, frames, interval_ps, moved, rng):
-    """Random walks from random places; ions drift along x as their half of the charge does."""
+    """Random walks from random positions; ions drift along x and carry half of the charge each."""
     paths = np.zeros((frames, model.n_atoms, 3))
     half = model.box[0] / 2
 

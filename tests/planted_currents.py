@@ -1,28 +1,29 @@
-"""Currents with a known mean: ions that cross the pore, and ions that only dip into its mouth."""
+"""Planted currents with a known mean, of ions that cross the pore or only dip into its mouth."""
 
 import numpy as np
 
 from januspore.analysis.cycle import PHASES
 from januspore.units import E_PER_PS
 
-#: Depth to which an ion at the mouth comes into the slab, as a part of the slab: 0.08 of 0.70 nm.
+#: Depth that a dipping ion reaches in the slab, as a fraction of the slab: 0.08 of 0.70 nm.
 DIP = 0.08 / 0.70
 
 
 def crossing_tables(rng, seeds, expected, bin_ps, back=0.0, dipping=2, amplitude=1.2):
     """Tables of `januspore.analysis.current` by phase of a sine.
 
-    Each crossing carries one charge through the slab; each dipping ion ends a seed's run somewhere
-    between the slab's face and `DIP`, which carries nothing in the long run.
+    Each crossing carries one charge through the slab. Each dipping ion is at the end of a seed's
+    run between the slab's face and `DIP`, which contributes to the sums but carries no mean
+    current.
 
     Args:
         rng: source of randomness.
-        seeds: how many.
+        seeds: number of seeds.
         expected: crossings along +x by bin, expected of all seeds together, shape (PHASES,).
         bin_ps: time of each bin and seed.
-        back: crossings along -x, the same.
+        back: the same for crossings along -x.
         dipping: ions at the mouths of each seed.
-        amplitude: of the field, V/nm.
+        amplitude: amplitude of the field, V/nm.
 
     Returns:
         Tables, shape (seeds, PHASES).
@@ -45,14 +46,14 @@ def crossing_tables(rng, seeds, expected, bin_ps, back=0.0, dipping=2, amplitude
 
 
 def dip(rows, rng, width_nm, ions=2):
-    """Let ions dip into the slab at any time of a record, and stay there to its end."""
+    """Let ions enter the slab's mouth at random times and stay there to the record's end."""
     for _ in range(ions):
         at = rng.integers(0, len(rows))
         rows.columns["K_slab_e_nm"][at] += rng.uniform(0, DIP) * width_nm
 
 
 def cross(rows, rng, width_nm, expected, transit_ps=2.0, ion="K"):
-    """Let ions cross along the field at any time, their number Poisson about `expected`."""
+    """Let ions cross along the field at random times, their number Poisson with mean `expected`."""
     time = rows["time_ps"]
     step = time[1] - time[0]
     samples = max(round(transit_ps / step), 1)

@@ -1,4 +1,4 @@
-"""Ensembles of a device with known s_inf, tau and I, as the analyses would have left them."""
+"""Planted ensembles of a device with known s_inf, tau and I."""
 
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ LENGTH = float(MODEL.box[0])
 
 
 def truth(memory_nS=-60.0, back_ps=4.0):
-    """A device that conducts less the more ordered its water is, and orders faster than back."""
+    """A device whose conductance falls with order, and whose order grows faster than it decays."""
     order = Table(FIELDS, (0.1, 0.45, 0.75)).mirrored(-1.0)
     forward, back = Table((0.0,), (2.0,)), Table((0.0,), (back_ps,))
     conductance = Table((0.6, 1.2), (60.0, 40.0)).mirrored()
@@ -52,7 +52,7 @@ def bins(device, programme, sample_ps, rng, waters, noise, current_noise):
 
 
 def planted(device, point, seeds=6, noise=0.15, current_noise=40.0, waters=8):
-    """What a device asks of the ensemble of a protocol."""
+    """An ensemble of a protocol, reduced to what a device reads of it."""
     protocol, sums = point.protocol, []
     sample = protocol.recording.sample_interval_ps
     for seed in range(seeds):

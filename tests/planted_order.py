@@ -1,4 +1,4 @@
-"""Water of a known order: it follows a field with a known time, and forgets as real water does."""
+"""Planted water whose order follows a field with a known relaxation time."""
 
 import numpy as np
 from planted import planted_rows
@@ -10,7 +10,7 @@ from januspore.analysis.steps import log_bins, step_times
 from januspore.simulate.record import RAGGED
 
 
-#: Mean cosine of the dipoles to the field, V/nm, in equilibrium: saturates as measured.
+#: Mean cosine of the dipoles in equilibrium as a function of the field, V/nm, with saturation.
 def static(field):
     return 0.85 * np.tanh(1.3 * np.asarray(field))
 
@@ -19,10 +19,10 @@ def relaxing(points, step_ps, tau_ps, of_field=static, tau_down_ps=None, start=0
     """Mean cosine at the end of each interval: dc/dt = (static(E) - c) / tau.
 
     Args:
-        points: field of each interval, V/nm.
+        points: field in each interval, V/nm.
         step_ps: length of an interval.
-        tau_ps: time of the relaxation; `tau_down_ps`, if given, where |static| is below |c|.
-        of_field: the order that each field draws the water to.
+        tau_ps: relaxation time; where |static| is below |c|, `tau_down_ps` if it is given.
+        of_field: equilibrium order as a function of the field.
         start: order at the start.
     """
     to = of_field(points)
@@ -39,8 +39,8 @@ def relaxing(points, step_ps, tau_ps, of_field=static, tau_down_ps=None, start=0
 def angles(mean, rng, waters=9, step_ps=0.1, memory_ps=1.3):
     """theta of every water at every sample, shape (n, waters), with this mean cosine.
 
-    Normal about the direction of the order and wrapped, so the circular standard deviation is
-    sqrt(-2 ln |mean|); each water forgets within `memory_ps`.
+    They are wrapped normal about the direction of the order, so the circular standard deviation is
+    sqrt(-2 ln |mean|). The correlation time of each water is `memory_ps`.
     """
     free = slow_noise(rng, (waters,), len(mean), step_ps, memory_ps).T
     width = np.sqrt(-2 * np.log(np.clip(np.abs(mean), 1e-9, 1 - 1e-9)))
@@ -49,7 +49,7 @@ def angles(mean, rng, waters=9, step_ps=0.1, memory_ps=1.3):
 
 
 def slow_noise(rng, shape, samples, step_ps, memory_ps):
-    """Series of unit variance that forget within `memory_ps`, shape (*shape, samples)."""
+    """Series of unit variance with correlation time `memory_ps`, shape (*shape, samples)."""
     rho = np.exp(-step_ps / memory_ps)
     noise = rng.normal(size=(*shape, samples))
     noise[..., 0] /= np.sqrt(1 - rho**2)
@@ -62,11 +62,11 @@ def step_sums(rng, protocol, seeds, up_ps, down_ps, waters=9, memory_ps=1.3, shi
     Args:
         rng: source of randomness.
         protocol: steps from no field.
-        seeds: how many.
-        up_ps: time of ordering; `down_ps` of relaxing.
-        waters: in the pore, each with a spread of 0.5 about the mean cosine.
-        memory_ps: time within which a water forgets.
-        shift: of the order of a whole seed, standard deviation.
+        seeds: number of seeds.
+        up_ps: time constant of ordering; `down_ps` that of relaxing.
+        waters: number in the pore, each with a spread of 0.5 about the mean cosine.
+        memory_ps: correlation time of a water.
+        shift: standard deviation of the mean order between seeds.
     """
     top, sums = static(protocol.high_V_per_nm), {}
     own = rng.normal(0, shift, (seeds, 1))
@@ -92,17 +92,17 @@ def step_sums(rng, protocol, seeds, up_ps, down_ps, waters=9, memory_ps=1.3, shi
 
 
 def phase_sums(rng, protocol, seeds, mean_of, waters=9, memory_ps=1.3, shift=0.0):
-    """Sums of `januspore.analysis.cycle.by_phase` that water order is read off, without angles.
+    """Sums of `januspore.analysis.cycle.by_phase` for water order, without angles.
 
     Args:
         rng: source of randomness.
         protocol: a sine.
-        seeds: how many.
-        mean_of: gives the mean cosine to +x at the end of each interval, of (field, sample_ps); it
-            is asked for three cycles more, which are left out.
-        waters: in the pore, each with a spread of 0.5 about the mean cosine.
-        memory_ps: time within which a water forgets.
-        shift: of the order of a whole seed, standard deviation.
+        seeds: number of seeds.
+        mean_of: function of (field, sample_ps) that returns the mean cosine to +x at the end of
+            each interval; it is called with three additional cycles first, which are left out.
+        waters: number in the pore, each with a spread of 0.5 about the mean cosine.
+        memory_ps: correlation time of a water.
+        shift: standard deviation of the mean order between seeds.
     """
     step, period = protocol.recording.sample_interval_ps, 1000 / protocol.frequency_GHz
     per_cycle = round(period / step)
@@ -128,7 +128,7 @@ def phase_sums(rng, protocol, seeds, mean_of, waters=9, memory_ps=1.3, shift=0.0
 
 
 def ordered_rows(point, rng, mean_of, waters=9, shift=0.0):
-    """Rows of a driven job whose waters have the mean cosine mean_of(field, sample_ps) + shift."""
+    """Rows of a driven job in whose pore the mean cosine is mean_of(field, sample_ps) + shift."""
     rows = planted_rows(point, lambda e, r: 0.0, lambda e: 1.0, rng, waters=waters)
     step = point.protocol.recording.sample_interval_ps
     mean = mean_of(rows["field_V_per_nm"], step) + shift

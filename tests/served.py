@@ -1,4 +1,4 @@
-"""A planted data space of two membranes, and its pages served: for the tests of the dashboard."""
+"""A planted data space of two membranes and a server of its pages, for tests of the dashboard."""
 
 import threading
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A SLURM of our own: munge, a controller and one node, in a temporary folder, without systemd."""
+"""A SLURM cluster for tests: munge, a controller and one node, in a temporary folder."""
 
 import getpass
 import os
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
-#: Debian puts the daemons where not every user's path looks.
+#: Folders of the daemons on Debian, which are not on every user's PATH.
 SEARCH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
 
 CONFIGURATION = """
@@ -50,7 +50,7 @@ def missing():
 
 
 class Slurm:
-    """The running cluster; `environment` makes SLURM's client programs talk to it."""
+    """The running cluster; with `environment` SLURM's client programs use it."""
 
     def __init__(self, folder):
         self.folder, self.node = folder, None
@@ -88,7 +88,7 @@ class Slurm:
         self._wait(lambda: self.query("sinfo", "-h", "-o", "%t") in ("idle", "mix", "alloc"))
 
     def kill_node(self):
-        """The machine is gone: SIGKILL to its daemon and all its jobs; wait until SLURM notices."""
+        """Simulate the loss of the node: kill its daemon and jobs, and wait until SLURM reacts."""
         for pid in self._processes() - {self._controller.pid, self._munged.pid}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -96,14 +96,14 @@ class Slurm:
         self._wait(lambda: self.query("sinfo", "-h", "-o", "%t").startswith("down"), 120)
 
     def query(self, *command):
-        """Return what a client program prints, '' if it fails."""
+        """Return the output of a client program, '' if it fails."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
         ).stdout.strip()
 
     def queue(self):
-        """Ids of the jobs that wait, run or end."""
+        """Ids of the jobs that are pending, running or completing."""
         return self.query("squeue", "-h", "-o", "%i").split()
 
     def state(self, job):
@@ -112,7 +112,7 @@ class Slurm:
         return next(field for field in fields if field.startswith("JobState=")).split("=")[1]
 
     def wait_for(self, job, state, seconds=240):
-        """Wait until a job is in a state."""
+        """Wait until a job has a given state."""
         self._wait(lambda: self.state(job) == state, seconds)
 
     def drain(self, seconds=600):
@@ -120,7 +120,7 @@ class Slurm:
         self._wait(lambda: not self.queue(), seconds)
 
     def stop(self):
-        """End everything that was started here."""
+        """End all processes that this module started."""
         for pid in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -136,7 +136,7 @@ class Slurm:
             return subprocess.Popen([program, *options], env=environment, stdout=log, stderr=log)
 
     def _processes(self):
-        """Everything that was started with this cluster's configuration, by its environment."""
+        """Processes of this cluster, found by the configuration in their environment."""
         found = set()
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):

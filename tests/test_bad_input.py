@@ -1,4 +1,4 @@
-"""Whatever a user or a disk hands in: one clear line, and nothing lost or written elsewhere."""
+"""Invalid arguments, studies and files: refused in one line, and nothing is lost or written."""
 
 import io
 import json
@@ -27,7 +27,7 @@ from januspore.space.dataspace import dump, engine_of, open_project, point_of, s
 ROOT = Path(__file__).resolve().parent.parent
 STUDY = (ROOT / "tests" / "studies" / "smallest.toml").read_text()
 
-#: A change to a file: where (as a part of its length), and what is done there.
+#: A change to a file: the position (as a fraction of its length), and the kind of change.
 damage = st.tuples(
     st.floats(0, 1, exclude_max=True),
     st.sampled_from(["flip", "cut", "drop", "double", "insert"]),
@@ -58,7 +58,7 @@ def damaged(content: bytes, changes) -> bytes:
 
 
 def refused(act) -> bool:
-    """Whether an act is refused, which must be in one line that says something."""
+    """Return whether a call is refused; the message must be one line and not empty."""
     try:
         act()
     except InputError as error:
@@ -83,11 +83,11 @@ def space(tmp_path_factory):
     return folder
 
 
-# --- what init.py reads ------------------------------------------------------------------------
+# --- input of init.py --------------------------------------------------------------------------
 
 
 def tried(space, *arguments):
-    """Whether `init.py` with these is refused; what a refusal writes is nothing."""
+    """Return whether `init.py` refuses these arguments; then it must write nothing."""
     before = tree(space)
     command = lambda *more: init_command([*arguments, *more], space)  # noqa: E731
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -159,11 +159,11 @@ def test_a_study_that_is_a_folder_or_nested_too_deep_is_refused(space):
     assert tried(space, "--study", str(deep))
 
 
-# --- jobs that something else made or damaged --------------------------------------------------
+# --- foreign and damaged jobs ------------------------------------------------------------------
 
 
 def ask_everything(job):
-    """What `project.py` asks of a job before it runs anything."""
+    """Evaluate all that `project.py` evaluates of a job before it runs anything."""
     for condition in ("relaxes", "is_driven", "is_recorded", "is_equilibrated", "is_ready"):
         getattr(conditions, condition)(job)
     conditions.is_analysed(job)
@@ -175,7 +175,7 @@ def ask_everything(job):
 
 
 def planted(folder, protocol):
-    """A job of its own data space, recorded, so that conditions look further."""
+    """A recorded job in a data space of its own, for which conditions read all files."""
     project = open_project(folder)
     job = project.open_job(dump(state_point(raw_point(protocol)))).init()
     Path(job.fn("trajectory")).mkdir()
@@ -235,7 +235,7 @@ def test_a_damaged_document_is_reported_in_one_line(tmp_path_factory, key, value
     shutil.rmtree(folder)
 
 
-# --- questions ---------------------------------------------------------------------------------
+# --- filters -----------------------------------------------------------------------------------
 
 
 @given(st.lists(words | st.text(max_size=6).map(lambda t: f"charge_set.Se={t}"), max_size=3))
@@ -268,8 +268,8 @@ def test_every_flipped_bit_of_a_record_is_detected(tmp_path):
     write_record(path, rows(1, 40), {"a": 1})
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
-    # Beyond the content lies the mark that a checksum follows, without which the file is as old
-    # ones are: only the content is at stake.
+    # Only bits of the content are flipped. Behind it is the mark of a checksum; a file without
+    # this mark is read like one of an older version, which has no checksum.
     for at in rng.integers(0, len(whole) - 100, 120):
         path.write_bytes(damaged(whole, [((at + 0.5) / len(whole), "flip", 1 << rng.integers(8))]))
         with pytest.raises(RecordError, match=r"r\.h5"):

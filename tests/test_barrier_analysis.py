@@ -1,4 +1,4 @@
-"""From a barrier's record to its product: planted forces, parts, seeds and gaps."""
+"""Analysis of barriers, from record to product: planted forces, parts, seeds and gaps."""
 
 from pathlib import Path
 
@@ -27,7 +27,8 @@ def test_planted_barriers_and_parts_lie_in_their_intervals(four_seeds):
         heights["total_without_field"] = 25 + 60 * field
         for part, height in heights.items():
             row = rows_of(table, "barrier", part, field, "without field").iloc[0]
-            # Ten intervals of 95 %: twice their length has all of them, but for a chance of 1e-3.
+            # Twice the length of a 95 % interval contains all ten values with a probability of 99.9
+            # %.
             assert abs(row.value - height) < 2 * (row.high - row.value)
         assert row.to_nm == pytest.approx(0.0, abs=0.051)
 
@@ -48,7 +49,7 @@ def test_parts_sum_to_the_whole_in_every_row(four_seeds):
 def test_the_field_s_part_is_its_work_between_minimum_and_maximum(four_seeds):
     table = four_seeds.table
     row = rows_of(table, "barrier", "field", 0.3, "whole").iloc[0]
-    # Cl- goes towards -x at a positive field: downhill.
+    # A positive field drives Cl- towards -x, so its own potential falls along the path.
     assert row.value == pytest.approx(-VOLT_PER_NM * 0.3 * (row.x_nm - row.to_nm))
     total, free = (
         rows_of(table, "barrier", part, 0.3, "whole").value.iloc[0]
@@ -61,7 +62,7 @@ def test_the_work_along_all_windows_and_the_force_at_the_plane_are_reported(four
     table, found = four_seeds.table, four_seeds.findings
     for field in (0.3, 0.7):
         rise = found[f"E = {field:g} V/nm, PMF from first to last window (kJ/mol)"]
-        # Cl- from end to end: the membrane's own barrier gives nothing, the field its work.
+        # From end to end the membrane's own barrier adds nothing to w, and the field adds its work.
         rows = rows_of(table, "PMF", "total", field)
         assert rise[0] == pytest.approx(rows.value.iloc[-1])
         assert rise[1:] == pytest.approx([rows.low.iloc[-1], rows.high.iloc[-1]])
@@ -113,9 +114,9 @@ def test_a_downhill_profile_has_a_bound_and_no_barrier():
     assert stated.startswith("no barrier found, below ")
     row = rows_of(flat.table, "barrier", "total", 0.0, "whole").iloc[0]
     assert np.isnan(row.value) and 0 < row.high < 20
-    # At 67 kJ/mol/nm downhill everywhere, noise of 6 makes no rise at all.
+    # With a slope of -67 kJ/mol/nm everywhere, noise of 6 kJ/mol/nm makes no rise.
     assert "falls all the way" in flat.findings["E = 0.7 V/nm, barrier"]
-    # The water's part is still compared, on a way that needs no barrier.
+    # The water's part is still compared between two windows, for which no barrier is needed.
     assert (
         "common way" in flat.findings["verdict"] and "not change beyond" in flat.findings["verdict"]
     )
@@ -156,7 +157,7 @@ def test_seeds_of_one_equilibration_count_as_one():
     total = profiles.means["total"]
     assert total.interval_from == "over equilibrations" and len(total.each) == 3
     assert total.each[0] == pytest.approx(sums["tether"][[0, 3, 5]].mean(axis=0))
-    # A seed of three weighs a ninth, of two a sixth, alone a third.
+    # Each equilibration has weight 1/3, so seeds weigh 1/9, 1/6 and 1/3 where it has 3, 2 and 1.
     weight = np.array([1 / 9, 1 / 6, 1 / 3, 1 / 9, 1 / 6, 1 / 9])
     variance = np.tensordot(weight**2, sums["tether_variance"], axes=1)
     assert total.variance == pytest.approx(variance)
@@ -180,7 +181,7 @@ def test_a_window_that_was_not_sampled_stays_empty():
 
     table = make(ensemble_of(state_point, 2, edit=hole)).table
     pmf = rows_of(table, "PMF", "total", 0.3)
-    # The longest stretch is behind the gap: it is integrated, nothing before it is.
+    # The longest range of windows is behind the gap, so only that range is integrated.
     assert pmf.value.isna().tolist() == [True] * 6 + [False] * 19
     assert pmf.value.iloc[6] == 0.0
 

@@ -1,4 +1,4 @@
-"""Intervals of a barrier: they cover, and noise is not called a barrier."""
+"""Coverage of the intervals of barriers, and how often noise is reported as a barrier."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from januspore.products.barrier import make
 @pytest.mark.parametrize("seeds", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize(("shift", "rho"), [(0.0, 0.0), (1.0, 0.0), (0.0, 0.8)])
 def test_intervals_of_a_sum_over_windows_cover(seeds, shift, rho):
-    """Whatever windows share, but for one seed, which cannot know and gets no verdict."""
+    """For any noise that windows share; a single seed cannot measure it and gets no verdict."""
     if seeds == 1 and (shift or rho):
         pytest.skip("one seed cannot know what its windows share")
     rng, repeats, shape = np.random.default_rng(0), 400, (seeds, 1, 25)
@@ -59,11 +59,11 @@ def fewer_draws(monkeypatch):
 
 @pytest.mark.parametrize(("seeds", "options"), [(6, {"shift": 25.0}), (12, {"rho": 0.8})])
 def test_noise_shared_by_windows_is_not_called_a_barrier(seeds, options, fewer_draws):
-    """Flat truth; with errors of windows as if they were independent, 25 to 29 % with the shift."""
+    """The true PMF is flat. With windows taken as independent, 25 to 29 % would be barriers."""
     flat = point(fields_V_per_nm=[0.0])
     found, truth = heights(flat, NOTHING, seeds, 200, noise=20.0, **options)
     assert truth == 0
-    # 5 %, and two standard errors of 200; benchmarks/coverage.py has more repeats and seeds.
+    # 5 %, plus two standard errors of 200 repeats; benchmarks/coverage.py has more of them.
     assert np.mean([b.found for b in found]) <= 0.08
 
 
@@ -73,13 +73,13 @@ def test_the_interval_of_a_barrier_covers_found_or_not(seeds, shift, fewer_draws
     found, truth = heights(state_point, LOW, seeds, 200, shift=shift)
     inside = [b.height.low <= truth <= b.height.high for b in found]
     assert np.mean(inside) >= 0.92
-    # "below X" where none is found.
+    # Where no barrier is found the interval is a bound.
     below = [b.height.high >= truth for b in found if not b.found]
     assert np.sum(below) >= len(below) - 0.07 * len(found)
 
 
 def test_a_barrier_near_its_error_has_an_interval_and_no_value(fewer_draws):
-    """Truth 12 kJ/mol, windows known to 40 kJ/mol/nm: those that are found are twice as high."""
+    """The true height is 12 kJ/mol with errors of 40 kJ/mol/nm: found ones are twice as high."""
     found, truth = heights(point(fields_V_per_nm=[0.0]), LOW, 6, 300, noise=98.0)
     assert truth == pytest.approx(12, abs=0.2)
     called = [b for b in found if b.found]
@@ -110,5 +110,5 @@ def test_windows_too_far_apart_widen_the_intervals():
     sums = window_sums(coarse.protocol, FORCES, 4, np.random.default_rng(0), noise=4.0)
     rows = make(ensemble_with(coarse, sums)).table
     row = rows_of(rows, "barrier", "total_without_field", 0.7, "without field").iloc[0]
-    # The error of the few windows themselves is far smaller than what lies between them.
+    # The errors of the few windows are far smaller than the variation between them.
     assert row.high - row.value > 2 * 3.2 * row.se_seeds

@@ -1,4 +1,4 @@
-"""What the report says of a barrier: Table 1, cautions, and no barrier."""
+"""The report on barriers: Table 1, cautions, and profiles without a barrier."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_the_report_reads_table_1():
     def verdict(name):
         return rows[name].reading.verdict
 
-    # Planted: 5 kJ/mol of water's van der Waals part, which is the paper's, and a total of 29.
+    # Planted: 5 kJ/mol for the water's van der Waals part, as in the paper, and a total of 29.
     assert verdict("Cl- barrier at 0.7 V/nm, water's van der Waals part") == "agrees"
     assert verdict("Cl- barrier at 0.3 V/nm, total") == "disagrees"
     assert verdict("Cl- barrier at 0.5 V/nm, total") == "missing: this field was not held"
@@ -68,7 +68,7 @@ def test_the_report_says_where_there_is_no_barrier():
 
 @pytest.mark.parametrize("seeds", [2, 12])
 def test_windows_sampled_while_the_reservoirs_charge_get_no_verdict(seeds):
-    """However many seeds: they charge in all of them alike, while the ion goes along x."""
+    """Not even with many seeds, as the charging while the ion moves is the same in all of them."""
     medium = point(charging_ps=0.0, approach_ps=4.0, settle_ps=2.0, window_ps=4.0)
     sums = window_sums(medium.protocol, FORCES, seeds, np.random.default_rng(0), noise=2.0)
     content = make(ensemble_with(medium, sums))
@@ -90,7 +90,7 @@ def test_charged_reservoirs_and_four_seeds_need_no_caution():
 
     assert caution(2) == ""
     assert "one seed" in caution(1)
-    # One field alone charges from the approach on.
+    # With a single field the reservoirs charge from the approach on.
     assert caution(2, fields_V_per_nm=[0.3], charging_ps=0.0, approach_ps=44.0) == ""
     assert caution(2, fields_V_per_nm=[0.3, 0.7], charging_ps=0.0, approach_ps=44.0) != ""
 
@@ -101,5 +101,5 @@ def test_table_1_is_of_one_membrane_and_one_ion(four_seeds):
     potassium = replace(made, protocol=made.protocol | {"ion": "K"})
     totals = [c for c in CLAIMS if c.quantity == "Cl- barrier at 0.3 V/nm, total"]
     assert [totals[0].concerns(m) for m in (made, other, potassium)] == [True, True, False]
-    # Another membrane's numbers are shown, and judged by nobody.
+    # The numbers of another membrane are shown without a verdict.
     assert not totals[0].is_said_of(made) and "MoSSe alone" in totals[0].is_said_of(other)

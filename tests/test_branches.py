@@ -1,4 +1,4 @@
-"""Paired pulses on real dynamics: a branch is what a separate run would have been."""
+"""Paired pulses in simulations: a branch equals a separate run."""
 
 import shutil
 from pathlib import Path
@@ -60,7 +60,7 @@ def jobs(tmp_path_factory):
     operations.simulate(parent)
     assert is_equilibrated(parent)
     with pytest.MonkeyPatch.context() as patch:
-        # The Reference platform is deterministic, so "equal" can mean number for number.
+        # The Reference platform is deterministic, so results can be equal bit for bit.
         patch.setenv("JANUSPORE_PLATFORM", "Reference")
         operations.simulate(job)
     return project, job
@@ -74,11 +74,11 @@ def on_reference(monkeypatch):
 def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
     project, job = jobs
     assert is_recorded(job)
-    operations.simulate(job)  # does nothing again, but says what it saved
+    operations.simulate(job)  # does nothing the second time, but prints the time saved
     assert "ps saved by branching" in capsys.readouterr().out
     protocol = point_of(job).protocol
     for k, delay in enumerate(protocol.delays_ps):
-        # A separate run: the same programme as one trunk with this delay alone and its own pulse.
+        # A separate run: one programme with this delay only, followed by the second pulse.
         data = dump(point_of(job))
         data["protocol"] = {
             **data["protocol"],
@@ -102,7 +102,7 @@ def test_branches_equal_separate_runs_segment_by_segment(jobs, capsys):
 def test_a_killed_branch_continues_and_a_finished_job_does_nothing(jobs):
     _, job = jobs
     first = {p: p.read_bytes() for p in Path(job.path).rglob("record.h5")}
-    # As if killed before the second branch: its folder is gone, the rest stands.
+    # As after a kill before the second branch: its folder is missing, all else is there.
     for path in sorted(branch(job, 1).rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     assert not is_recorded(job)
@@ -130,7 +130,7 @@ def test_a_branch_lost_after_its_analysis_is_reported_and_repaired(jobs):
     project, job = jobs
     operations.analyse(job)
     shutil.rmtree(branch(job, 1))
-    assert is_recorded(job)  # what is analysed is not looked at again, branch by branch
+    assert is_recorded(job)  # after the analysis the branches are not checked again
     fault = next(verify.faults(job, verify.Families(list(project))))
     assert fault.path == branch(job, 1) and "a branch is lost" in fault.what
     fault.repair()

@@ -1,4 +1,4 @@
-"""Starting configurations: complete, clear of the membrane, repeatable and unpolarised."""
+"""Starting configurations: complete, at a distance from the membrane, reproducible, unpolarised."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_a_start_is_complete_clear_of_the_membrane_and_has_whole_waters(
     assert state.step == 0
     assert not state.velocities.any()
     sites = state.positions[np.concatenate([model.ions, model.waters[:, 0]])]
-    # Oxygens and ions stay clear of the membrane, and each has a place of its own.
+    # Oxygens and ions keep a distance from the membrane, and no two have the same position.
     tree = cKDTree(model.membrane_positions % model.box % model.box, boxsize=model.box)
     assert tree.query(sites % model.box % model.box)[0].min() > _CLEARANCE_NM
     own = cKDTree(sites % model.box % model.box, boxsize=model.box)
@@ -93,15 +93,15 @@ def test_a_start_is_repeatable_and_another_seed_is_another_start():
 
 
 def test_a_start_has_no_charge_separated_across_the_membrane():
-    """Dealt at random, ions hold 0.9 e apart here, which picoseconds do not forget."""
+    """At random positions 0.9 e would be separated, which does not relax within picoseconds."""
     for seed in range(10):
         model, state = start(tiny_point(), seed)
         x = state.positions[:, 0] / model.box[0]
         held = sum(q * x[model.indices(name)].sum() for name, q in (("K", 1), ("Cl", -1)))
-        # Sites lie in eleven planes: an odd sum of their numbers leaves one eleventh.
+        # Sites are in eleven planes; for an odd sum of their numbers a difference of 1/11 remains.
         assert abs(held) < 0.1
         assert polarisation(model, state.positions) == pytest.approx(held)
-    # An ion that has left through the box's face is where it enters on the other side.
+    # An ion beyond the box's face counts at its periodic image inside the box.
     moved = state.positions + model.box
     assert polarisation(model, moved) == pytest.approx(held)
 

@@ -179,7 +179,7 @@ def test_a_bulk_job_is_built_relaxed_and_run(engine, tmp_path, monkeypatch):
     assert [int(path.stem) for path in frames] == [200, 300, 400, 500, 600]
     rows, _ = read_record(trajectory(job) / "record.h5", job.id)
     assert len(rows) == 12 and (rows["field_V_per_nm"] == 0.5).all()
-    # What the record counts is the path between frames.
+    # The recorded displacement equals the path between frames.
     first, last = (read_state(frames[k], job.id) for k in (0, -1))
     model = build_model(bulk_point())
     for ion, charge in model.ion_charges.items():

@@ -1,4 +1,4 @@
-"""Numbers of a bulk liquid, recovered from planted paths, dipoles, gases and currents."""
+"""Analysis of bulk liquids: values recovered from planted paths, dipoles, gases and currents."""
 
 from dataclasses import replace
 
@@ -22,13 +22,13 @@ from januspore.engines.openmm_charges import SwitchedCharges
 from januspore.model.system import water_geometry
 from januspore.settings import Resources
 
-#: SI, to check conversions by another way.
+#: SI constants, for an independent check of conversions.
 K_B, E, EPS0 = 1.380649e-23, 1.602176634e-19, 8.8541878128e-12
 T = 300.0
 
 
 def walks(rng, times, diffusion, interval_ps):
-    """Random walks with a diffusion coefficient each, nm^2/ps, shape (times, walkers, 3)."""
+    """Random walks, each with its diffusion coefficient, nm^2/ps, shape (times, walkers, 3)."""
     widths = np.sqrt(2 * np.asarray(diffusion) * interval_ps)
     return np.cumsum(rng.normal(size=(times, len(widths), 3)) * widths[:, None], axis=0)
 
@@ -109,7 +109,7 @@ def test_a_drift_in_a_field_is_the_conductivity_that_was_planted():
 
 
 def waters_at(model, oxygens, turns):
-    """Positions of a model of waters alone, (times, N, 3)."""
+    """Positions of a model that contains only waters, (times, N, 3)."""
     shape = water_geometry()
     atoms = oxygens[:, :, None] + np.stack([turns.apply(v) for v in shape], axis=1).reshape(
         *oxygens.shape[:2], 3, 3
@@ -119,7 +119,7 @@ def waters_at(model, oxygens, turns):
 
 @pytest.fixture(scope="module")
 def gas():
-    """Waters at random, turned at random, in 300 configurations: no order of any kind."""
+    """300 configurations of waters with random positions and orientations."""
     from scipy.spatial.transform import Rotation
 
     rng = np.random.default_rng(3)

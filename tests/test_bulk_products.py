@@ -1,4 +1,4 @@
-"""Products of bulk liquids give back the diffusion, the conductivity and the order planted."""
+"""Products of bulk liquids recover planted diffusion, conductivity and order."""
 
 import json
 
@@ -60,7 +60,7 @@ def test_planted_diffusion_is_recovered_and_the_box_correction_added(findings):
 
 
 def test_drift_in_a_field_does_not_count_as_diffusion(findings):
-    """A drift of 0.006 nm/ps would add a third to what random walks alone make."""
+    """A drift of 0.006 nm/ps would raise the diffusion coefficient by a third."""
     own = findings[4.0, 0.4]["bulk_transport"]["findings"]
     for ion in ("K", "Cl"):
         value = own[f"D_{ion}_in_box_1e-9_m2_per_s"][0]
@@ -76,7 +76,7 @@ def test_conductivity_is_einstein_s_without_a_field_and_the_drift_s_in_a_field(f
     near(own["conductivity_nernst_einstein_S_per_m"], truth, 0.2)
     near(own["conductivity_einstein_S_per_m"], truth, 0.5)
     assert own["conductivity_S_per_m"] == own["conductivity_einstein_S_per_m"]
-    value, low, high = own["conductivity_distinct_S_per_m"]  # the ions know nothing of each other
+    value, low, high = own["conductivity_distinct_S_per_m"]  # the ions are independent
     assert low < 0.0 < high
     parts = (own[f"conductivity_{name}_S_per_m"][0] for name in ("einstein", "nernst_einstein"))
     assert value == pytest.approx(next(parts) - next(parts))

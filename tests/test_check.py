@@ -1,4 +1,4 @@
-"""`python -m januspore check`: it finds what is wrong, and recommends what is fastest."""
+"""`python -m januspore check`: it detects faults and recommends the fastest engine."""
 
 import json
 import math
@@ -64,7 +64,7 @@ def test_a_wrong_temperature_is_a_fault(kelvin):
 
 
 def made(engine, speeds, gains=None, is_gpu=False, **keys):
-    """A trial with ns a day by cell, and throughputs by number side by side, one alone being 1."""
+    """A trial with speeds by cell, ns/day, and relative throughputs by number side by side."""
     made = Trial(engine, "gpu" if is_gpu else "cpu", "device", is_gpu, **keys)
     made.speed = {
         cell: {"ns_per_day": ns, "atoms": 1000, "ms_per_step": 2.0} for cell, ns in speeds.items()
@@ -109,7 +109,7 @@ def test_settings_and_preferences_name_the_best_of_each_kind():
 
 
 def test_an_engine_that_takes_a_gpu_only_when_told_is_recommended_with_its_platform():
-    """As GROMACS: preferred by its name alone it would run on the CPU."""
+    """An example is GROMACS, which runs on the CPU if no platform is named."""
     told = made("gromacs", {"tiny": 9.0}, is_gpu=True, by_itself=False)
     unasked = made("openmm", {"tiny": 1.0}, is_gpu=True)
     assert advice.fastest([told, unasked]) is told
@@ -130,7 +130,7 @@ def test_the_time_of_a_study_is_its_steps_divided_by_the_throughput():
 
 
 def timed(task, limit_s):
-    """Stands in for what takes time: timings, and the run of 1 ps."""
+    """Replaces the slow tasks: timings, and the run of 1 ps."""
     if task["do"] == "motion":
         return {k: v for k, v in RIGHT.items() if k not in ("ions", "waters", "field")}
     if task["do"] == "speed":
@@ -148,7 +148,7 @@ def timed(task, limit_s):
 
 @lru_cache(maxsize=1)
 def relaxed_tiny():
-    """The file of a relaxed configuration, which takes a second to make."""
+    """The file of a relaxed configuration, made once as it takes a second."""
     with TemporaryDirectory() as folder:
         resources = {"engine": "openmm", "platform": "CPU"}
         task = {"do": "prepare", "folder": folder, "resources": resources, "cell": "tiny"}
@@ -158,7 +158,7 @@ def relaxed_tiny():
 
 @pytest.fixture
 def space(tmp_path, monkeypatch):
-    """A data space; the tiny cell is smaller still, and OpenMM's CPU platform is all there is."""
+    """A data space with an even smaller tiny cell and OpenMM's CPU platform only."""
     copy_studies(tmp_path)
     small = {"repeats_y": 5, "repeats_z": 3, "reservoir_nm": 0.8}
     dynamics = {"timestep_fs": 2.0, "cutoff_nm": 0.6}
@@ -207,7 +207,7 @@ def test_an_engine_whose_forces_are_wrong_by_one_per_cent_is_detected(space, mon
     errors = told.err.splitlines()
     assert len(errors) == 3 and all(line.startswith("error: wrong on cpu: ") for line in errors)
     assert "forces on ions differ from OpenMM's Reference platform by 1.0e-02" in errors[0]
-    assert "JANUSPORE_ENGINE=openmm" in told.out  # what is right is recommended all the same
+    assert "JANUSPORE_ENGINE=openmm" in told.out  # the engine without faults is still recommended
     assert KEY not in project_document(space)
 
 
@@ -291,7 +291,7 @@ def test_a_real_run_and_restart_is_within_its_bounds(space, tmp_path, monkeypatc
     assert told["steps"] > 0 and told["ns_per_day"] > 0
 
 
-# --- processes of their own ----------------------------------------------------------------------
+# --- separate processes --------------------------------------------------------------------------
 
 
 def test_a_task_runs_in_a_process_of_its_own_and_its_faults_are_one_line(tmp_path):
@@ -343,5 +343,5 @@ def _avx():
 
 @pytest.mark.skipif(platform.machine() != "x86_64" or not _avx(), reason="no x86 CPU with AVX")
 def test_the_kernel_that_is_required_on_x86_uses_avx():
-    """Fails where OpenMM is one that leaves AVX unused: the pin in pyproject.toml is for this."""
+    """Fails if the installed OpenMM does not use AVX, which the pin in pyproject.toml prevents."""
     assert kernel_width() == 8

@@ -1,4 +1,4 @@
-"""The coverage campaign: every claim has planted cases, and few verdicts on them are wrong."""
+"""The coverage benchmark: every claim has planted cases, and few verdicts on them are wrong."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ kept = pytest.mark.skipif(
 
 
 def campaign(tmp_path, *options):
-    """Counts of a campaign of its own process, for it leaves figures and widths out."""
+    """Counts of a campaign, in a process of its own as it replaces functions of the package."""
     output = tmp_path / "coverage.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "coverage.py"), "--output", str(output)]
     subprocess.run([*command, *options], check=True, capture_output=True, cwd=ROOT)
@@ -28,7 +28,7 @@ def campaign(tmp_path, *options):
 
 
 def false_rates(counts):
-    """Wrong verdicts of each claim, all cases and seeds together: (wrong, planted) by claim."""
+    """Number of wrong verdicts and of planted cases by claim, over all cases and seeds."""
     found = {}
     for one in counts:
         wrong = sum(one[word] for word in ("agrees", "disagrees") if word != one["right"])
@@ -54,7 +54,7 @@ def test_kept_results_have_few_wrong_verdicts_in_any_case():
                 wrong[key] += one[word]
                 planted[key] += one["repeats"]
     for key, times in planted.items():
-        # 5 %, and two standard errors.
+        # 5 %, plus two standard errors.
         assert wrong[key] / times <= 0.05 + 2 * (0.05 * 0.95 / times) ** 0.5, key
 
 

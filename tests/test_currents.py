@@ -1,4 +1,4 @@
-"""Intervals of currents cover, from no ion that crossed to hundreds; so do ratios of pulses."""
+"""Coverage of the intervals of currents, from no crossing to hundreds, and of pulse ratios."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def forward_current(tables):
 
 @pytest.mark.parametrize(("seeds", "run_ps"), [(4, 8.0), (10, 100.0), (8, 200.0)])
 def test_ions_that_dip_into_the_mouth_do_not_narrow_a_bound(seeds, run_ps):
-    """Two ions dip 0 to 0.08 nm into the slab; nothing passes, so the truth is 0."""
+    """Two ions dip 0 to 0.08 nm into the slab. None passes, so the true current is 0."""
     bin_ps, rng, covered, halves = run_ps / PHASES, np.random.default_rng(1), 0, []
     for _ in range(200):
         tables = crossing_tables(rng, seeds, 0.0, bin_ps)
@@ -46,11 +46,11 @@ def test_ions_that_dip_into_the_mouth_do_not_narrow_a_bound(seeds, run_ps):
         halves.append((high - low) / 2)
     bound = 3.689 * E_PER_PS / (seeds * bin_ps * len(BRANCH))
     assert covered / 200 >= 0.93
-    assert min(halves) >= bound * (1 - 1e-3)  # what might have crossed, and did not
+    assert min(halves) >= bound * (1 - 1e-3)  # the number that may cross although none did
 
 
 def sine_space(space, seeds, change):
-    """A data space of one sine whose records are planted and then changed; returns its products."""
+    """A data space of one sine with planted records that a function changes; makes its products."""
     copy_studies(space)
     init_command(["--seeds", f"0:{seeds}"], space)
     project = open_project(space)
@@ -94,7 +94,7 @@ def test_ions_that_cross_are_a_current_in_every_product(tmp_path):
     chosen = (loops.estimator == "pore slab") & (loops.species == "total")
     mean = loops[chosen & (loops.quantity == "mean current")]
     truth = 40.0 * E_PER_PS / 20.0  # 40 charges a seed, along the field, in 20 ps
-    # Four intervals of 95 %: fewer than three inside has a chance of 1.4 %.
+    # Fewer than three of four 95 % intervals contain the value with a probability of 1.4 %.
     assert ((mean.low <= truth) & (truth <= mean.high)).sum() >= 3 and (mean.low > 0).all()
 
 
@@ -111,8 +111,8 @@ def test_intervals_of_currents_cover_from_no_crossing_to_hundreds(seeds, expecte
         _, low, high = forward_current(crossing_tables(rng, seeds, by_bin, 2.0, back=by_bin / 4))
         truth = 0.75 * expected * E_PER_PS / (2.0 * len(BRANCH) * seeds)
         covered += low <= truth <= high
-    # 95 % nominal, 250 repetitions have a standard error of 1.4 %; counts are whole numbers, so
-    # where few are expected an interval cannot cover less than nearly always.
+    # Nominal coverage is 95 %, with a standard error of 1.4 % for 250 repeats. Counts are whole
+    # numbers, so with few expected crossings the coverage is close to 100 %.
     assert covered / repeats >= 0.91
     assert expected < 20 or covered / repeats <= 0.99
 
@@ -151,12 +151,12 @@ def test_the_interval_of_a_difference_of_counts_covers():
 
 @pytest.mark.parametrize("expected", [0.5, 3.0, 30.0])
 def test_few_crossings_are_rarely_taken_for_ndr(expected):
-    """As many ions at every field: by chance some windows have more than later ones."""
+    """The current is constant, but by chance some windows have more ions than later ones."""
     false = 0
     for k in range(150):
         tables = crossing_tables(np.random.default_rng([k, 3]), 8, expected, 2.0)
         false += find_ndr(tables, "forward", "+", RISE).found
-    assert false / 150 <= 0.09  # 5 % and 2.3 standard errors
+    assert false / 150 <= 0.09  # 5 %, plus 2.3 standard errors
 
 
 # --- pulses ------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_pulses_in_which_ions_only_dip_carry_no_current():
 
 @pytest.mark.parametrize("errors", [2.0, 5.0, 15.0])
 def test_intervals_of_ratios_cover_for_any_error_of_the_first_current(errors):
-    """The first current is known to so many standard errors; the truth is 1.7."""
+    """`errors` is the first current in standard errors; the true ratio is 1.7."""
     point = tiny_point("pulse_train")
     recording, model = point.protocol.recording, build_model(point)
     rng, given, covered = np.random.default_rng(3), 0, 0

@@ -1,4 +1,4 @@
-"""Whatever is damaged: one line with the file and the remedy, status 2, and the rest goes on."""
+"""Any damage is reported in one line with file and remedy, status 2, and the rest works."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ from januspore.space.conditions import start_of
 from januspore.space.dataspace import open_project
 
 COMMANDS = ("init", "status", "run", "summary", "results", "report", "verify")
-#: By default each damage is met by some of the commands; `-m slow` has all of them.
+#: By default each kind of damage is tested with some of the commands; `-m slow` tests all.
 EVERY = [(damage, command) for damage in [*JOBS, *SPACE, *OTHERS] for command in COMMANDS]
 SOME = [pair for k, pair in enumerate(EVERY) if k % 3 == 0]
 
@@ -45,7 +45,7 @@ def project_class():
         patch.setattr(products, "PRODUCTS", only)
         spec = importlib.util.spec_from_file_location("project_with_one", ROOT / "project.py")
         module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, spec.name, module)  # flow looks for its source
+        patch.setitem(sys.modules, spec.name, module)  # flow reads the source of the class's module
         spec.loader.exec_module(module)
         yield module.Project
 
@@ -56,7 +56,7 @@ def asked(space, project_class, monkeypatch, command):
     if command == "init":
         return carry_out(lambda: initialise.init_command([], space))
     if command in ("status", "run"):
-        # Commands of one process, in quick succession: flow lets a scheduler be asked once a while.
+        # flow limits how often a scheduler may be queried, and the tests run many commands at once.
         monkeypatch.setattr("flow.scheduling.base.Scheduler._dos_timeout", 0)
         monkeypatch.setattr(sys, "argv", ["project.py", command])
         return carry_out(lambda: flow_project._run(project_class, space))
@@ -64,7 +64,7 @@ def asked(space, project_class, monkeypatch, command):
 
 
 def faults_told(captured):
-    """Lines that tell of faults: on standard error, and of verify on standard output."""
+    """Lines that report faults, on standard error and, for verify, on standard output."""
     lines = captured.err.splitlines() + captured.out.splitlines()
     return [x for x in lines if x.startswith(("error: ", "fault: "))]
 
@@ -131,7 +131,7 @@ def test_verify_names_truncated_copied_and_lost_files_of_a_trajectory(space, cap
         frames[0].unlink()
         shutil.copy(sorted((other / "frames").iterdir())[-1], frames[-1])
         wanted = ["a frame is lost", "belongs to job"]
-    elif name == "parts":  # rows that end too early, in a record that says it is whole
+    elif name == "parts":  # a record that is marked as complete, with rows that end too early
         rows, about = read_record(one / "record.h5")
         write_record(one / "record.h5", rows.until(int(rows["step"][-2])), about)
         wanted = ["rows are lost", "beyond the rows"]
@@ -159,8 +159,8 @@ def test_a_project_document_that_is_damaged_stops_no_run(
 ):
     path = space / "signac_project_document.json"
     path.write_bytes(content)
-    (sines(space)[0] / "summary.json").unlink()  # so that there is work
-    assert asked(space, project_class, monkeypatch, "init") == 2  # it cannot know which study
+    (sines(space)[0] / "summary.json").unlink()  # so that an analysis has to be done
+    assert asked(space, project_class, monkeypatch, "init") == 2  # the study is not known
     assert "python init.py --study NAME" in capsys.readouterr().err
     assert asked(space, project_class, monkeypatch, "run") == 2
     (told,) = faults_told(capsys.readouterr())
@@ -168,7 +168,7 @@ def test_a_project_document_that_is_damaged_stops_no_run(
     assert (sines(space)[0] / "summary.json").exists()
     assert path.with_name(f"{path.name}.damaged").read_bytes() == content
     assert asked(space, project_class, monkeypatch, "run") == 0
-    assert asked(space, project_class, monkeypatch, "init") == 2  # nor guess it
+    assert asked(space, project_class, monkeypatch, "init") == 2  # and is not guessed
     (told,) = faults_told(capsys.readouterr())
     assert "--study" in told
     initialise.init_command(["--study", "quick"], space)
@@ -178,7 +178,7 @@ def test_a_project_document_that_is_damaged_stops_no_run(
 def test_run_reports_a_missing_equilibration_and_a_missing_snapshot(
     space, project_class, monkeypatch, capsys
 ):
-    """Today's run would say nothing, and return 0, for ever."""
+    """Without these messages `run` would do nothing and return 0."""
     job = sines(space)[0]
     parent, _ = start_of(open_project(space).open_job(id=job.name))
     shutil.rmtree(job / "trajectory")
@@ -187,7 +187,7 @@ def test_run_reports_a_missing_equilibration_and_a_missing_snapshot(
     (told,) = faults_told(capsys.readouterr())
     assert parent in told and "python init.py" in told
     aside.rename(space / "workspace" / parent)
-    later = initialise.init_command(["--seeds", "2:3"], space)  # asks for a second snapshot
+    later = initialise.init_command(["--seeds", "2:3"], space)  # needs a second snapshot
     assert later is None
     (space / "workspace" / parent / "signac_job_document.json").unlink()
     (job / "trajectory").mkdir()

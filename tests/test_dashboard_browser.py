@@ -1,4 +1,4 @@
-"""The pages in a real browser, headless: what scripts draw, what a person clicks."""
+"""The pages in a headless browser: drawings by scripts, and clicks."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ playwright = pytest.importorskip(
 )
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-#: WebGL without a GPU, which takes its time on a busy machine.
+#: Time limit for WebGL without a GPU, which is slow on a busy machine.
 OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE_MS = 120_000
 
@@ -45,12 +45,12 @@ def chromium():
 
 @pytest.fixture
 def page(chromium, address):
-    """A page that has given no token yet; whatever it complains of fails the test."""
+    """A page that has not sent the token yet; any error of the page fails the test."""
     context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1400, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     page, complaints, elsewhere = context.new_page(), [], []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    # Also what the policy of the page forbids; a refused token or a deleted job is an answer.
+    # Violations of the page's policy are errors as well; refused tokens and deleted jobs are not.
     page.on(
         "console",
         lambda said: (
@@ -79,7 +79,7 @@ def opened(page, address):
 
 
 def until(page, expression):
-    """Wait for something to be so; the page's own policy forbids what Playwright would wait by."""
+    """Wait for a condition; Playwright's own wait is forbidden by the page's policy."""
     for _ in range(PATIENCE_MS // 100):
         if page.evaluate(expression):
             return
@@ -129,7 +129,7 @@ def test_search_and_open_a_job(opened, space):
     opened.get_by_role("button", name="Search").click()
     opened.get_by_text("1 of 8 jobs").wait_for()
     opened.get_by_role("link", name="MoSSe, sine, seed 0").click()
-    # Traces: every panel is drawn, and a drag looks closer.
+    # Traces: every panel is drawn, and dragging zooms in.
     opened.wait_for_selector("#traces[data-shown='6']")
     assert opened.locator("#traces canvas").count() == 6
     whole = opened.get_by_role("button", name="Whole record")
@@ -171,7 +171,7 @@ def test_the_last_frame_is_drawn_and_turns(opened, address, space):
     assert species == ["Mo", "S", "Se", "K", "Cl", "O", "H"]
     # Atoms are in colour; the box, the text and the background are grey.
     until(opened, f"({DRAWN})() > 1000")
-    # Whoever asked for less motion has it still, until it is asked for.
+    # With reduced motion the molecule does not rotate until the button is pressed.
     turning = opened.locator("#frame button")
     assert turning.get_attribute("aria-pressed") == "false"
     turning.click()

@@ -1,4 +1,4 @@
-"""Seeds that decide what is open: as many as the intervals ask for, none twice, none too many."""
+"""Seeds that would decide open statements: as many as needed, each once, within the budget."""
 
 import pytest
 from helpers import copy_studies
@@ -17,7 +17,7 @@ OPEN = "reverse current below forward, E > 0"
 
 @pytest.fixture
 def space(tmp_path):
-    """Four seeds of ten equilibrations, whose loop is open by less than its interval."""
+    """A sine with four seeds whose loop is open by less than its interval."""
     copy_studies(tmp_path)
     study = tmp_path / "studies" / "quick.toml"
     study.write_text(study.read_text().replace("count = 4", "count = 40"))

@@ -1,4 +1,4 @@
-"""The reservoirs' middle has the density of bulk 1 M KCl after equilibration."""
+"""After equilibration the middle of the reservoirs has the density of bulk 1 M KCl."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The compact device: planted ones are recovered, predicted, and the same in ngspice."""
+"""The compact device: fits recover planted devices, predictions, export, and ngspice."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def linear(tau=5.0, memory_nS=-20.0):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Of a staircase and steps of the planted device."""
+    """A device fitted to a staircase and steps of the planted device."""
     runs = [run_of(planted(truth(), point)) for point in (POINT, STEPS)]
     return fit_device("planted 0.85 nm", LENGTH, runs)
 
@@ -60,7 +60,7 @@ def adaptive(device, wave, times):
         return device.rate(wave.value(t), s)
 
     ends = (0.0, wave.duration_ps)
-    # Short steps: values within one are interpolated, which a jump of tau spoils.
+    # Short steps, as interpolation within a step is inaccurate where tau jumps.
     many = {"method": "RK45", "rtol": 1e-6, "atol": 1e-8, "max_step": wave.duration_ps / 4000}
     return solve_ivp(slope, ends, [device.relaxed()], t_eval=times, **many).y[0]
 
@@ -94,7 +94,8 @@ def test_the_loop_is_widest_near_omega_tau_one_and_closes_far_from_it():
         order.append(loop.area(loop.order))
         current.append(abs(loop.area(loop.current_nA)))
     expected = np.pi * 0.8 * omega_tau / (1 + omega_tau**2)
-    # At fast fields s crosses 0 late, and the first cycles have not died away at slow ones.
+    # The formula does not hold exactly: at high frequencies s crosses 0 late, and at low ones the
+    # first cycles have not decayed.
     assert np.array(order) == pytest.approx(expected, rel=0.02, abs=0.01)
     for areas_seen in (order, current):
         best = omega_tau[int(np.argmax(areas_seen))]
@@ -134,7 +135,7 @@ def test_runs_that_were_not_fitted_are_compared_with_the_prediction(fitted):
     loop = found["sine", "order"]
     assert loop.explained > 0.98 and loop.bins == 40 and loop.rms < 0.04
     assert loop.area[0] == pytest.approx(loop.seen_area[0], rel=0.2)
-    # Both lobes add up: nothing would be left if one counted against the other. Bins cut corners.
+    # Both lobes add up; with opposite signs they would cancel. Bins reduce the area a little.
     whole = settled_loop(truth(), SineWave(50.0, 1.2, 20.0))
     assert loop.area[0] == pytest.approx(whole.area(whole.order), rel=0.3)
     current = found["sine", "current (nA)"]
@@ -162,7 +163,7 @@ def test_a_prediction_beyond_the_fields_held_says_so(fitted):
     assert compare(fitted, unfitted_of(planted(truth(), point)))[0].beyond_V_per_nm is None
 
 
-# --- what the data cannot fix -------------------------------------------------------------------
+# --- parameters that the data do not fix --------------------------------------------------------
 
 
 def test_a_memory_whose_interval_contains_0_has_a_range_and_no_value():
@@ -248,7 +249,7 @@ def test_json_contains_all_of_a_device(fitted):
 
 
 def test_the_verilog_a_tables_equal_those_of_the_device(fitted):
-    """Its expressions are Python's but for the conditions: evaluated, they give the tables."""
+    """Except for conditions its expressions are valid Python, which is evaluated here."""
     text, device = verilog_a(fitted), fitted.chosen()
     lines = dict(
         line.strip().rstrip(";").split(" = ", 1)
@@ -319,7 +320,7 @@ CELL = "protocol.cell.repeats_y=6"
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory):
-    """Staircases of two pores and one barrier, as a data space has them."""
+    """A data space with staircases of two pores and one barrier."""
     root = tmp_path_factory.mktemp("space")
     project = open_project(root)
     points = [tiny_point("staircase", holds_V_per_nm=[0.6, 1.2], hold_ps=10.0)]

@@ -1,4 +1,4 @@
-"""The membrane's own step of potential: its charges', by hand, and by integrating numerically."""
+"""The membrane's potential step, compared with hand calculation and numerical integration."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_the_potential_along_x_is_that_of_poissons_equation():
     model = build_model(point)
     planes, charges = model.membrane_positions[:, 0], model.charge[model.frozen]
     area = float(np.prod(model.box[1:]))
-    # Clear of the planes, where the numerical one is smeared.
+    # Away from the planes, where the numerical potential is smeared.
     x = np.array([-0.9, -0.3, -0.19, -0.1, -0.05, 0.05, 0.1, 0.18, 0.3, 0.9])
     numerical = by_poisson(x, planes, charges, area)
     assert potential(x, planes, charges, area) == pytest.approx(numerical, abs=0.02)
@@ -68,7 +68,7 @@ def test_a_pore_reduces_the_step_by_its_fraction_of_units(name):
 
 
 def test_planes_of_a_sheet_by_hand():
-    """Between two planes the potential falls by the charge behind times the way."""
+    """Between two planes the potential changes by the charge per area behind times the distance."""
     charge_set = MEMBRANES["MoSSe"]
     above, below = MATERIALS["MoSSe"].top.x_nm, MATERIALS["MoSSe"].bottom.x_nm
     area = np.prod(unit_cell("MoSSe")) / 2

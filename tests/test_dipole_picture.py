@@ -1,4 +1,4 @@
-"""The picture shows the frames of least and most field, and the waters that are in the pore."""
+"""The picture shows the frames at the lowest and highest field, and the waters in the pore."""
 
 from dataclasses import replace
 from pathlib import Path

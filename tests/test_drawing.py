@@ -1,4 +1,4 @@
-"""Figures: what is left out and said so, bands within bounds, legends beside the data, files."""
+"""Figures: empty panels, bands within bounds, legends outside the data, file formats."""
 
 import numpy as np
 import pytest

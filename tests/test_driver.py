@@ -1,4 +1,4 @@
-"""The driver: impulses arrive exactly; a run killed at any moment goes on as if it never was."""
+"""The driver: exact impulses, and runs killed at any moment that continue to the same record."""
 
 import errno
 import signal
@@ -72,7 +72,7 @@ def test_one_ion_gains_the_field_s_impulse_over_its_mass(tmp_path, segment, ion)
     )
     drive(run, lambda: start, make)
     per_field = model.charge[0] * VOLT_PER_NM / model.mass[0]
-    # The mesh's own pull on the ion is below 0.1 kJ/mol/nm at this tolerance: its impulse.
+    # At this tolerance the mesh exerts less than 0.1 kJ/mol/nm on the ion; this is its impulse.
     mesh = 0.1 * programme.duration_ps / model.mass[0]
     gained = []
     for step in steps:
@@ -87,7 +87,7 @@ def test_one_ion_gains_the_field_s_impulse_over_its_mass(tmp_path, segment, ion)
     length = programme.duration_ps
     marks = [t for t, _ in programme.leaves()]
     fallen = quad(lambda t: (length - t) * programme.value(t), 0, length, points=marks[1:] or None)
-    # Velocities are half a step off positions in a leapfrog.
+    # In a leapfrog integrator velocities are half a step behind positions.
     tolerance = mesh * length + 0.002 * max(gained)
     assert moved == pytest.approx(2.0 * length + per_field * fallen[0], abs=tolerance)
     wanted = [mean(programme, t - 0.02, t) for t in rows["time_ps"]]
@@ -107,7 +107,7 @@ def test_the_toy_s_displacements_add_up_to_its_path(uninterrupted):
 
 
 def test_a_run_killed_at_any_file_operation_continues_to_the_same_record(tmp_path, uninterrupted):
-    # Each operation of the first three chunks, and every seventh of the rest, which is alike.
+    # Each operation of the first three chunks; of the others, which are alike, every seventh.
     for moment in [*range(45), *range(45, 1000, 7)]:
         folder = tmp_path / str(moment)
         with pytest.MonkeyPatch.context() as patch:
@@ -170,7 +170,7 @@ def test_a_run_near_its_walltime_stops_after_a_checkpoint_and_can_continue(
         assert caught.value.code == OUT_OF_TIME
         assert "run again to go on" in capsys.readouterr().err
         assert read_state(tmp_path / "checkpoint.gsd", "toy").step == step
-        with pytest.raises(SystemExit):  # with no time left, nothing is begun
+        with pytest.raises(SystemExit):  # with no time left, no segment is begun
             drive(toy_run(tmp_path), never, never, limits)
     toy_drive(tmp_path, initial=never)
     assert_as_if_never_interrupted(tmp_path, uninterrupted)
@@ -189,7 +189,7 @@ def test_a_finished_run_is_not_changed(tmp_path):
 
 
 def test_a_longer_programme_continues_a_finished_run(tmp_path):
-    """More snapshots asked of an equilibration make its programme longer."""
+    """The programme of an equilibration becomes longer if more snapshots are needed."""
     whole = Constant(0.2, 0.3)
     straight = replace(toy_run(tmp_path / "straight"), programme=whole)
     drive(straight, toy_start, lambda s: ToyEngine().load(s))
@@ -220,7 +220,7 @@ def test_a_full_disk_at_any_write_leaves_no_partial_file(tmp_path, uninterrupted
             else:
                 assert write > 20
                 return
-        assert not list(folder.rglob(".*.tmp"))  # the disk has that room again
+        assert not list(folder.rglob(".*.tmp"))  # so that their space is free again
         toy_drive(folder)
         assert_as_if_never_interrupted(folder, uninterrupted)
     raise AssertionError("never came to an end")

@@ -1,4 +1,4 @@
-"""The driver as a real process, killed by real signals: no row is lost or doubled.
+"""The driver in a process that is killed by signals: no row is lost or doubled.
 
 Run as a script, `python test_driver_process.py FOLDER` is the process that is killed.
 """
@@ -73,8 +73,8 @@ def assert_whole_run(folder):
     assert rows["field_V_per_nm"] == pytest.approx(wanted, abs=1e-9)
     assert len(rows["theta_rad"]) == rows["water_in_pore"].sum()
     assert np.isfinite(rows["potential_kJ_per_mol"]).sum() == len(rows) // 5
-    # Displacements lost or taken twice would not add up to the path from the first frame to the
-    # last: this holds across every kill, whatever the numbers' own noise.
+    # Lost or doubled displacements would not add up to the path between the first and the last
+    # frame. This holds across every kill, even where trajectories diverge.
     first, last = (read_state(run.frames.path(s), "wet") for s in (0, run.total_steps))
     for name, q in (("K", 1.0), ("Cl", -1.0)):
         ions = WET.indices(name)

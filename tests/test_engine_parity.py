@@ -1,4 +1,4 @@
-"""OpenMM and HOOMD-blue on one configuration, side by side and against direct sums in double.
+"""OpenMM and HOOMD-blue on one configuration, compared with each other and with direct sums.
 
 At tight settings both must agree to 1e-5 in relative RMS, at a tolerance of 5e-5 to 5e-4. Ions are
 compared atom by atom, waters by net force and torque. (At 1e-4 OpenMM alone is 6.5e-4 from the
@@ -34,7 +34,7 @@ pytestmark = [
 TIGHT, PRODUCTION = 1e-7, 5e-5
 FIELD_V_PER_NM = 1.2
 DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.9)
-#: What each comparison must reach, in relative RMS.
+#: Largest relative RMS difference of each comparison.
 LIMIT = {TIGHT: 1e-5, PRODUCTION: 5e-4}
 RESOURCES = {
     "openmm": Resources("openmm", "Reference"),
@@ -176,7 +176,7 @@ def test_each_energy_term_agrees_between_engines(cell, direct, engines_at, toler
 
 
 def test_short_trajectories_stay_together(cell):
-    # OpenMM's velocities lag by half a step, so the paths part in proportion to the time step.
+    # OpenMM's velocities lag by half a step, so the paths differ in proportion to the time step.
     model, state = cell
     calm = DYNAMICS.model_copy(update={"timestep_fs": 0.02, "thermostat_tau_ps": 1e6})
     ends = []
@@ -191,7 +191,7 @@ def test_short_trajectories_stay_together(cell):
 
 @pytest.mark.slow
 def test_small_cell_parity_table(capsys):
-    """The table of docs/engines.md:  pytest -m "slow and hoomd" tests/test_engine_parity.py -s"""
+    """Prints the table of docs/engines.md with pytest -m "slow and hoomd" -s and this file."""
     keys = {"cell": {"repeats_y": 8, "repeats_z": 5, "reservoir_nm": 2.0}, "dynamics": {}}
     model, state = equilibrated(build_model(tiny_point(**keys)))
     direct = direct_sums(model, state)

@@ -1,4 +1,4 @@
-"""How long jobs take: exact from a rate, which comes from real steps of an affordable cell."""
+"""Estimated times of jobs, from a given rate or from one that is measured in a small cell."""
 
 import pytest
 from helpers import copy_studies, raw_point, tiny_point

@@ -1,4 +1,4 @@
-"""The yardstick itself: the direct Ewald sum against constants and against its own energy."""
+"""The direct Ewald sum, compared with known constants and with the gradient of its energy."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_rock_salt_has_its_madelung_constant():
 
 
 def test_two_sheets_feel_the_field_of_a_capacitor_under_tin_foil():
-    # Smeared into planes, +q and -q a distance d apart make the field of a capacitor less its mean:
+    # Smeared into planes, +q and -q at a distance d have a capacitor's field minus its mean:
     # E = -(sigma / eps0) (1 - d / L), where 1 / eps0 = 4 pi COULOMB.
     side, length, gap, n = 1.0, 4.0, 1.0, 12
     yz = np.stack(np.meshgrid(*[np.arange(n) / n * side] * 2, indexing="ij"), -1).reshape(-1, 2)
@@ -26,7 +26,7 @@ def test_two_sheets_feel_the_field_of_a_capacitor_under_tin_foil():
     box = np.array([length, side, side])
     _, forces = direct_ewald(np.concatenate(sheets), charges, box)
     sigma = 1.0 / side**2
-    # Half of the sheets' own field acts on each sheet, all of the mean field's correction does.
+    # On each sheet act half of the field of the sheets and all of the mean field's correction.
     expected = 4 * np.pi * COULOMB * sigma * (0.5 - gap / length)
     assert forces[: n * n, 0].sum() == pytest.approx(expected, rel=1e-9)
 

@@ -1,4 +1,4 @@
-"""Examples in docstrings are run as they stand; the version stands in one place."""
+"""Examples in docstrings are run; the version is defined in one place."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""What cannot be built or held is refused before a job is made; needless distinctions are told."""
+"""Jobs that cannot be built or need too much memory are refused; equal pores are reported."""
 
 import signal
 
@@ -112,7 +112,7 @@ def test_targets_that_give_the_same_pore_are_reported(space, capsys):
     assert "the same pore of MoSSe, 0.866 nm wide and 5 formula units" in told
     assert "pore_diameter_nm = 0.85; pore_diameter_nm = 0.86" in told
     init(space, keys="[protocols.cell]\npore_diameter_nm = 1.1", reservoir=1.7)
-    assert capsys.readouterr().out.count("same pore") == 1  # of the two before
+    assert capsys.readouterr().out.count("same pore") == 1  # reported once for the two earlier ones
 
 
 def test_an_existing_job_that_cannot_be_built_does_not_stop_init(space, capsys):
@@ -124,7 +124,7 @@ def test_an_existing_job_that_cannot_be_built_does_not_stop_init(space, capsys):
 
 
 def test_a_signal_ends_a_minimisation(monkeypatch):
-    """OpenMM's Reference platform takes a minute here; the signal comes after a moment."""
+    """Minimisation on OpenMM's Reference platform takes a minute; the signal comes early."""
     model = build_model(tiny_point("equilibrate"))
     resources = Resources(engine="openmm", platform="Reference")
     start = build_state(model, np.random.default_rng(0))
@@ -145,5 +145,5 @@ def test_a_signal_ends_a_minimisation(monkeypatch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    # Between two iterations, not after the last.
+    # The minimisation ends between two iterations and not after the last one.
     assert [entry.name for entry in caught.traceback][-2:] == ["report", "end"]

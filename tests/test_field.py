@@ -1,4 +1,4 @@
-"""Field programmes: pure functions of time whose integrals are exact, one for every protocol."""
+"""Field programmes of all protocols: functions of time with exact integrals."""
 
 import itertools
 import math
@@ -188,7 +188,7 @@ def test_every_protocol_is_a_whole_number_of_samples(name):
     samples = protocol.programme().duration_ps / protocol.recording.sample_interval_ps
     assert samples == pytest.approx(round(samples), abs=1e-6)
     assert samples >= 1
-    # The driver takes an engine from segment to segment, by whole samples.
+    # The driver integrates each segment in whole samples.
     starts = [t / protocol.recording.sample_interval_ps for t, _ in protocol.programme().leaves()]
     assert starts == pytest.approx(np.round(starts), abs=1e-6)
 
@@ -198,7 +198,7 @@ def test_capabilities_by_name_equal_those_of_the_protocol(name):
     protocol = state_point(raw_point(name)).protocol
     views = {view for view in CAPABILITIES if getattr(protocol, view) is not None}
     assert protocol.capabilities() == capabilities_of(name) == views
-    # A record is read in one way, and only an equilibration, which is read in none, relaxes.
+    # Each record has one analysis, except for equilibrations, which have none.
     assert len(views & READINGS.keys()) == (name != "equilibrate")
     assert ("starts_from" in views) != ("snapshots" in views)
 

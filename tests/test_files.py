@@ -1,4 +1,4 @@
-"""Files are whole or not there, whatever stops their writer."""
+"""Files are written whole or not at all, whatever stops the writer."""
 
 import errno
 

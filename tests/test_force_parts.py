@@ -1,4 +1,4 @@
-"""What acts on an ion, taken apart: each part against its own sum, and all against the whole."""
+"""Parts of the force on an ion: each compared with its own sum, and all with the total."""
 
 import importlib.util
 from dataclasses import replace
@@ -32,7 +32,7 @@ def tiny():
 
 
 def whole(model, positions, field, resources=REFERENCE):
-    """An engine's own forces along x on the ions."""
+    """Forces of an engine along x on the ions."""
     state = replace(thermal_state(model), positions=positions)
     engine = create(model, state, DYNAMICS, resources)
     engine.set_field(field)
@@ -43,11 +43,11 @@ def relative(found, expected):
     return np.sqrt(np.square(found - expected).mean() / np.square(expected).mean())
 
 
-# --- one charge at a time ----------------------------------------------------------------------
+# --- single charges ----------------------------------------------------------------------------
 
 
 def alone(membrane=(), waters=0, box=(3.2, 3.2, 3.2)):
-    """K and Cl at far corners and what the test adds, in a large box: (model, positions)."""
+    """(model, positions) of K and Cl in far corners of a large box, with the test's own atoms."""
     model = free_model(1, waters, box, cutoff_nm=1.2, ewald_tolerance=1e-5, membrane=membrane)
     positions = thermal_state(model).positions
     positions[model.ions] = [[-0.8, -0.8, -0.8], [0.8, 0.8, 0.8]]
@@ -60,7 +60,7 @@ def test_an_ion_near_a_fixed_charge_feels_coulomb_s_force_in_the_membrane_s_colu
     positions[potassium] = [[x, 0.0, 0.0]]
     parts = ForceParts(model, CPU).along_x(positions, potassium, 0.0)
     coulomb = COULOMB * 1.06 / x**2
-    # What the images in a box of 3.2 nm and the background add, as the direct sum below has it.
+    # The effect of images in a box of 3.2 nm and of the background, from the direct sum below.
     assert parts["membrane_electrostatic"] == pytest.approx([coulomb], rel=5e-3)
     bare = np.where(model.frozen, model.charge, 0.0)
     bare[potassium] = 1.0
@@ -100,7 +100,7 @@ def test_a_water_is_in_the_water_s_columns():
     charge[chloride] = -1.0
     _, exact = direct_ewald(positions, charge, model.box)
     assert parts["water_electrostatic"] == pytest.approx(exact[chloride, 0], rel=5e-4)
-    # What the images of a neutral molecule add in a box of 3.2 nm is far weaker.
+    # The images of a neutral molecule have a far weaker effect in a box of 3.2 nm.
     assert parts["water_electrostatic"] == pytest.approx([bare], abs=0.4)
     assert abs(parts["water_vdw"][0]) > 1
     assert parts["membrane_vdw"] == [0.0]
@@ -120,7 +120,7 @@ def test_the_field_s_part_is_q_e():
 def test_parts_sum_to_the_engine_s_force_with_the_same_mesh(tiny, field):
     model, positions = tiny
     parts = ForceParts(model, CPU).along_x(positions, model.ions, field)
-    # Single precision: 1e-5, in sums of forces of 1e3 kJ/mol/nm each.
+    # Single precision has relative errors of 1e-5 in sums of forces of 1e3 kJ/mol/nm each.
     assert relative(sum(parts.values()), whole(model, positions, field, CPU)) < 1e-4
     assert relative(sum(parts.values()), whole(model, positions, field)) < 1e-4
 
@@ -134,7 +134,7 @@ def test_parts_sum_to_the_whole_with_pme_at_two_tightnesses(tiny):
     # Measured: 5.1e-4 over these 16 ions.
     assert relative(sum(usual.values()), sum(tight.values())) < 1e-3
     for name in PARTS:
-        # Each part by itself, too: no cancelling of the mesh's errors is relied upon.
+        # Each part alone as well, so that errors of the mesh cannot cancel.
         scale = np.sqrt(np.square(sum(tight.values())).mean())
         assert np.abs(usual[name] - tight[name]).max() < 5e-3 * scale
 
@@ -164,7 +164,7 @@ def test_images_and_the_choice_of_atoms_do_not_matter(tiny):
 
 # --- the two estimators of a mean force --------------------------------------------------------
 
-#: Frozen atoms, two pairs of ions and waters in a small box, the chloride held before them.
+#: Frozen atoms, two pairs of ions and waters in a small box; a chloride is held near them.
 HELD = free_model(
     2,
     24,
@@ -176,7 +176,7 @@ STIFFNESS, X0, RADIUS, FIELD = 20000.0, 0.42, 0.2, 0.5
 
 
 def held_engine():
-    """The small box, brought to its tether and settled."""
+    """An engine with the small box, relaxed with the ion in its tether."""
     gentle = Dynamics(timestep_fs=0.5, cutoff_nm=0.6, thermostat_tau_ps=0.02)
     state = at_rest(HELD, thermal_state(HELD, 1))
     free = create(HELD, state, gentle, CPU, Tether(CHLORIDE, STIFFNESS))
@@ -193,7 +193,7 @@ def held_engine():
 
 
 def sampled(engine, samples, steps):
-    """The tether's and the physical force on the ion at each of some samples."""
+    """The tether's force and the physical force on the ion, at every sample."""
     parts = ForceParts(HELD, CPU)
     pulls, physical = [], []
     for _ in range(samples):
@@ -210,8 +210,8 @@ def test_parts_and_tether_together_change_the_ion_s_momentum():
     before = engine.velocities()[CHLORIDE, 0]
     pulls, physical = sampled(engine, 150, 4)
     gained = HELD.mass[CHLORIDE] * (engine.velocities()[CHLORIDE, 0] - before) / (150 * 0.008)
-    # Sums over every fourth step instead of all, and the thermostat's friction. Any part left out
-    # shows: the field's, 48 kJ/mol/nm, is the least.
+    # The tolerance allows for sums over every fourth step and the thermostat's friction. It detects
+    # a missing part: the smallest is the field's, 48 kJ/mol/nm.
     assert (pulls + physical).mean() == pytest.approx(gained, abs=8.0)
     assert min(pulls.std(), physical.std()) > 100
 
@@ -225,7 +225,7 @@ def test_tether_and_constraint_estimators_agree(capsys):
         print(f"\ntether {-pulls.mean():.1f} +- {errors[0]:.1f}, ", end="")
         print(f"parts {physical.mean():.1f} +- {errors[1]:.1f} kJ/mol/nm")
     assert abs(pulls.mean() + physical.mean()) < 3 * error
-    # Sharp enough to miss any part, the field's 48 kJ/mol/nm being the least.
+    # Small enough to detect a missing part; the smallest is the field's, 48 kJ/mol/nm.
     assert error < 16
 
 
@@ -247,9 +247,9 @@ def test_flipping_membrane_and_field_mirrors_every_part(tiny):
     here = ForceParts(model, CPU).along_x(positions, model.ions, 0.7)
     there = ForceParts(mirrored, CPU).along_x(positions * [-1, 1, 1], model.ions, -0.7)
     for name in PARTS:
-        # Single precision on the CPU platform, in sums of forces of 1e3 kJ/mol/nm.
+        # Errors of single precision on the CPU platform, in sums of forces of 1e3 kJ/mol/nm.
         assert there[name] == pytest.approx(-here[name], rel=1e-4, abs=0.05), name
-    # Without the field's flip it is another system.
+    # With the field not flipped the forces differ.
     assert not np.allclose(
         ForceParts(mirrored, CPU).along_x(positions * [-1, 1, 1], model.ions, 0.7)["field"],
         -here["field"],

@@ -1,4 +1,4 @@
-"""The free ions' product: planted forces come back, bins nobody went to stay empty."""
+"""The product of free ions: planted forces are recovered, bins without visits stay empty."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ class Planted:
 
 
 def planted(point, model, seed, frames=600):
-    """Ions anywhere but between -0.15 and -0.05 nm."""
+    """Ions at all positions except between -0.15 and -0.05 nm."""
     rng, fields, ions = (
         np.random.default_rng(seed),
         held_fields(point.protocol.programme()),
@@ -68,14 +68,14 @@ def test_planted_forces_are_recovered_and_empty_bins_stay_empty(made):
     assert set(empty.x_nm.round(6)) == {-0.1}
     truth = WELL * known.x_nm / 0.3**2 * np.exp(-((known.x_nm / 0.3) ** 2) / 2)
     inside = (known.low <= truth) & (truth <= known.high)
-    # 80 intervals of 95 %, with a bias of the bins' width: fewer than 66 inside would be a fault.
+    # At least 66 of 80 intervals of 95 %, which allows for a bias by the width of the bins.
     assert inside.sum() >= 66 and len(known) == 80
 
 
 def test_the_pmf_is_not_interpolated_over_an_empty_bin(made):
     pmf = made.table[(made.table.quantity == "PMF") & (made.table.ion == "Cl")]
     assert pmf.x_nm.min() == pytest.approx(0.0)
-    # K goes uphill from there at no field's sign: on its way, towards +x, it only falls.
+    # On the path of K+, towards +x, the PMF only falls, so there is no barrier.
     assert "no barrier found" in made.findings["K at 0.3 V/nm"]
     assert "kJ/mol from x = 1.00" in made.findings["Cl at 0.3 V/nm"]
     height = float(made.findings["Cl at 0.3 V/nm"].split(" nm ")[1].split()[0])

@@ -1,4 +1,4 @@
-"""Mean force on free ions from frames: planted forces, counts, and which frames and ions count."""
+"""Mean force on free ions from frames: planted forces, counts, selection of frames and ions."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -71,7 +71,7 @@ def test_a_planted_force_is_found_within_its_error_and_parts_sum_to_the_total():
     expected[:, FIELD_PART] = 0.7
     assert (np.abs(force - expected) <= 4 * error + 1e-9).all()
     assert means["total"][1] == pytest.approx(force.sum(axis=-1))
-    # The noise of 200 is in two parts, and of it a tenth in their sum.
+    # The noise of 200 is in two parts and cancels in their sum except for a tenth.
     assert error[:, PARTS.index("water_electrostatic")] == pytest.approx(9.0, rel=0.2)
     assert means["total_error"][1] == pytest.approx(1.0, rel=0.2)
     assert np.isnan(means["total"][0]).all()
@@ -108,7 +108,7 @@ def test_visits_of_the_chosen_ions_within_the_cylinder_are_counted_by_bin():
     assert not sums["visits"][1].any()
     assert sums["force"][0, :, FIELD_PART] == pytest.approx([0.9, 0.0, 0.6, 0.0])
     assert sums["square"][0, :, FIELD_PART] == pytest.approx([0.27, 0.0, 0.18, 0.0])
-    # Frames without a visit cost no evaluation.
+    # Forces are not evaluated for frames without a visit.
     assert forces.calls == 3
     assert summed(frames, ions=IONS[1:])["visits"][0].tolist() == [2, 0, 1, 0]
 
@@ -118,7 +118,7 @@ def test_bins_with_too_few_visits_are_empty_and_others_are_not():
     frames = [(0.3, frame(inside, inside))] * 4 + [(0.3, frame((0.1, 0, 0), elsewhere))] * 5
     sums = summed(frames)
     means = conditional_means(sums, 5)
-    # Eight visits, but in four frames.
+    # There are eight visits, but only in four frames.
     assert sums["visits"][0].tolist() == [8, 0, 5, 0]
     assert np.isfinite(means["total"][0]).tolist() == [False, False, True, False]
     assert np.isfinite(means["total_error"][0]).tolist() == [False, False, True, False]

@@ -1,4 +1,4 @@
-"""What the fuzzer found worth keeping is understood or refused in one line, input by input."""
+"""Every input of the fuzzer's corpus is accepted or refused in one line."""
 
 import importlib.util
 import json
@@ -33,7 +33,7 @@ def test_every_input_of_the_corpus_is_accepted_or_refused(fuzz, target):
 
 
 def test_the_targets_accept_valid_input_and_detect_failing_readers(fuzz):
-    """Seeds are good ones, and a reader that fails is noticed."""
+    """The seeds of the corpus are valid, and a reader that fails is detected."""
     for path in (CORPUS / "state_point").glob("seed-*.json"):
         fuzz.a_state_point(path.read_bytes())
     assert fuzz.refused(lambda: fuzz_error("a line that says something")) is True

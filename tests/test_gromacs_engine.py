@@ -1,4 +1,4 @@
-"""GROMACS: the model's forces, thermostat, field and tether; runs that go on as if never cut."""
+"""The GROMACS engine: forces, thermostat, field, tether, and exact continuation of runs."""
 
 import math
 import shutil
@@ -33,7 +33,7 @@ pytestmark = [
 DOUBLE = shutil.which("gmx_d")
 GROMACS = Resources("gromacs", threads=1)
 DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.6)
-#: Some water, two pairs of ions, three frozen atoms.
+#: A small system: water, two pairs of ions, three frozen atoms.
 MODEL = free_model(
     2,
     24,
@@ -44,7 +44,7 @@ MODEL = free_model(
 
 @pytest.fixture(scope="module")
 def start() -> State:
-    """The small system after 2 ps at 300 K, by OpenMM; atoms have left the box on both sides."""
+    """The small system after 2 ps at 300 K by OpenMM; some atoms have left the box."""
     rng = np.random.default_rng(5)
     engine = create(MODEL, thermal_state(MODEL, 5), DYNAMICS, Resources("openmm", "CPU", threads=1))
     state = warm_up(engine, MODEL, rng, 1000)
@@ -60,7 +60,7 @@ def stretch(steps, programme=None, every=10, **keys):
 
 
 def at(engine, state, *stretches):
-    """Every sample of stretches that follow each other."""
+    """All samples of consecutive stretches."""
     engine.load(state)
     return [sample for ahead in stretches for sample in engine.follow(ahead)]
 
@@ -99,7 +99,7 @@ def test_forces_and_energies_equal_those_of_openmm(monkeypatch, cell, program, t
         engine.set_field(field)
     found = differences(model, state.positions, ours.forces(), theirs.forces())
     assert max(found.values()) < LIMIT[tolerance], found
-    # Site by site, and on the membrane; single precision loses some of its large inner forces.
+    # Also for single sites and the membrane, where large forces cancel in single precision.
     error = np.sqrt(((ours.forces() - theirs.forces()) ** 2).mean())
     assert error < 1e-5 * np.sqrt((theirs.forces() ** 2).mean())
     energy = theirs.potential_energy()
@@ -118,7 +118,7 @@ def test_a_study_s_system_draws_no_warning_from_grompp(cell):
 
 @pytest.mark.parametrize("segment", SEGMENTS)
 def test_one_ion_gains_the_programme_s_impulse(tmp_path, segment):
-    """Of a sine at the velocities' own instant, not of its mean over each sample interval."""
+    """The sine's impulse up to the time of the velocities, not its mean over sample intervals."""
     model, programme = replace(lone_ion("K"), ewald_tolerance=1e-5), SEGMENTS[segment]
     protocol = short_protocol(thermostat_tau_ps=1e6)
     steps = (0, 120, 400)
@@ -129,12 +129,12 @@ def test_one_ion_gains_the_programme_s_impulse(tmp_path, segment):
     for step in steps:
         gained = read_state(run.frames.path(step), "ion").velocities[0] - [2.0, 0.0, 0.0]
         expected = per_field * programme.integral(0.0, step * 0.002)
-        # Half a step of the field would be 0.003.
+        # An error of half a step would be 0.003.
         assert gained == pytest.approx([expected, 0.0, 0.0], abs=5e-4)
 
 
 def test_the_thermostat_is_a_nose_hoover_oscillator_with_the_model_s_tau():
-    """Free particles: dT/dt = -2 xi T and d xi/dt = (T / T0 - 1) / tau^2."""
+    """For free particles dT/dt = -2 xi T and d xi/dt = (T / T0 - 1) / tau^2."""
     model = free_model(40, 0, (1.6, 1.6, 1.6))
     nothing = np.zeros(model.n_atoms)
     model = replace(model, charge=nothing, epsilon=nothing)
@@ -147,7 +147,7 @@ def test_the_thermostat_is_a_nose_hoover_oscillator_with_the_model_s_tau():
     samples = list(engine.follow(replace(stretch(500, every=25), energy_steps=25)))
     found = [temperatures(model, s.observed.positions, s.observed.velocities)[0] for s in samples]
     begin = temperatures(model, positions, velocities)[0]
-    times = np.array([s.step for s in samples]) * 0.002 - 0.001  # half a step before
+    times = np.array([s.step for s in samples]) * 0.002 - 0.001  # velocities lag by half a step
     exact = solve_ivp(
         lambda _, y: [-2 * y[1] * y[0], (y[0] / 300.0 - 1) / tau**2],
         (0.0, 1.0),
@@ -195,7 +195,7 @@ def test_a_restart_through_a_file_is_the_same_run_number_for_number(tmp_path, st
 
 
 def test_many_short_stretches_equal_one_long_one(start):
-    """Nothing is rounded between them, so nothing drifts."""
+    """Nothing is rounded between stretches, so nothing drifts."""
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     whole = at(engine, start, stretch(200))
     parts = at(engine, start, *(stretch(end) for end in range(20, 201, 20)))
@@ -205,7 +205,7 @@ def test_many_short_stretches_equal_one_long_one(start):
 
 
 def test_a_state_at_step_0_continues_with_its_thermostat_at_any_step_of_gromacs(start):
-    """As the first seeds go on with their equilibration's; its steps are no multiple of theirs."""
+    """The first seeds continue with the equilibration's, whose step is not a multiple of theirs."""
     engine = create(MODEL, start, DYNAMICS, GROMACS)
     whole = at(engine, start, stretch(130), stretch(190))
     at(engine, start, stretch(130))
@@ -213,7 +213,7 @@ def test_a_state_at_step_0_continues_with_its_thermostat_at_any_step_of_gromacs(
     engine = create(MODEL, first, DYNAMICS, GROMACS)
     again = list(engine.follow(stretch(60, every=20)))
     assert [s.step for s in again] == [20, 40, 60]
-    # GROMACS rounds forces otherwise at steps with energies, which are other ones here.
+    # GROMACS rounds forces differently at steps with energies, which are at other steps here.
     assert again[-1].observed.positions == pytest.approx(whole[-1].observed.positions, abs=1e-5)
 
 
@@ -270,7 +270,7 @@ def test_stretches_grow_to_the_time_between_checkpoints(start):
 
 @pytest.fixture(scope="module")
 def tether(start):
-    """On the ion nearest to the axis: GROMACS measures no distance near half the box."""
+    """A tether on the ion nearest to the axis: GROMACS cannot use distances near half the box."""
     from_axis = np.hypot(*wrap(start.positions[MODEL.ions, 1:], MODEL.box[1:]).T)
     return Tether(atom=int(MODEL.ions[from_axis.argmin()]), stiffness_kJ_per_mol_nm2=8000.0)
 
@@ -305,7 +305,7 @@ def test_a_moving_tether_moves_the_ion_and_is_not_in_the_energy(start, tether):
     assert last == pytest.approx(free.potential_energy(), abs=0.1)
 
 
-# --- what goes wrong -----------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------------------------------
 
 
 def test_a_system_that_blows_up_is_reported(start):

@@ -1,4 +1,4 @@
-"""What GROMACS is given says what the model and the programme say; no GROMACS needed."""
+"""Input files for GROMACS agree with model and programme; these tests need no GROMACS."""
 
 import math
 
@@ -75,7 +75,7 @@ def test_the_topology_has_the_model_s_atoms_in_its_order():
 @pytest.mark.parametrize("material", MATERIALS)
 @pytest.mark.parametrize("salt", SALTS)
 def test_every_salt_and_monolayer_has_its_molecules_in_the_order_of_its_atoms(salt, material):
-    """GROMACS takes parameters by position: in another order Na would be given those of Cl."""
+    """GROMACS assigns parameters by order: in another order Na would have those of Cl."""
     raw = raw_point() | {"charge_set": {"material": material}}
     raw["charge_set"] |= dict.fromkeys(MATERIALS[material].elements, 0.0)
     raw["protocol"] |= TINY | {"force_field": {"generic_lennard_jones": True}}
@@ -95,7 +95,7 @@ def test_a_configuration_keeps_twelve_decimals_and_whole_molecules_in_the_box():
     text = configuration(MODEL, state.positions + images * MODEL.box, state.velocities)
     _, count, *rows, box = text.splitlines()
     assert int(count) == len(rows) == MODEL.n_atoms
-    # Fixed columns: 20 of names and numbers, 17 for each number.
+    # Fixed columns: 20 characters for names and indices, 17 for each coordinate.
     values = np.array([[float(row[20 + 17 * k : 37 + 17 * k]) for k in range(6)] for row in rows])
     assert np.array(box.split(), dtype=float) == pytest.approx(MODEL.box)
     shift = (values[:, :3] - state.positions) / MODEL.box

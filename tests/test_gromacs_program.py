@@ -1,4 +1,4 @@
-"""What is said where GROMACS is missing, is another program, fails or is killed; fakes play it."""
+"""Messages if GROMACS is missing, is another program, fails or is killed; scripts act as it."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ SIMD instructions:  AVX2_256
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """Make a program that prints what a version of GROMACS prints, and then does as told."""
+    """Make a script that prints the output of a version of GROMACS and then runs given commands."""
 
     def make(script="", version="2022.5", precision="mixed", mpi="thread_mpi"):
         path = tmp_path / "gmx_fake"
@@ -145,13 +145,13 @@ exit 1"""
 
 
 def test_a_signal_after_the_last_step_is_no_failure(program, tmp_path, monkeypatch):
-    """The exit status of mdrun is then the number of its stop condition."""
+    """The exit status of mdrun is then the number of its stop condition, not 0."""
     monkeypatch.chdir(tmp_path)
     run(program("echo 'Performance:        6.906        3.475'; exit 1"), over=lambda: True)
 
 
 def test_a_program_that_stopped_cleanly_by_itself_is_no_failure(program, tmp_path, monkeypatch):
-    """A scheduler's signal reaches every process of a job."""
+    """A scheduler sends its signal to every process of a job, and so also to mdrun."""
     monkeypatch.chdir(tmp_path)
     run(program("echo Received the TERM signal, stopping within 10 steps; exit 1"))
 

@@ -1,4 +1,4 @@
-"""A small study on GROMACS, as a user types it: jobs from their start to their analysis."""
+"""A small study on GROMACS by the user's commands, from building to analysis."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_rows_are_complete_and_their_displacements_are_the_path_between_frames(s
         for name, charge in (("K", 1.0), ("Cl", -1.0)):
             ions = model.indices(name)
             if windows and windows.ion == name:
-                ions = ions[1:]  # the held ion is in no count
+                ions = ions[1:]  # the held ion is not counted
             path = charge * (last.positions - first.positions)[ions, 0].sum()
             assert rows[f"{name}_cell_e_nm"][between].sum() == pytest.approx(path, abs=1e-9)
         energies = np.isfinite(rows["potential_kJ_per_mol"])

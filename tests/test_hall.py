@@ -1,4 +1,4 @@
-"""A pore in a continuum: limits, and Laplace's equation in a cylinder."""
+"""A pore in a continuum: limits of the formula, and Laplace's equation in a cylinder."""
 
 import numpy as np
 import pytest
@@ -44,16 +44,16 @@ def test_a_pore_as_wide_as_the_cell_is_refused():
 
 @pytest.mark.parametrize(("radius", "membrane"), [(0.5, 0.7), (1.0, 0.7), (1.0, 0.0)])
 def test_the_formula_agrees_with_laplace_s_equation(radius, membrane):
-    """Finite volumes in a cylinder of radius 2 with a membrane in its middle, sigma = 1."""
+    """Finite volumes in a cylinder of radius 2 with a membrane in the middle and sigma = 1."""
     wall, reservoir, n = 2.0, 4.0, 40
     found = laplace_conductance(wall, reservoir, radius, membrane, n)
     told = cell_conductance(1.0, 2 * radius, membrane, np.pi * wall**2, 2 * reservoir)
-    # The formula takes the mouth for an equipotential, which it is not quite: 2 %.
+    # The formula treats the mouth as an equipotential, which is accurate to 2 %.
     assert told == pytest.approx(found, rel=0.03)
 
 
 def laplace_conductance(wall, reservoir, radius, membrane, n):
-    """Current per volt between the ends; cells of wall / n by the same along the axis."""
+    """Current per volt between the ends; cells have the size wall / n in both directions."""
     h = wall / n
     half = round((reservoir + membrane / 2) / h)
     z = (np.arange(half) + 0.5) * h  # the middle of the pore is an equipotential by symmetry
@@ -75,9 +75,10 @@ def laplace_conductance(wall, reservoir, radius, membrane, n):
 
     link(number[:-1], number[1:], area[None, :] / h)
     link(number[:, :-1], number[:, 1:], 2 * np.pi * (np.arange(1, n) * h)[None, :])
-    # The membrane's middle plane is at 0, the reservoir's end at 1/2, half a cell beyond.
+    # The potential is 0 at the membrane's middle plane and 1/2 at the reservoir's end, each half a
+    # cell beyond the outermost cells.
     middle = number[0]
-    # Where the membrane has no thickness its plane is a wall but for the mouth.
+    # A membrane without thickness is a wall in its plane, except at the mouth.
     mouth = (middle >= 0) & (r < radius)
     np.add.at(diagonal, middle[mouth], 2 * area[mouth] / h)
     np.add.at(diagonal, number[-1], 2 * area / h)

@@ -1,4 +1,4 @@
-"""The held ion: brought, steered and recorded; a stopped run goes on as if it never was."""
+"""The held ion: chosen, moved and recorded; a stopped run continues to the same record."""
 
 from dataclasses import replace
 
@@ -94,7 +94,7 @@ def test_the_nearest_ion_becomes_the_held_one_and_nothing_else_changes(model, pr
         return np.linalg.norm(delta - model.box * np.round(delta / model.box), axis=1)
 
     assert distances(swapped.positions)[0] == pytest.approx(distances(state.positions).min())
-    # Without minimum images: the held ion is in the image at the window.
+    # Without minimum images, as the held ion is in the image at the window.
     assert np.linalg.norm(swapped.positions[chlorides[0]] - target) == pytest.approx(
         distances(state.positions).min()
     )
@@ -108,9 +108,9 @@ def test_an_ion_in_the_cells_corner_is_held_only_where_no_other_is(model, protoc
     chlorides, positions = model.indices("Cl"), state.positions.copy()
     positions[chlorides] = [-0.1, 0.46, 0.46]
     held = exchange(model, protocol.windows, replace(state, positions=positions)).positions
-    # GROMACS measures no distance as long.
+    # GROMACS cannot use a distance this long.
     assert np.hypot(*held[chlorides[0], 1:]) > 0.49 * model.box[1:].min()
-    # One that is farther from the window, but nearer to the axis, goes before them.
+    # An ion nearer to the axis is preferred, although it is farther from the window.
     positions[chlorides[-1]] = [0.5, 0.0, 0.3]
     held = exchange(model, protocol.windows, replace(state, positions=positions)).positions
     assert held[chlorides[0]] == pytest.approx([0.5, 0.0, 0.3])

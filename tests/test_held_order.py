@@ -1,4 +1,4 @@
-"""Planted order at held fields is recovered; what is left on the way back is seen; none is none."""
+"""Order at held fields: planted order, order that remains on the way back, and no order."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ HOLDS = [-1.2, 0.0, 0.6, 1.2]
 
 
 def held(space, mean_of, holds=HOLDS, seeds=5):
-    """The product of water whose mean cosine to +x is mean_of(field, whether on the way back)."""
+    """The product for water with the mean cosine to +x of mean_of(field, on the way back)."""
 
     def rows(point, rng):
         def mean(field, _step):
@@ -36,7 +36,7 @@ def test_order_of_each_hold_and_its_rise_are_recovered(tmp_path):
     assert table.direction.tolist() == ["forward"] * 4 + ["reverse"] * 4
     fields = np.array(HOLDS + HOLDS[::-1])
     assert table.field_V_per_nm.to_numpy() == pytest.approx(fields)
-    # To the field: without one, to +x.
+    # The cosine is to the direction of the field, and to +x at no field.
     truth = np.where(fields < 0, -1, 1) * static(fields) + 0.2 * np.isin(np.arange(8), 5)
     assert table.mean_cosine.to_numpy() == pytest.approx(truth, abs=0.05)
     assert table.sigma_theta[3] == pytest.approx(np.sqrt(-2 * np.log(static(1.2))), abs=0.08)

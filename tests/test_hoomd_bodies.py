@@ -1,4 +1,4 @@
-"""What the HOOMD-blue engine computes on its own: bodies, mesh, frozen pairs. No HOOMD-blue."""
+"""Parts of the HOOMD-blue engine that need no HOOMD-blue: bodies, mesh, frozen pairs."""
 
 import subprocess
 import sys
@@ -88,7 +88,7 @@ def test_mesh_is_finer_for_a_smaller_tolerance_and_a_shorter_cutoff(tolerance):
     assert split.cutoff_nm <= model.cutoff_nm
     assert all(a < b for a, b in zip(split.mesh, finer.mesh, strict=True))
     assert all(a <= b for a, b in zip(split.mesh, shorter.mesh, strict=True))
-    # The mesh resolves the Gaussian that the tolerance asks for.
+    # The mesh resolves the Gaussian that the tolerance requires.
     alpha = ewald_parameters(model).alpha * model.cutoff_nm / split.cutoff_nm
     assert (alpha * model.box / np.array(split.mesh)).max() < 1.0
 
@@ -142,7 +142,7 @@ def test_a_gpu_is_found_if_the_build_supports_one(monkeypatch, build, devices, s
 
 
 def test_on_a_gpu_no_method_is_used_that_is_known_to_fail_there():
-    """No table, no tree list (hoomd-blue #2284), no force in Python, no FIRE (#2080)."""
+    """These are tables, tree lists (hoomd-blue #2284), forces in Python, and FIRE (#2080)."""
     hoomd = MagicMock()
     forbidden = (
         hoomd.md.pair.Table,
@@ -165,7 +165,7 @@ def test_on_a_gpu_no_method_is_used_that_is_known_to_fail_there():
 
 
 def test_a_tether_that_moves_writes_its_walls_and_no_parameters():
-    """Every write costs steps of a GPU."""
+    """Every write costs a GPU the time of several steps."""
     hoomd = MagicMock()
     walls = WallTether(hoomd, Tether(0, 1000.0), np.ones(3), others=CENTRE)
     written = hoomd.md.external.wall.Gaussian.return_value.params.__setitem__

@@ -1,4 +1,4 @@
-"""The HOOMD-blue engine by itself: what it promises of the interface, on HOOMD-blue."""
+"""The HOOMD-blue engine fulfils the engine interface."""
 
 import importlib.util
 import signal
@@ -35,7 +35,7 @@ pytestmark = [
 
 HOOMD = Resources(engine="hoomd", platform="cpu")
 DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.9)
-#: A thermostat this slow does nothing: constant energy.
+#: A thermostat this slow has no effect, so the energy is constant.
 ENERGY = Dynamics(timestep_fs=1.0, cutoff_nm=0.9, thermostat_tau_ps=1e6)
 
 
@@ -103,7 +103,7 @@ def test_velocities_are_the_time_derivative_of_positions(tiny, relaxed):
     engine.advance(1)
     slope = (engine.positions() - before) / 1e-5
     mobile = ~tiny.frozen
-    # A hydrogen gains 1e4 nm/ps^2 x half a step of 1e-5 ps.
+    # Tolerance: an acceleration of a hydrogen, 1e4 nm/ps^2, times half a step of 1e-5 ps.
     assert np.abs(slope - velocities)[mobile].max() < 0.3
     assert np.sqrt(((slope - velocities)[mobile] ** 2).mean()) < 0.03
 
@@ -134,8 +134,8 @@ def test_a_restart_continues_the_same_trajectory(tiny, relaxed, tmp_path, hoomd_
         engine.set_field(-0.5)
         engine.advance(100)
     assert other.step == driven.step == relaxed.step + 120
-    # Neighbour lists differ in order: 1e-16 grows by chaos, to some 1e-14 nm in 0.2 ps. Sorted
-    # particles change the order of the mesh's single-precision sums.
+    # Neighbour lists differ in order, and differences of 1e-16 grow to some 1e-14 nm in 0.2 ps.
+    # Sorting particles also changes the order of the mesh's sums in single precision.
     apart = np.abs(other.positions() - driven.positions()).max()
     assert apart < {"cpu": 1e-11, "gpu": 1e-5}[hoomd_method]
     a, b = driven.save().native, other.save().native
@@ -153,7 +153,8 @@ def test_without_the_thermostat_s_variables_a_restart_differs(tiny, relaxed):
 
 
 def test_field_pushes_an_ion_by_its_impulse():
-    # Frozen, chargeless: there so that the one moving ion's momentum is not the system's.
+    # A frozen, uncharged atom, so that the momentum of the moving ion is not removed as the
+    # system's.
     model = free_model(1, 0, (3.0, 3.0, 3.0), membrane=(("Mo", 1.4, 1.4, 1.4),))
     model = replace(model, charge=np.where(model.frozen, 0.0, model.charge))
     positions = np.array([[1.4, 1.4, 1.4], [0.0, 0.0, 0.0], [-1.2, -1.2, -1.2]])
@@ -185,7 +186,7 @@ def test_a_load_keeps_the_field_that_was_set(tiny, relaxed):
     engine = create(tiny, relaxed, DYNAMICS, HOOMD)
     engine.set_field(0.8)
     engine.load(relaxed.restarted(relaxed.velocities))
-    engine.potential_energy()  # computes forces
+    engine.potential_energy()  # makes HOOMD-blue compute forces
     expected = np.where(tiny.frozen, 0.0, tiny.charge) * 0.8 * VOLT_PER_NM
     assert np.allclose(engine._forces.field.forces[engine._tags, 0], expected, atol=1e-9)
 
@@ -198,7 +199,8 @@ def test_total_energy_is_conserved_without_a_thermostat(tiny, relaxed):
         kinetic = 0.5 * (tiny.mass[:, None] * engine.velocities() ** 2).sum()
         totals.append(engine.potential_energy() + kinetic)
     thermal = BOLTZMANN * 300 * tiny.degrees_of_freedom
-    # Truncated LJ makes steps as pairs cross the cut-off: some 1e-4 of the thermal energy.
+    # With truncated LJ the energy changes as pairs cross the cut-off, by 1e-4 of the thermal
+    # energy.
     assert np.ptp(totals) / thermal < 2e-3
 
 
@@ -228,12 +230,12 @@ def test_provenance_is_plain(tiny, relaxed):
     assert provenance["platform"] == "cpu"
     assert provenance["precision"] in ("double", "mixed", "single")
     assert provenance["pppm_kappa_per_nm"] > 0
-    # Job documents wrap what is nested, and a record's attributes must be JSON as they are.
+    # Job documents return wrappers for nested values, but a record's attributes must be plain JSON.
     assert all(isinstance(value, str | int | float) for value in provenance.values())
 
 
 def test_versions_without_cpu_threads_run(tiny, relaxed, monkeypatch):
-    # HOOMD-blue 5.0 took these away.
+    # HOOMD-blue 5.0 removed these.
     hoomd = pytest.importorskip("hoomd")
     monkeypatch.delattr(hoomd.device.Device, "num_cpu_threads", raising=False)
     monkeypatch.delattr(hoomd.version, "tbb_enabled", raising=False)
@@ -287,7 +289,7 @@ def test_loading_leaves_signals_and_the_exception_hook_alone():
 def test_the_driver_runs_stops_and_continues_with_hoomd(
     tiny, relaxed, tmp_path, monkeypatch, hoomd_method
 ):
-    """One programme in one go, and again with a stop in the middle: the same record."""
+    """A run without and one with a stop in the middle give the same record."""
     point = tiny_point("sine", frequency_GHz=2500.0, cycles=2)
     whole, parted = (_run(tmp_path / name, tiny, point) for name in ("whole", "parted"))
 
@@ -319,7 +321,7 @@ def test_the_driver_runs_stops_and_continues_with_hoomd(
     assert rows.columns["step"].tolist() == again.columns["step"].tolist()
     assert len(rows.columns["step"]) == whole.total_steps // whole.steps_per_sample
     for name in ("K_cell_e_nm", "Cl_cell_e_nm", "T_trans_K", "T_rot_K"):
-        # Sorted particles part sooner: see the restart above.
+        # With sorted particles trajectories diverge sooner; see the test of a restart above.
         alike = {"cpu": 1e-9, "gpu": 1e-5}[hoomd_method]
         assert np.allclose(rows[name], again[name], rtol=1e3 * alike, atol=alike, equal_nan=True)
 

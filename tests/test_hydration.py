@@ -1,4 +1,4 @@
-"""Planted shells and profiles are recovered, an ideal gas has g(r) = 1, an empty pore says so."""
+"""Hydration: planted shells and profiles, g(r) = 1 of an ideal gas, an empty pore."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ SHELL_NM = 0.28
 
 
 def place(model, ions, oxygens):
-    """Positions of a model by hand: waters keep their shape."""
+    """Positions of a model with given sites; waters keep their shape."""
     positions = np.zeros((model.n_atoms, 3))
     positions[model.ions] = ions
     for k, oxygen in enumerate(oxygens):
@@ -54,7 +54,7 @@ def shells(ions):
 
 
 def test_a_planted_shell_of_six_is_six_in_every_region_and_across_faces():
-    # K in the bulk across the box's corner, Cl in the pore; each has its own six waters.
+    # K+ in the bulk at the box's corner and Cl- in the pore, each with six waters.
     ions = np.array([[2.09, 0.79, -1.19], [0.1, 0.0, 0.1]])
     model = free_model(1, 12, tuple(BOX))
     positions = place(model, ions, shells(ions))
@@ -90,7 +90,7 @@ def test_an_ideal_gas_has_g_of_one():
         pairs = pairs + pair_counts(ions, oxygen, BOX)
         ideal = ideal + len(ions) * bulk_oxygen_density(oxygen, BOX) * shell_volumes()
     far = R_CENTRES > 0.3
-    # At least 700 pairs in each of 30 bins: 3.8 % each, and the density's own 0.7 %.
+    # At least 700 pairs in each of 30 bins have an error of 3.8 %, and the density one of 0.7 %.
     assert ideal[far].min() > 700
     assert (pairs / ideal)[far] == pytest.approx(1.0, abs=0.15)
     assert pairs[far].sum() / ideal[far].sum() == pytest.approx(1.0, abs=0.02)
@@ -111,7 +111,7 @@ def test_regions_do_not_overlap():
 
 
 def test_a_planted_density_profile_is_recovered():
-    """Water at 30 /nm^3 where |x| > 0.5, none nearer; K only at x > 0, Cl only at x < 0."""
+    """Water has 30 /nm^3 for |x| > 0.5 and 0 elsewhere; K+ is at x > 0 only, Cl- at x < 0 only."""
     rng, seeds, frames = np.random.default_rng(3), 5, 8
     waters, ions = round(30 * (BOX[0] - 1.0) * BOX[1] * BOX[2]), 40
     model = free_model(ions, waters, tuple(BOX))
@@ -126,13 +126,13 @@ def test_a_planted_density_profile_is_recovered():
             shown.append((0.0, place(model, both, oxygen)))
         parts.append(hydration_sums(shown, 1.2, model, Recording()))
     profile = np.stack([part["profile"] for part in parts])
-    assert profile[:, 1:].sum() == 0  # every frame is one of low field
+    assert profile[:, 1:].sum() == 0  # all frames are at low field
     edges = profile_edges(BOX)
     centres = (edges[1:] + edges[:-1]) / 2
     counted = np.stack([part["profile_frames"] for part in parts])[:, 0]
     inside = (np.abs(centres) > 0.5 + edges[1] - edges[0]).nonzero()[0]
     water = density(profile[:, 0, 0], counted, edges, BOX)
-    # Some 230 molecules in each of 66 bins: 6.6 % each.
+    # Some 230 molecules in each of 66 bins have an error of 6.6 %.
     assert water.value[inside] == pytest.approx(30, rel=0.25)
     assert water.value[inside].mean() == pytest.approx(30, rel=0.03)
     assert (water.value[np.abs(centres) < 0.45] == 0).all()
@@ -145,7 +145,7 @@ def test_a_planted_density_profile_is_recovered():
 
 
 def test_the_interval_of_the_coordination_covers_a_planted_mean():
-    """Ions whose shells hold 6 or 7 waters, 6.3 on average."""
+    """Ions have 6 or 7 waters in the first shell, on average 6.3."""
     covered, repeats = 0, 200
     for k in range(repeats):
         rng = np.random.default_rng(k)
@@ -163,7 +163,7 @@ def test_the_interval_of_the_coordination_covers_a_planted_mean():
 
 
 def planted_space(space, ions_at=None, frames=3, arguments=()):
-    """A data space whose sine jobs have frames of random boxes, the first ions put in place."""
+    """A data space whose sine jobs have frames of random positions with the first ions fixed."""
     copy_studies(space)
     init_command(list(arguments), space)
     project = open_project(space)
@@ -198,7 +198,7 @@ def test_an_empty_pore_is_stated_with_a_bound(tmp_path):
     any_field = rows[rows.field_high_V_per_nm - rows.field_low_V_per_nm > 1]
     assert any_field.statement.str.match("no (K|Cl) in the pore in 12 frames").all()
     ions = table[(table.region == "pore") & (table.quantity == "ions in the region")]
-    # 3.689 ions might have been there in the frames without one.
+    # 3.689 is the 95 % Poisson bound of a zero count.
     assert ions.high.min() == pytest.approx(3.689 / 12, rel=1e-3) and (ions.low == 0).all()
     water = table[(table.quantity == "density along x") & (table.species == "water")]
     assert water.value.max() > 20
@@ -249,10 +249,10 @@ def test_profiles_are_separate_for_each_sign_of_the_field(field, which):
 
 @pytest.mark.parametrize(("ion", "inside", "outside"), [("K", 0.35, 0.37), ("Cl", 0.38, 0.40)])
 def test_an_ion_s_first_shell_ends_at_its_own_radius(ion, inside, outside):
-    """K+ holds its waters nearer than Cl-: 0.36 and 0.39 nm (minima of the ion-O g(r), SPC/E)."""
+    """K+ has a smaller shell than Cl-: 0.36 and 0.39 nm (minima of the ion-O g(r), SPC/E)."""
     model = free_model(1, 2, tuple(BOX))
     positions = np.zeros((model.n_atoms, 3))
-    positions[model.ions] = [2.5, 1.5, 1.5]  # both at one place; each sees the same waters
+    positions[model.ions] = [2.5, 1.5, 1.5]  # both at the same position, with the same waters
     for molecule, r in zip(model.waters, (inside, outside), strict=True):
         positions[molecule] = [2.5 + r, 1.5, 1.5] + water_geometry()
     sums = hydration_sums([(0.0, positions)], 1.2, model, Recording())

@@ -1,4 +1,4 @@
-"""Job ids of state points as they are stored: a change of one would orphan every old data space."""
+"""Ids of stored state points, which must not change, as old data spaces could not be extended."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ FROZEN = Path(__file__).parent / "frozen"
 
 
 def test_the_quick_study_keeps_the_ids_that_it_had(tmp_path):
-    """`quick.toml` and `quick.ids` here are of a released state and never change again."""
+    """`quick.toml` and `quick.ids` of this folder are frozen copies and must not be changed."""
     points = load_study(str(FROZEN / "quick.toml")).state_points()
     found = plan(signac.init_project(str(tmp_path)), points).points
     kept = [line.split() for line in (FROZEN / "quick.ids").read_text().splitlines()]

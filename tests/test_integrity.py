@@ -1,4 +1,4 @@
-"""Products follow the content of what they are made of, and all of their files are whole."""
+"""Products are made again if the content of their inputs changes or a file is damaged."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_a_job_redone_with_other_numbers_of_the_same_length_makes_its_products_a
     plant(job, again)
     assert {name for name, _ in make_all(project, MADE)} == set(MADE)
     assert csv(space).read_bytes() != before
-    plant(job, again)  # the same numbers once more
+    plant(job, again)  # the same numbers as before
     assert make_all(project, MADE) == []
 
 
@@ -65,7 +65,7 @@ def test_files_copied_without_their_times_are_still_analysed_and_made(space, tmp
     for place in ("workspace", "results"):
         shutil.copytree(space / place, copy / place, copy_function=shutil.copyfile)
     now = 1.0e9
-    for path in sorted(copy.rglob("*")):  # the summaries older than their records
+    for path in sorted(copy.rglob("*")):  # summaries older than records
         now += 10.0
         os.utime(path, (now, now))
     project = open_project(copy)
@@ -87,7 +87,7 @@ def test_a_lost_or_truncated_analysis_does_not_count_as_done(space):  # noqa: F8
 
 
 def owned(job):
-    """Make a planted record one of its job, as a simulation does."""
+    """Store the job's id in a planted record, as a simulation does."""
     record = trajectory(job) / "record.h5"
     write_record(record, read_record(record)[0], {"job_id": job.id})
     return record
@@ -113,7 +113,7 @@ def test_an_analysis_copied_from_another_seed_is_refused_in_one_line(space):  # 
         operations.analyse(job)
     copied = shutil.copy(jobs[0].fn("analysis.h5"), jobs[1].fn("analysis.h5"))
     summary = json.loads(Path(jobs[1].fn("summary.json")).read_text())
-    summary["files"]["analysis.h5"]["bytes"] = Path(copied).stat().st_size  # as large by chance
+    summary["files"]["analysis.h5"]["bytes"] = Path(copied).stat().st_size  # equal sizes
     Path(jobs[1].fn("summary.json")).write_text(json.dumps(summary))
     with pytest.raises(InputError, match=f"made of the record of job {jobs[0].id}"):
         make_all(project, ("ie_curve",))
@@ -132,13 +132,13 @@ def test_a_lost_or_damaged_product_file_is_reported_and_made_again(space, capsys
         path.write_bytes(whole[:-9] + b"7" + whole[-8:])
     else:
         path.write_bytes(whole[: len(whole) // 2] if how == "cut" else b"")
-    gone = kind == "json" and how == "lost"  # nothing says that there was a product
+    gone = kind == "json" and how == "lost"  # without its JSON a product does not exist
     for words in (["summary"], ["report"], ["results", "--product", "ie_curve", "--csv"]):
         assert asked(space, *words) == (0 if gone else 2)
         told = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
         assert len(told) == (0 if gone else 1)
         assert gone or (str(path) in told[0] and "makes it again" in told[0])
-    if kind != "json" or how != "changed":  # what is changed in a JSON is looked for by verify
+    if kind != "json" or how != "changed":  # only verify detects changes inside a JSON file
         assert [name for name, _ in make_all(project, ("ie_curve",))] == ["ie_curve"]
         faults.forget()
         assert len(product_table(project, "ie_curve")) and faults.status() == 0

@@ -1,4 +1,4 @@
-"""A job's summary: every scalar of a planted record is that planted, with its sign and its unit."""
+"""A job's summary recovers every planted scalar, with sign and unit."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_crossings_carry_the_ion_s_charge_in_its_direction(ion, charge, way, sig
 def test_the_bulk_density_is_molecules_over_the_volume_that_they_were_counted_in():
     record = rows()
     width = POINT.protocol.recording.bulk_width_nm
-    # Both reservoirs' middles, each `bulk_width_nm` wide, which is one slab across the box's face.
+    # The middles of both reservoirs, which are one slab across the box's face.
     volume = 2 * width * MODEL.box[1] * MODEL.box[2]
     record["water_in_bulk"][:] = round(32.4 * volume)
     assert summary(record)["bulk_water_per_nm3"] == pytest.approx(32.4, abs=0.5 / volume)
@@ -53,7 +53,7 @@ def test_the_density_s_region_is_where_the_recorder_counts():
 
     state = build_state(MODEL, np.random.default_rng(0))
     positions = state.positions.copy()
-    # Water evenly along x, everywhere in the box: its density is known.
+    # Water is distributed evenly along x, so its density is known.
     oxygen = MODEL.waters[:, 0]
     positions[oxygen, 0] = np.linspace(-0.5, 0.5, len(oxygen), endpoint=False) * MODEL.box[0]
     recorder = Recorder(MODEL, POINT.protocol.recording, POINT.protocol.dynamics.timestep_ps)
@@ -67,7 +67,7 @@ def test_the_density_s_region_is_where_the_recorder_counts():
 
 
 def test_order_is_separate_for_strength_and_sign_of_the_field():
-    """Dipoles along +x whatever the field: aligned at positive, against it at negative fields."""
+    """The dipoles are along +x: with the field if it is positive, against it if negative."""
     record = rows(spread=lambda e: 1.2 - 0.9 * e)
     field = np.repeat(record["field_V_per_nm"], record["water_in_pore"])
     record["cos_dipole"][:] = np.where(field > 0, 0.2 + 0.5 * np.abs(field), 0.6 * np.abs(field))
@@ -76,7 +76,7 @@ def test_order_is_separate_for_strength_and_sign_of_the_field():
         f"mean_cosine_{w}_{s}_field" for s in ("positive", "negative") for w in ("low", "high")
     ]
     low_plus, high_plus, low_minus, high_minus = (found[name] for name in names)
-    # Thirds of the phases: |E| below about 0.6, and above 1.04 V/nm.
+    # A third of the phases each: |E| below about 0.6 V/nm, and above 1.04 V/nm.
     assert low_plus == pytest.approx(0.2 + 0.5 * 0.32, abs=0.05)
     assert high_plus == pytest.approx(0.2 + 0.5 * 1.14, abs=0.05)
     assert low_minus == pytest.approx(-0.6 * 0.32, abs=0.05)

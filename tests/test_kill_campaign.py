@@ -1,4 +1,4 @@
-"""The campaign of kills runs, and finds nothing lost."""
+"""The campaigns that kill processes run, and find nothing lost."""
 
 import json
 import subprocess

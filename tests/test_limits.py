@@ -1,4 +1,4 @@
-"""When a run saves itself and when it stops, from the environment."""
+"""Times of checkpoints and of the end of a run, from the environment."""
 
 import time
 

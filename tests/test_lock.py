@@ -1,4 +1,4 @@
-"""Two processes never hold one job; a dead owner's lock is taken over, by one process only."""
+"""Locks: one process per job, and takeover of a dead owner's lock by exactly one process."""
 
 import multiprocessing
 import os
@@ -65,7 +65,7 @@ def test_the_lock_of_another_host_is_taken_over_if_it_is_not_renewed(tmp_path):
 
 
 def test_a_lock_from_before_a_restart_of_the_host_is_taken_over(tmp_path):
-    """A lock of this host's name, but of before, is not taken for that of a process of now."""
+    """After a restart the number of its process may belong to another process."""
     path = tmp_path / "lock"
     path.write_text(f"{socket.gethostname()}/before/1 {os.getpid()} abc")
     silent = time.time() - lock.STALE_S - 1
@@ -110,11 +110,11 @@ def test_a_live_owner_renews_its_lock(tmp_path, monkeypatch):
         assert time.time() - path.stat().st_mtime < 10
 
 
-# --- an owner that slept -----------------------------------------------------------------------
+# --- a suspended owner -------------------------------------------------------------------------
 
 
 def silence(path):
-    """Let a lock look as if its owner had not touched it for so long."""
+    """Set a lock's time as if its owner had not renewed it for some seconds."""
     silent = time.time() - lock.STALE_S - 1
     os.utime(path, (silent, silent))
 
@@ -144,7 +144,7 @@ def test_a_suspended_owner_does_not_overwrite_files_of_the_new_owner(tmp_path, m
             write(tmp_path / "checkpoint", "the new owner's")
             os.kill(sleeper.pid, signal.SIGCONT)
             sleeper.join(30)
-            assert sleeper.exitcode == 1  # ended by an error of its own
+            assert sleeper.exitcode == 1  # it ended with an error
             assert (tmp_path / "checkpoint").read_text() == "the new owner's"
             assert (tmp_path / "lock").read_text().startswith("another/host")
     finally:
@@ -155,7 +155,7 @@ def test_a_suspended_owner_does_not_overwrite_files_of_the_new_owner(tmp_path, m
 
 @pytest.fixture
 def lost(tmp_path, monkeypatch):
-    """A folder whose lock this process held, and another host has taken over."""
+    """A folder whose lock this process held until another host took it over."""
     with pytest.raises(Lost), locked(tmp_path):
         (tmp_path / "lock").unlink()
         (tmp_path / "lock").write_text("another/host 7 abc")
@@ -179,7 +179,7 @@ def test_no_file_of_a_run_changes_once_its_lock_is_lost(lost):
 
 
 def test_a_job_whose_lock_is_lost_is_skipped_and_not_marked_as_failed(tmp_path, capsys):
-    """`run` goes on with other jobs: the new owner has this one."""
+    """`run` continues with other jobs, as the new owner simulates this one."""
     job = open_project(tmp_path).open_job(dump(tiny_point("equilibrate"))).init()
 
     def work():

@@ -1,4 +1,4 @@
-"""Planted peaks, valleys, areas and pinches are recovered; null and capacitive loops are not."""
+"""Loops: planted peaks, valleys, areas and pinches; loops without current and capacitive ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from januspore.space.dataspace import open_project, point_of
 from januspore.units import E_PER_PS
 
 AMPLITUDE, BIN_PS = 1.2, 1250.0
-#: |E| at the edges of the phase bins of a quarter, and of the windows.
+#: |E| at the edges of the phase bins of a quarter cycle, and at those of the windows.
 RISE = AMPLITUDE * np.sin(np.arange(QUARTER + 1) / QUARTER * np.pi / 2)
 EDGES = window_edges(RISE)
 TRUE_PEAK, TRUE_VALLEY = 0.5, 1.0
@@ -58,7 +58,7 @@ def tables(current, seeds=8, noise=0.4, rng=None, capacity=0.0):
     field = (AMPLITUDE * np.sin(phase)).reshape(PHASES, 50).mean(axis=1)
     time = np.full((seeds, PHASES), BIN_PS)
     charge = (mean + rng.normal(0, noise, (seeds, PHASES))) * time
-    crossed = np.round(np.abs(charge) / E_PER_PS)  # enough ions that seeds alone tell the error
+    crossed = np.round(np.abs(charge) / E_PER_PS)  # many: Poisson errors are small
     return {
         "charge": charge,
         "time": time,
@@ -122,12 +122,12 @@ def test_planted_peak_valley_and_ratio_are_within_their_intervals(sign):
         answers = (TRUE_PEAK, TRUE_VALLEY, truth[2] / truth[truth.size - 2 :].min())
         for i, interval in enumerate((found.peak_V_per_nm, found.valley_V_per_nm, found.ratio)):
             inside[i] += interval.low <= answers[i] <= interval.high
-    # 40 intervals of 95 %: fewer than 34 inside has a chance of 2 %.
+    # Fewer than 34 of 40 intervals of 95 % contain the value with a probability of 2 %.
     assert np.all(inside >= 34)
 
 
 def test_a_peak_beside_a_steep_fall_is_within_its_interval():
-    """At 1.0 V/nm, within 0.03 of a window's edge, the neighbouring window has as large a mean."""
+    """Within 0.03 V/nm of a window's edge, the neighbouring window has a mean as large."""
 
     def steep(field):
         return np.interp(field, [-1.2, -1.0, 0, 0.5, 1.0, 1.2], [-1.5, -4, 0, 4, 1, 2])
@@ -142,18 +142,18 @@ def test_a_peak_beside_a_steep_fall_is_within_its_interval():
 
 
 def test_a_current_that_only_rises_is_rarely_taken_for_ndr():
-    """Nominal 5 %; ohmic, and flat, where the largest window is one of noise."""
+    """Nominally in 5 % of cases: an ohmic current, and a constant one with a peak by noise."""
     for shape in (ohmic, lambda field: 2.0 * np.sign(field)):
         false = 0
         for k in range(200):
             rng = np.random.default_rng(k)
             table = tables(both_branches(shape), seeds=5, noise=0.8, rng=rng)
             false += find_ndr(table, "forward", "+", RISE).found
-        assert false / 200 <= 0.09  # 5 % and 2.5 standard errors
+        assert false / 200 <= 0.09  # 5 %, plus 2.5 standard errors
 
 
 def falling(part):
-    """Rises to 3 nA at 0.6 V/nm and falls by a part of it to the highest field."""
+    """A current that rises to 3 nA at 0.6 V/nm and falls by a fraction to the highest field."""
 
     def current(field):
         ends = [0, 3, 3 * (1 - part)]
@@ -275,7 +275,7 @@ def test_a_capacitive_loop_of_the_whole_cell_is_recognised_as_charging():
     slab = find_loop(tables(lambda e, f: 0 * e, noise=0.2), RISE)
     cell = find_loop(tables(lambda e, f: 0 * e, noise=0.2, capacity=5.0), RISE)
     assert not any(features(slab).values()) and all(features(cell).values())
-    # The integral of 2 C cos(phase) over E = A sin(phase): C A pi / 2.
+    # The integral of C cos(phase) over E = A sin(phase), half a cycle: C A pi / 2.
     assert cell.area["+"].value == pytest.approx(5.0 * AMPLITUDE * np.pi / 2, rel=0.05)
     said = verdict(slab, cell)
     assert "reservoir charging alone could make it" in said

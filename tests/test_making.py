@@ -1,4 +1,4 @@
-"""Jobs appear whole or not at all, and `init.py` mends what a kill or a full disk left."""
+"""Jobs are created whole, and `init.py` completes what a kill or a full disk left."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ def space(tmp_path):
 
 
 def files(space):
-    """Content of all files of the workspace, by path in it."""
+    """Content of all files of the workspace, by relative path."""
     workspace = space / "workspace"
     return {
         str(p.relative_to(workspace)): p.read_bytes() for p in workspace.rglob("*") if p.is_file()
@@ -36,7 +36,7 @@ def as_data(content):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The files that `init.py` makes when nothing stops it."""
+    """The files that an undisturbed `init.py` makes."""
     space = tmp_path_factory.mktemp("whole")
     copy_studies(space)
     init_command([], space)
@@ -44,12 +44,12 @@ def whole(tmp_path_factory):
 
 
 def stopped_after(space, monkeypatch, moments, fails):
-    """Run `init.py`, stopped after some operations on files; whether it was."""
+    """Run `init.py`, stopped after some operations on files; return whether it was stopped."""
     with monkeypatch.context() as patch:
         guillotine = Guillotine(patch, moments, fails)
         with suppress(Killed, InputError):
             init_command([], space)
-    (space / ".signac" / "lock").unlink(missing_ok=True)  # its owner would be dead
+    (space / ".signac" / "lock").unlink(missing_ok=True)  # as its owner would be dead
     return guillotine.fell
 
 
@@ -88,7 +88,7 @@ def test_init_repairs_a_state_point_file_and_changes_nothing_else(
         content = path.read_bytes()[:50]
     elif content == "another":
         content = (jobs[4] / STATE_POINT).read_bytes()
-    elif content == "edited":  # to the same length
+    elif content == "edited":  # keeps the length
         content = path.read_bytes().replace(b"1.06", b"1.07")
     if with_data:
         (jobs[3] / "trajectory").mkdir()

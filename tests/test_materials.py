@@ -1,4 +1,4 @@
-"""Materials and salts are data: what stands in the table is what is built, with its source."""
+"""The table of materials and salts: its numbers, their sources, and the models built from it."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_bonds_of_a_material_have_one_length_to_each_chalcogen(material):
     own = MATERIALS[material]
     for plane in (own.top, own.bottom):
         bond = np.hypot(plane.x_nm, own.lattice_nm / np.sqrt(3))
-        # Mo-S and W-S 0.240 to 0.243 nm, Mo-Se and W-Se 0.252 to 0.255 nm.
+        # Mo-S and W-S are 0.240 to 0.243 nm, Mo-Se and W-Se 0.252 to 0.255 nm.
         assert bond == pytest.approx({"S": 0.2415, "Se": 0.2535}[plane.species], abs=0.0015)
 
 

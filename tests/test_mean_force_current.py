@@ -1,4 +1,4 @@
-"""The product: planted ions in a wide pore agree with their direct current, and what is said."""
+"""The product `mean_force_current`: planted ions in a wide pore, verdicts and cautions."""
 
 import json
 from pathlib import Path
@@ -37,15 +37,15 @@ KEYS = {
     "radius_nm": 0.3,
 }
 DIFFUSION = {"K": 5e-4, "Cl": 4e-4}
-SEEN = 300.0  # free ions in the slab at an end: far above 1 mol/L, so that many pass in a test
+SEEN = 300.0  # free ions at an end, a density far above 1 mol/L so that many pass in a test
 
 
 def barrier_sums(point, seed, height=8.0):
-    """What the analysis keeps of a held ion that diffuses as planted over a barrier."""
+    """Sums of the analysis for a held ion with planted diffusion and barrier."""
     ion, rng = point.protocol.ion, np.random.default_rng([seed, *point.protocol.ion.encode()])
 
     def push(x, field):
-        # The reservoirs screen most of the field; the pore adds a barrier of its own.
+        # The reservoirs screen most of the field, and the pore has a barrier.
         bump = height * 2 * np.pi / 1.6 * np.sin(2 * np.pi * np.clip(x, -0.8, 0.8) / 1.6)
         sign = 1.0 if ion == "K" else -1.0
         return bump - 0.8 * sign * VOLT_PER_NM * field
@@ -86,7 +86,7 @@ def truth(point, height):
 
 
 def ensemble(point, sums, counts=None, seeds=6):
-    """What the product asks of an ensemble."""
+    """An ensemble, reduced to what the product reads of it."""
     stacked = {name: np.stack([one[name] for one in sums]).astype(float) for name in sums[0]}
     ends = {n: np.stack([one[n] for one in counts]) for n in counts[0]} if counts else {}
     return SimpleNamespace(
@@ -185,7 +185,7 @@ def test_disjoint_windows_and_ends_without_ions_are_reported():
     content = make([broken])
     assert "frame_interval_ps" in shown(content, "current", "K").statement
     assert "frame_interval_ps" in content.findings["verdict"]
-    # A free energy and a diffusion coefficient need no density.
+    # Free energy and diffusion coefficient do not need the density.
     assert {"PMF", "diffusion"} <= set(content.table.quantity)
 
 
@@ -206,7 +206,7 @@ def test_agreement_of_wide_intervals_is_called_weak_evidence():
 
 
 def test_the_product_combines_both_ions_and_the_staircase_of_one_cell(tmp_path):
-    """One product of three ensembles, whatever the order of its jobs; another cell has its own."""
+    """Three ensembles make one product, in any order of their jobs; another cell makes another."""
     project = open_project(tmp_path)
     (product,) = (p for p in PRODUCTS if p.name == "mean_force_current")
     jobs = []
@@ -234,7 +234,7 @@ def test_the_product_combines_both_ions_and_the_staircase_of_one_cell(tmp_path):
     assert len(made["membranes"][0]["jobs"]) == 5
     table = product_table(project, "mean_force_current")
     assert {"K", "Cl", "total"} <= set(table.ion)
-    assert "protocol.ion" not in table  # a row's own ion is in its column "ion"
+    assert "protocol.ion" not in table  # the column "ion" has it
 
 
 def test_short_and_distant_windows_are_reported_with_what_would_suffice():
