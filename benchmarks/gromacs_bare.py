@@ -39,7 +39,7 @@ from januspore.settings import Limits
 from januspore.simulate.driver import Run, drive
 
 #: What a user who types the run parameters leaves to GROMACS.
-_LEFT_OUT = ("nstlist", "rlist", "verlet-buffer-tolerance", "nsttcouple")
+_LEFT_OUT = ("nstlist", "rlist", "nsttcouple")
 #: A process that has not come to its end after this wall time has failed.
 _PATIENCE_S = 3600.0
 

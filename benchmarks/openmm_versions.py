@@ -63,6 +63,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=["tiny", "small"])
     parser.add_argument("--seconds", type=float, default=5.0, help="of each process")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--ewald-tolerance", type=float, help="of the mesh; by default that of a state point"
+    )
     parser.add_argument("--output", help="JSON file to write")
     parser.add_argument("--time", help=argparse.SUPPRESS)  # what a process of one round is told
     return parser.parse_args()
@@ -74,8 +77,11 @@ def side_by_side(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state.gsd"
         write_state(state, case.model, case.state)
+        point = case.point.model_dump(mode="json")
+        if options.ewald_tolerance:
+            point["protocol"]["dynamics"]["ewald_tolerance"] = options.ewald_tolerance
         task = {
-            "point": case.point.model_dump(mode="json"),
+            "point": point,
             "state": str(state),
             "seconds": options.seconds,
         }
@@ -95,7 +101,13 @@ def side_by_side(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     ]
     for row in rows:
         row["times_as_fast"] = rows[0]["cpu_ms_per_step"] / row["cpu_ms_per_step"]
-    return {"cell": case.name, "atoms": case.model.n_atoms, "interpreters": rows}
+    tolerance = point["protocol"]["dynamics"]["ewald_tolerance"]
+    return {
+        "cell": case.name,
+        "atoms": case.model.n_atoms,
+        "ewald_tolerance": tolerance,
+        "interpreters": rows,
+    }
 
 
 _TIMES = ("cpu_ms_per_step", "ms_per_step")
