@@ -34,3 +34,29 @@ def hoomd_method(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "cpu", METHODS[request.param])
         yield request.param
+
+
+@pytest.fixture(scope="session")
+def membranes(tmp_path_factory):
+    """A planted data space of two membranes, for the tests of the dashboard; not to be changed."""
+    from served import two_membranes
+
+    return two_membranes(tmp_path_factory.mktemp("membranes") / "space")
+
+
+@pytest.fixture(scope="session")
+def pages(membranes):
+    """The application of that data space's pages."""
+    from served import pages_of
+
+    return pages_of(membranes)
+
+
+@pytest.fixture
+def browser(pages):
+    """Asks for pages as a browser that has given the token."""
+    from served import TOKEN
+
+    client = pages.app.test_client()
+    assert client.get(f"/login?token={TOKEN}").status_code == 302
+    return client

@@ -1,6 +1,7 @@
 """A planted data space of two membranes and a server of its pages, for tests of the dashboard."""
 
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,3 +55,24 @@ def served(space: Path):
         finally:
             server.shutdown()
             thread.join()
+
+
+def sine(space, seed=0, material="MoSSe"):
+    where = {"protocol.name": "sine", "seed": seed, "charge_set.material": material}
+    (job,) = open_project(space).find_jobs(where)
+    return job
+
+
+def text_of(answer):
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def asked_until(browser, address, wanted):
+    """What a page says once it says it: it shows at first what is known so far."""
+    for _ in range(200):
+        text = text_of(browser.get(address))
+        if wanted in text:
+            return text
+        time.sleep(0.05)
+    raise AssertionError(f"{wanted!r} is not in {text}")

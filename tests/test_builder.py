@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import CHARGE_SETS, raw_point, tiny_point
+from helpers import CHARGE_SETS, free_model, raw_point, tiny_point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
@@ -116,3 +116,56 @@ def test_starting_orientations_are_isotropic():
     assert np.mean(dipoles**2, axis=0) == pytest.approx(
         [1 / 3] * 3, abs=5 * np.sqrt(4 / 45 / len(dipoles))
     )
+
+
+def test_ions_start_outside_the_pore_also_of_a_short_box():
+    """0.7 nm from the metal, and in a box of 2.07 nm 0.3 of its length."""
+    for depth, least in ((3.0, 0.7), (0.7, 0.3 * (2 * 0.7 + 0.67))):
+        raw = raw_point("equilibrate")
+        raw["protocol"]["cell"] = {"reservoir_nm": depth, "repeats_y": 8, "repeats_z": 5}
+        raw["protocol"]["dynamics"] = {"cutoff_nm": 0.6}
+        model = build_model(state_point(raw))
+        nearest = [
+            np.abs(build_state(model, np.random.default_rng(seed)).positions[model.ions, 0]).min()
+            for seed in range(4)
+        ]
+        assert least < min(nearest) < least + 0.33  # the next plane of the grid
+
+
+def test_a_bulk_liquid_is_filled_evenly_and_its_ions_are_anywhere():
+    model = free_model(12, 240, (2.0, 2.0, 2.0))
+    state = build_state(model, np.random.default_rng(0))
+    ions = state.positions[model.ions]
+    assert np.abs(ions[:, 0]).min() < 0.3  # nothing keeps them from the middle
+    apart = ions[:, None] - ions
+    apart -= model.box * np.round(apart / model.box)
+    nearest = np.linalg.norm(apart, axis=-1)[~np.eye(len(ions), dtype=bool)].min()
+    assert nearest >= 0.4
+    oxygen = state.positions[model.waters[:, 0]]
+    assert (np.abs(oxygen) <= 1.01).all()
+    for axis in range(3):
+        halves = np.histogram(oxygen[:, axis], [-1.02, 0, 1.02])[0]
+        assert abs(halves[0] - 120) < 5 * np.sqrt(60)
+
+
+def test_as_many_molecules_as_fit_are_placed_and_more_are_refused():
+    """The finest grid has a site every 0.205 nm: 6^3 in 1.3 nm."""
+    full = free_model(0, 216, (1.3, 1.3, 1.3))
+    state = build_state(full, np.random.default_rng(0))
+    sites = state.positions[full.waters[:, 0]]
+    assert len(np.unique(np.round(sites * 6 / 1.3 - 0.5), axis=0)) == 216
+    with pytest.raises(RuntimeError, match="no room for 217 molecules"):
+        build_state(free_model(0, 217, (1.3, 1.3, 1.3)), np.random.default_rng(0))
+    # Ions that cannot be 0.5 nm apart are nearer, and all are placed.
+    crowded = free_model(40, 10, (1.3, 1.3, 1.3))
+    ions = build_state(crowded, np.random.default_rng(0)).positions[crowded.ions]
+    assert len(np.unique(np.round(ions, 6), axis=0)) == 80
+
+
+def test_sites_are_those_of_the_coarsest_grid_that_holds_them_jittered_by_a_hundredth():
+    model = free_model(0, 60, (1.3, 1.3, 1.3))  # 4^3 sites, every 0.325 nm
+    oxygen = build_state(model, np.random.default_rng(0)).positions[model.waters[:, 0]]
+    grid = oxygen / 1.3 * 4 - 0.5
+    off = (grid - np.round(grid)) * 1.3 / 4
+    assert 0.005 < np.abs(off).max() <= 0.01
+    assert np.round(grid).min() == -2 and np.round(grid).max() == 1

@@ -225,24 +225,6 @@ def test_the_coulomb_part_is_the_derivative_of_the_energy_by_the_volume(droplets
     assert found == pytest.approx(derivative, rel=2e-3, abs=2e-2)
 
 
-def test_the_lennard_jones_part_is_that_of_all_pairs(droplets):
-    model, positions = droplets
-    virial, forces = lennard_jones(model, positions)
-    expected = 0.0
-    heavy = np.flatnonzero(model.epsilon > 0)
-    for k, i in enumerate(heavy):
-        for j in heavy[k + 1 :]:
-            delta = positions[i] - positions[j]
-            delta -= model.box * np.round(delta / model.box)
-            r = np.linalg.norm(delta)
-            if r < model.cutoff_nm:
-                sigma = (model.sigma[i] + model.sigma[j]) / 2
-                epsilon = np.sqrt(model.epsilon[i] * model.epsilon[j])
-                expected += 24 * epsilon * (2 * (sigma / r) ** 12 - (sigma / r) ** 6)
-    assert virial == pytest.approx(expected, rel=1e-5)
-    assert forces.sum(axis=0) == pytest.approx([0, 0, 0], abs=1e-3)
-
-
 def test_molecules_without_forces_have_the_pressure_of_an_ideal_gas(droplets):
     model, positions = droplets
     nothing = np.zeros(model.n_atoms)
@@ -259,3 +241,78 @@ def test_the_tail_correction_of_water_is_that_of_one_kind_of_particle():
     one = 16 / 3 * np.pi * density**2 * epsilon * sigma**3 * (2 / 3 * ratio**3 - ratio)
     assert tail(model) == pytest.approx(one * BAR, rel=1e-9)
     assert -125 < tail(model) < -110
+
+
+def pairs_by_hand(model, positions):
+    """Lennard-Jones energy, virial and forces, pair by pair of the nearest images."""
+    energy, virial, forces = 0.0, 0.0, np.zeros_like(positions)
+    heavy = np.flatnonzero(model.epsilon > 0)
+    for k, i in enumerate(heavy):
+        for j in heavy[k + 1 :]:
+            delta = positions[i] - positions[j]
+            delta -= model.box * np.round(delta / model.box)
+            r = np.linalg.norm(delta)
+            if r < model.cutoff_nm:
+                six = ((model.sigma[i] + model.sigma[j]) / 2 / r) ** 6
+                epsilon = np.sqrt(model.epsilon[i] * model.epsilon[j])
+                energy += 4 * epsilon * (six**2 - six)
+                virial += 24 * epsilon * (2 * six**2 - six)
+                pull = 24 * epsilon * (2 * six**2 - six) / r**2 * delta
+                forces[i] += pull
+                forces[j] -= pull
+    return energy, virial, forces
+
+
+class NoCharges:
+    """Coulomb forces and energy of atoms without charge."""
+
+    @staticmethod
+    def coulomb(positions):
+        return 0.0, np.zeros_like(positions)
+
+
+def test_lennard_jones_forces_are_those_of_all_pairs_within_the_cut_off(droplets):
+    model, positions = droplets
+    found = lennard_jones(model, positions + 7 * model.box)
+    _, virial, forces = pairs_by_hand(model, positions)
+    assert found[0] == pytest.approx(virial, rel=1e-4)
+    assert found[1] == pytest.approx(forces, rel=1e-4, abs=1e-4 * np.abs(forces).max())
+    single = free_model(0, 1, (2.0, 2.0, 2.0))
+    assert lennard_jones(single, water_geometry())[0] == 0.0
+    pair = free_model(1, 0, (3.0, 3.0, 3.0), cutoff_nm=1.0)
+    near = np.array([[0.0, 0, 0], [0.35, 0, 0]])
+    found = lennard_jones(pair, near)
+    assert found[0] == pytest.approx(pairs_by_hand(pair, near)[1], rel=1e-5) and found[0] > 0
+    assert found[1][0, 0] == pytest.approx(-found[0] / 0.35, rel=1e-5)
+    near[1, 0] = 1.01
+    assert lennard_jones(pair, near)[0] == 0.0
+
+
+def test_the_lennard_jones_pressure_is_the_derivative_of_the_energy_by_the_volume(droplets):
+    """Molecules move apart whole, so a force on an oxygen acts at its molecule's centre."""
+    model, positions = droplets
+    step, volumes, energies = 1e-5, [], []
+    for factor in (1 - step, 1 + step):
+        other, moved = scaled(replace(model, cutoff_nm=0.93), positions, factor)
+        volumes.append(np.prod(other.box))
+        energies.append(pairs_by_hand(other, moved)[0])
+    derivative = -(energies[1] - energies[0]) / (volumes[1] - volumes[0])
+    found = pressure(replace(model, cutoff_nm=0.93), positions, 0.0, NoCharges()) / BAR
+    assert found == pytest.approx(derivative, rel=1e-3, abs=1e-2)
+    warm = pressure(replace(model, cutoff_nm=0.93), positions, T, NoCharges()) / BAR
+    assert warm - found == pytest.approx(24 * K_B * T * 6.02214076e20 / 8.0, rel=1e-6)
+
+
+def test_the_tail_of_a_solution_is_that_of_every_pair_of_kinds():
+    model = free_model(30, 700, (3.0, 3.0, 3.0), cutoff_nm=1.2)
+    kinds = [(30, 0.283840, 1.797887), (30, 0.483045, 0.053492), (700, 0.316557, 0.650194)]
+    total = 0.0
+    for n, s_n, e_n in kinds:
+        for m, s_m, e_m in kinds:
+            sigma, epsilon = (s_n + s_m) / 2, np.sqrt(e_n * e_m)
+            # - (2 pi / 3) rho_n rho_m int_rc^inf r^3 dV/dr dr
+            nine, three = sigma**12 / 1.2**9, sigma**6 / 1.2**3
+            integral = 4 * epsilon * (-12 * nine / 9 + 6 * three / 3)
+            total -= 2 * np.pi / 3 * n * m / 27**2 * integral
+    assert tail(model) == pytest.approx(total * BAR, rel=1e-4)
+    assert pytest.approx(1e27 * 1e3 / 6.02214076e23 / 1e5, rel=1e-7) == BAR

@@ -10,11 +10,21 @@ from planted_currents import DIP, cross, crossing_tables, dip
 from test_loop import RISE
 from test_pulses import pulse_sums
 
+from januspore.analysis.current import (
+    ESTIMATORS,
+    crossing_current,
+    crossings,
+    current,
+    current_interval,
+    current_tables,
+    rate,
+    species_of,
+)
 from januspore.analysis.cycle import PHASES
 from januspore.analysis.loop import bins_of, mean_current
 from januspore.analysis.ndr import find_ndr
 from januspore.analysis.pulses import by_estimator
-from januspore.analysis.statistics import difference, poisson, poisson_sum
+from januspore.analysis.statistics import bootstrap, difference, poisson, poisson_sum
 from januspore.model.system import build_model
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table
@@ -187,3 +197,116 @@ def test_intervals_of_ratios_cover_for_any_error_of_the_first_current(errors):
         covered += bool(ratio.low[0] <= 1.7 <= ratio.high[0])
     assert 0.90 <= covered / given <= 0.985
     assert given / 300 > (0.25 if errors < 3 else 0.9)
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_tables_of_every_current_are_those_of_its_ions():
+    """Charge over the length it moved in; + goes to +x with a cation there or an anion away."""
+    point = tiny_point("pulse_train")
+    recording, model = point.protocol.recording, build_model(point)
+    rng, shape = np.random.default_rng(0), (3, 4)
+    sums = {"time_ps": rng.uniform(1, 9, shape), "field_ps": rng.normal(size=shape)}
+    for ion in ("K", "Cl"):
+        for part in ("slab_e_nm", "cell_e_nm"):
+            sums[f"{ion}_{part}"] = rng.normal(size=shape)
+        for way in ("forward", "backward"):
+            sums[f"{ion}_{way}"] = rng.integers(0, 9, shape)
+    found = current_tables(sums, recording, model)
+    assert set(found) == {(e, s) for e in ESTIMATORS for s in ("total", "K", "Cl")}
+    lengths = {"pore slab": 2 * recording.slab_half_width_nm, "whole cell": model.box[0]}
+    for (estimator, species), tables in found.items():
+        part = {"pore slab": "slab_e_nm", "whole cell": "cell_e_nm"}[estimator]
+        ions = ("K", "Cl") if species == "total" else (species,)
+        moved = sum(sums[f"{ion}_{part}"] for ion in ions)
+        assert tables["charge"] == pytest.approx(E_PER_PS * moved / lengths[estimator])
+        assert (tables["time"] == sums["time_ps"]).all()
+        assert (tables["field"] == sums["field_ps"]).all()
+        along = {"K": "K_forward", "Cl": "Cl_backward"}
+        against = {"K": "K_backward", "Cl": "Cl_forward"}
+        assert (tables["plus"] == sum(sums[along[ion]] for ion in ions)).all()
+        assert (tables["minus"] == sum(sums[against[ion]] for ion in ions)).all()
+        assert crossings(tables) == tables["plus"].sum() + tables["minus"].sum()
+        assert rate(tables) == pytest.approx(tables["charge"] / tables["time"])
+
+
+def test_a_current_is_charge_over_length_and_time_and_none_is_known_without_time():
+    found = current(np.array([2.0, 1.0, 0.0]), 0.5, np.array([4.0, 0.0, 0.0]))
+    assert (
+        found[0] == pytest.approx(E_PER_PS * 2.0 / (0.5 * 4.0)) and not np.isfinite(found[1:]).any()
+    )
+    assert np.isnan(rate({"charge": np.zeros((1, 1)), "time": np.zeros((1, 1))})).all()
+
+
+def few(plus, minus=0, seeds=5, bins=2, time=3.0, noise=0.0):
+    """Tables of so many crossings in all of one bin, and the charge that they carry."""
+    rng, shape = np.random.default_rng(0), (seeds, bins)
+    tables = {name: np.zeros(shape) for name in ("charge", "plus", "minus")}
+    tables["time"], tables["field"] = np.full(shape, time), np.full(shape, time)
+    tables["plus"][0, 0], tables["minus"][1, 0] = plus, minus
+    tables["charge"] = E_PER_PS * (tables["plus"] - tables["minus"]) + rng.normal(0, noise, shape)
+    return tables
+
+
+@pytest.mark.parametrize(("plus", "minus"), [(0, 0), (3, 0), (0, 3), (4, 7)])
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_few_crossings_have_no_less_than_the_interval_of_their_counts(plus, minus, level):
+    tables = few(plus, minus)
+    tables["charge"] *= 0.0  # no spread between the seeds at all
+    found = current_interval(tables, rate, level)
+    factor = E_PER_PS / (5 * 3.0)
+    counts = difference(*(poisson(np.array(float(n)), level) for n in (plus, minus)))
+    assert found.value[0] == 0.0
+    assert found.high[0] == pytest.approx((counts.high - counts.value) * factor)
+    assert found.low[0] == pytest.approx(-(counts.value - counts.low) * factor)
+    none = poisson(np.array(0.0), level).high
+    assert found.high[1] == pytest.approx(none * factor)
+    assert found.low[1] == pytest.approx(-none * factor)
+
+
+@pytest.mark.parametrize(("crossed", "by_counts"), [(19, True), (20, False)])
+def test_from_twenty_crossings_on_the_seeds_alone_tell(crossed, by_counts):
+    tables = few(crossed, noise=1e-3)
+    tables["charge"] = np.full((5, 2), E_PER_PS * crossed / 5) + 1e-3 * np.arange(5)[:, None]
+    found, seeds = current_interval(tables, rate), bootstrap(tables, rate)
+    wide = found.high[0] - found.value[0] > 10 * (seeds.high[0] - seeds.value[0])
+    assert wide == by_counts
+    if not by_counts:
+        assert found.at(0).triple() == pytest.approx(seeds.at(0).triple())
+    # Where the seeds spread more than the counts, theirs is the interval.
+    tables = few(3, noise=1e4)
+    assert current_interval(tables, rate).high == pytest.approx(bootstrap(tables, rate).high)
+
+
+def test_a_difference_of_two_bins_counts_the_crossings_of_both():
+    """Crossings of either bin, weighed with its sign; those of a third bin do not count."""
+    tables = few(2, 1, bins=3)
+    tables["plus"][2, 1], tables["plus"][3, 2] = 3, 500
+    tables["charge"] *= 0.0
+
+    def change(t):
+        return rate(t)[:, [0]] - rate(t)[:, [1]]
+
+    found = current_interval(tables, change)
+    plus = poisson_sum(np.array([2.0, 0.0]), np.ones((2, 1)))
+    minus = poisson_sum(np.array([3.0, 1.0]), np.ones((2, 1)))
+    counts, factor = difference(plus, minus), E_PER_PS / (5 * 3.0)
+    assert found.high == pytest.approx((counts.high - counts.value) * factor)
+    assert found.low == pytest.approx((counts.low - counts.value) * factor)
+
+
+@pytest.mark.parametrize(("ion", "charge", "way"), [("K", 1.0, 1), ("Cl", -1.0, -1)])
+def test_crossings_by_count_have_a_poisson_interval_in_the_ion_s_own_direction(ion, charge, way):
+    counts = {f"{ion}_forward": np.array(6.0), f"{ion}_backward": np.array(1.0)}
+    found = crossing_current(counts | {"time_ps": np.array(50.0)}, ion, charge)
+    net = difference(poisson(np.array(6.0)), poisson(np.array(1.0)))
+    ends = sorted(way * end * E_PER_PS / 50.0 for end in (net.low, net.high))
+    assert found.triple() == pytest.approx([way * 5 * E_PER_PS / 50.0, *ends])
+    double = crossing_current(counts | {"time_ps": np.array(50.0)}, ion, 2 * charge)
+    assert double.triple() == pytest.approx([2 * end for end in found.triple()])
+
+
+def test_the_species_of_a_current_are_all_ions_and_each_alone():
+    found = species_of(build_model(tiny_point()))
+    assert found == {"total": {"K": 1.0, "Cl": -1.0}, "K": {"K": 1.0}, "Cl": {"Cl": -1.0}}

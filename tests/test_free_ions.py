@@ -8,11 +8,13 @@ import pytest
 from helpers import free_model, thermal_state, tiny_point
 
 from januspore.analysis.free_ions import (
+    EDGES_NM,
     conditional_means,
     free_ion_sums,
     free_ions,
     held_field,
     held_frames,
+    job_sums,
 )
 from januspore.engines import Resources
 from januspore.engines.force_parts import PARTS, ForceParts
@@ -172,3 +174,76 @@ def test_a_job_s_frames_come_with_the_field_they_were_held_at(tmp_path):
     found = list(held_frames(job, point, 5.0))
     assert [field for field, _ in found] == [0.1, 0.5]
     assert np.array_equal(found[0][1], state.positions)
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_means_and_errors_of_three_visits_by_hand():
+    """Forces of 1, 2 and 6 kJ/mol/nm: spread of the visits over the independent frames but one."""
+    shape = 1, 1, len(PARTS)
+    force, square = np.zeros(shape), np.zeros(shape)
+    force[..., 0], square[..., 0] = 9.0, 41.0
+    force[..., 1], square[..., 1] = 3.0, 3.0
+    sums = {
+        "visits": np.full((1, 1), 3.0),
+        "visited_frames": np.full((1, 1), 3.0),
+        "force": force,
+        "square": square,
+        "total_square": np.full((1, 1), 4.0 + 9.0 + 49.0),
+    }
+    found = conditional_means(sums, 2)
+    assert found["force"][0, 0, :3] == pytest.approx([3.0, 1.0, 0.0])
+    assert found["force_error"][0, 0, :3] == pytest.approx([np.std([1, 2, 6]) / 2**0.5, 0.0, 0.0])
+    assert found["total"] == pytest.approx(4.0)
+    assert found["total_error"] == pytest.approx(np.std([2, 3, 7]) / 2**0.5)
+    # Ions that are there together count as one.
+    together = conditional_means(sums | {"visited_frames": np.full((1, 1), 2.0)}, 2)
+    assert together["total"] == pytest.approx(4.0)
+    assert together["total_error"] == pytest.approx(np.std([2, 3, 7]))
+
+
+@pytest.mark.parametrize(
+    ("visited", "least", "known"), [(1, 1, 0), (2, 1, 1), (4, 5, 0), (5, 5, 1)]
+)
+def test_a_mean_needs_as_many_frames_as_asked_for_and_two(visited, least, known):
+    one = np.ones((1, 1))
+    sums = {name: 9 * one for name in ("visits", "total_square")}
+    sums |= {
+        "visited_frames": visited * one,
+        "force": np.ones((1, 1, 1)),
+        "square": np.ones((1, 1, 1)),
+    }
+    found = conditional_means(sums, least)
+    assert all(np.isfinite(values).all() == bool(known) for values in found.values())
+
+
+def test_the_edges_of_a_bin_belong_to_the_bin_above():
+    frames = [(0.7, frame((-1.0, 0, 0), (0.5, 0, 0))), (0.7, frame((0.999, 0, 0), (-1.001, 0, 0)))]
+    sums = summed(frames)
+    assert sums["visits"].tolist() == [[0, 0, 0, 0], [1, 0, 0, 2]]
+    parts = Planted().along_x(np.array([(-1.0, 0, 0)]), np.array([0]), 0.7)
+    whole = sum(parts.values())[0]
+    assert sums["total_square"][1, 0] == pytest.approx(whole**2)
+
+
+def test_a_job_s_sums_are_those_of_the_second_half_of_its_holds(tmp_path):
+    """Two ions of each species in the cylinder; frames 4, 6 and 10 ps into a hold of 10 ps."""
+    point = tiny_point("staircase", holds_V_per_nm=[0.1, 0.5], hold_ps=10.0)
+    job = SimpleNamespace(id="j", path=str(tmp_path), fn=lambda name: str(tmp_path / name))
+    (tmp_path / "trajectory" / "frames").mkdir(parents=True)
+    model = free_model(2, 0, (3.0, 3.0, 3.0))
+    state = thermal_state(model)
+    state.positions[:] = [[-1.04, 0, 0.29], [1.04, 0.29, 0], [0, 0, 0], [0.96, 0, 0.31]]
+    for time_ps in (4.0, 6.0, 10.0, 14.0, 16.0, 34.0, 36.0):
+        step = round(time_ps / 0.002)
+        path = tmp_path / "trajectory" / "frames" / f"{step:015d}.gsd"
+        write_state(path, model, replace(state, step=step), "j")
+    found = job_sums(job, point, model, Planted())
+    for ion in ("K", "Cl"):
+        assert found[f"{ion}_frames"].tolist() == [3, 1]  # 6, 10, 36 and 16 ps
+    assert pytest.approx(-1.05 + 0.1 * np.arange(22)) == EDGES_NM
+    visits = np.zeros((2, 2, 21))
+    visits[0][:, [0, 20]], visits[1][:, 10] = [[3], [1]], [3, 1]
+    assert (found["K_visits"] == visits[0]).all() and (found["Cl_visits"] == visits[1]).all()
+    assert found["K_force"][0, 0, PARTS.index("water_electrostatic")] == pytest.approx(-3 * 104.0)

@@ -257,3 +257,64 @@ def test_an_ion_s_first_shell_ends_at_its_own_radius(ion, inside, outside):
         positions[molecule] = [2.5 + r, 1.5, 1.5] + water_geometry()
     sums = hydration_sums([(0.0, positions)], 1.2, model, Recording())
     assert sums["shell"][list(model.ion_charges).index(ion)].sum() == 1
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_bins_of_g_and_of_profiles_by_hand():
+    assert len(R_CENTRES) == 60 and R_CENTRES[0] == pytest.approx(0.005)
+    assert shell_volumes().sum() == pytest.approx(4 / 3 * np.pi * 0.6**3)
+    assert shell_volumes()[10] == pytest.approx(4 / 3 * np.pi * (0.11**3 - 0.10**3))
+    at = profile_edges(np.array([4.2, 1.6, 2.4]))  # 21 bins of 0.2 nm, each of four
+    assert len(at) == 85 and (at[0], at[-1]) == (-2.1, 2.1)
+    assert np.diff(at) == pytest.approx(np.full(84, 0.05))
+
+
+def test_the_bulk_s_density_is_its_molecules_over_its_volume():
+    """4.2 nm long: 2.2 of it are farther than 1 nm from the metal."""
+    oxygen = np.array([[1.01, 0, 0], [-1.01, 0, 0], [2.0, 0.5, 0], [0.99, 0, 0], [3.3, 0, 0]])
+    assert bulk_oxygen_density(oxygen, BOX) == pytest.approx(3 / (2.2 * 1.6 * 2.4))
+
+
+@pytest.mark.parametrize(
+    ("field", "window"), [(0.0, 0), (0.39, 0), (-0.41, 1), (0.79, 1), (-0.81, 2)]
+)
+def test_frames_are_sorted_by_thirds_of_the_amplitude(field, window):
+    model = free_model(1, 1, tuple(BOX))
+    positions = np.full((model.n_atoms, 3), 1.5)
+    sums = hydration_sums([(field, positions), (1.2, positions)], 1.2, model, Recording())
+    wanted = [0.0, 0.0, 1.0]
+    wanted[window] += 1
+    assert sums["frames"].tolist() == wanted
+    assert sums["ions"].sum(axis=(0, 1)).tolist() == [2 * n for n in wanted]
+
+
+def test_what_uniform_water_would_give_is_counted_with_the_ions_in_the_bulk():
+    """Two K+ in the bulk and one in the pore; each frame has its own density."""
+    model = free_model(3, 5, tuple(BOX))
+    ions = [[1.5, 0, 0], [-1.5, 0, 0], [0, 0, 0], [1.2, 0.5, 0], [0.7, 0.7, 0.7], [0.7, 0.7, -1]]
+    frames = []
+    for bulk in (4, 2):  # oxygens in the bulk
+        oxygens = [[2.0, 0.1 * k, 0] for k in range(bulk)] + [[0.5, 0, 0]] * (5 - bulk)
+        frames.append((0.0, place(model, np.array(ions), np.array(oxygens))))
+    sums = hydration_sums(frames, 1.2, model, Recording())
+    density = np.array([4, 2]).sum() / (2.2 * 1.6 * 2.4)
+    assert sums["ideal"][0] == pytest.approx(2 * density * shell_volumes())
+    assert sums["ideal"][1] == pytest.approx(1 * density * shell_volumes())
+    assert sums["profile"][0, :, :].sum(axis=-1).tolist() == [10, 6, 6]
+
+
+def test_a_mouth_is_never_shorter_than_the_pore_and_bulk_is_beyond_both():
+    at = np.array([[0.55, 0, 0], [0.65, 0, 0], [0.55, 0.46, 0], [0.99, 0, 0], [1.01, 0, 0]])
+    usual = regions(at, BOX, Recording())
+    assert usual.T.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    long = regions(at, BOX, Recording(pore_half_length_nm=0.7))
+    assert long.T.tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_waters_at_an_ion_s_own_place_and_across_faces_are_pairs():
+    ions, oxygen = np.array([[2.0, 0.7, 0.0]]), np.array([[2.0, 0.7, 0.0], [-2.0, -0.7, 0.0]])
+    assert shell_counts(ions, oxygen, BOX, 0.3).tolist() == [2]  # 0.2 and 0.2 nm across two faces
+    found = pair_counts(ions, oxygen, BOX)
+    assert found.sum() == 2 and found[0] == 1 and found[int(np.hypot(0.2, 0.2) / 0.01)] == 1

@@ -5,8 +5,9 @@ import pytest
 from helpers import tiny_point
 from planted import planted_rows
 
-from januspore.analysis.job import analyse_record
+from januspore.analysis.job import _length, _settled_ps, analyse_record
 from januspore.model.system import build_model
+from januspore.schema import state_point
 from januspore.units import E_PER_PS
 
 POINT = tiny_point("sine", frequency_GHz=1.0, cycles=2)
@@ -89,3 +90,115 @@ def test_an_equilibration_s_first_half_of_relaxing_is_left_out():
     record["T_trans_K"][:] = np.where(record["time_ps"] > 10.0, 300.0, 500.0)
     assert summary(record, point)["T_trans_K"] == pytest.approx(300.0)
     assert summary(record, point)["simulated_ps"] == pytest.approx(20.0)
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_counts_of_a_pore_are_means_of_the_record():
+    record = rows()
+    record["water_in_pore"][:] = 8
+    record["K_in_pore"][::2], record["Cl_in_pore"][:] = 1, 2
+    found = summary(record)
+    assert found["waters_in_pore"] == 8 and found["K_in_pore"] == 0.5 and found["Cl_in_pore"] == 2
+    assert found["rows"] == len(record) and found["simulated_ps"] == pytest.approx(2.0 * 1000)
+
+
+def test_where_no_ion_crossed_there_is_a_bound_on_how_many_may():
+    record = rows()
+    for name in ("K_forward", "K_backward", "Cl_forward", "Cl_backward"):
+        record[name][:] = 0
+    record["Cl_forward"][3], record["Cl_backward"][5] = 1, 2
+    found = summary(record)
+    time_ns = len(record) * SAMPLE_PS / 1000
+    assert found["K_crossings_upper_per_ns"] == pytest.approx(3.689 / time_ns, rel=1e-3)
+    assert found["Cl_crossings_upper_per_ns"] == pytest.approx(8.767 / time_ns, rel=1e-3)  # of 3
+    bound = 3.689 * E_PER_PS / (len(record) * SAMPLE_PS)
+    assert found["K_crossing_current_nA_high"] == pytest.approx(np.hypot(0, bound), rel=1e-3)
+    assert found["K_crossing_current_nA_low"] == pytest.approx(-bound, rel=1e-3)
+    assert (found["Cl_crossings_forward"], found["Cl_crossings_backward"]) == (1, 2)
+
+
+def test_temperatures_are_means_of_the_rows_that_were_sampled():
+    record = rows()
+    record["T_trans_K"][:], record["T_rot_K"][:] = np.nan, np.nan
+    record["T_trans_K"][::10], record["T_rot_K"][::10] = 300.0, 310.0
+    found = summary(record)
+    assert (found["T_trans_K"], found["T_rot_K"]) == (300.0, 310.0)
+
+
+def test_branches_count_with_their_own_length():
+    """Two branches of 12 and 16 ps beside a trunk."""
+    point = tiny_point("paired_pulse")
+    protocol, rng = point.protocol, np.random.default_rng(0)
+
+    def planted(programme, start=0.0):
+        return planted_rows(
+            point,
+            None,
+            lambda e: 1.0,
+            rng,
+            programme=programme,
+            start_ps=start,
+            current_at=lambda t: 0.0,
+        )
+
+    trunk = planted(protocol.programme())
+    branches = [planted(b.programme, b.leaves_ps) for b in protocol.branches()]
+    sums, found = analyse_record(trunk, branches, point, MODEL)
+    own = [b.programme.duration_ps - b.leaves_ps for b in protocol.branches()]
+    assert found["simulated_ps"] == pytest.approx(protocol.programme().duration_ps + sum(own))
+    assert found["rows"] == len(trunk) + sum(map(len, branches))
+    assert sums["time_ps"] == pytest.approx([5.0, 5.0, 5.0])  # the first pulse, then each second
+    one = [branches[0].until(int(branches[0]["step"][0])), branches[1]]
+    assert _length(one[0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "shape"),
+    [
+        ("sine", (40,)),
+        ("triangle", (40,)),
+        ("staircase", (6, 50)),
+        ("pulse_train", None),
+        ("equilibrate", None),
+    ],
+)
+def test_a_record_is_reduced_by_what_its_protocol_does(protocol, shape):
+    keys = {"frequency_GHz": 10.0} if protocol in ("sine", "triangle") else {}
+    point = tiny_point(protocol, **keys)
+    record = planted_rows(
+        point,
+        None,
+        None,
+        np.random.default_rng(0),
+        current_at=lambda t: 0.0,
+        spread_at=lambda t: 1.0,
+        waters=1,
+    )
+    sums, found = analyse_record(record, [], point, MODEL)
+    assert (sums == {}) == (protocol == "equilibrate")
+    assert ("mean_cosine_low_positive_field" in found) == (protocol in ("sine", "triangle"))
+    if shape:
+        assert sums["time_ps"].shape == shape
+    if sums:
+        assert sums["time_ps"].sum() == pytest.approx(record["time_ps"][-1])
+
+
+def test_what_is_left_out_of_a_run_is_its_relaxation():
+    point = state_point(
+        {
+            "charge_set": {"material": "none"},
+            "protocol": {
+                "name": "bulk",
+                "cell": {"edge_nm": 2.0},
+                "dynamics": {"timestep_fs": 2.0, "cutoff_nm": 0.9},
+                "relax_ps": 10.0,
+                "run_ps": 20.0,
+            },
+            "seed": 0,
+        }
+    )
+    assert _settled_ps(point.protocol) == 10.0
+    assert _settled_ps(tiny_point("sine").protocol) == 0.0
+    assert _settled_ps(tiny_point("equilibrate", relax_ps=20.0).protocol) == 10.0

@@ -7,11 +7,16 @@ from scipy import constants
 from scipy.spatial import cKDTree
 
 from januspore import units
+from januspore.errors import InputError
 from januspore.materials import SALTS
 from januspore.model.forcefield import SPECIES, species
 from januspore.model.system import (
     MEMBRANE_LENGTH_NM,
+    PURE_WATER_PER_NM3,
+    build_membrane,
     build_model,
+    bulk_water_density,
+    count,
     water_geometry,
 )
 from januspore.schema import state_point
@@ -150,3 +155,79 @@ def test_water_is_spc_e():
     # The model's published dipole moment is 2.351 D; 1 e nm = 48.0320 D.
     dipole = h * np.linalg.norm(arms[0] + arms[1]) * 48.0320
     assert dipole == pytest.approx(2.351, abs=2e-3)
+
+
+# --- known answers: counts, tables and arrays by hand --------------------------------------------
+
+
+def test_a_count_is_that_of_the_cell_s_volumes():
+    """The tiny cell: 6 x 4 cells of two units, 1.5 nm a side, 1 mol/L; a pore's share of water."""
+    cell = {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5, "salt_mol_per_L": 0.5}
+    found = count(tiny_point(cell=cell))
+    area = 6 * 0.325 * 4 * 0.325 * 3**0.5
+    radius = found.pore.diameter_nm / 2 - 0.05
+    assert found.pairs == round(0.5 * 0.602214 * area * 3.0)
+    density = 33.3 + (SALTS["KCl"].water_per_nm3 - 33.3) * 0.5
+    assert found.waters == round(density * (area * 3.0 + np.pi * radius**2 * 0.67))
+    assert found.units == 48 - found.pore.formula_units
+    assert found.atoms == 3 * found.units + 2 * found.pairs + 3 * found.waters
+    assert build_model(tiny_point(cell=cell)).n_atoms == found.atoms
+
+
+def test_the_water_s_density_is_linear_in_the_salt_and_beyond():
+    one = SALTS["KCl"].water_per_nm3
+    assert bulk_water_density(0.0) == PURE_WATER_PER_NM3 == 33.3
+    assert bulk_water_density(1.0) == pytest.approx(one) and one == pytest.approx(32.4, abs=0.1)
+    assert bulk_water_density(3.0) == pytest.approx(33.3 - 3 * (33.3 - one))
+    assert bulk_water_density(1.0, "NaCl") == pytest.approx(SALTS["NaCl"].water_per_nm3)
+
+
+@pytest.mark.parametrize(("density", "waters"), [(None, 266), (10.0, 80)])
+def test_a_bulk_box_holds_what_its_volume_does(density, waters):
+    cell = {"edge_nm": 2.0, "salt_mol_per_L": 0.0, "water_per_nm3": density}
+    protocol = {"name": "bulk", "cell": cell, "dynamics": {"cutoff_nm": 0.9}}
+    point = state_point({"charge_set": {"material": "none"}, "protocol": protocol, "seed": 0})
+    found, model = count(point), build_model(point)
+    assert (found.units, found.pairs, found.waters) == (0, 0, waters)
+    assert model.box.tolist() == [2.0] * 3 and not model.frozen.any()
+    assert model.membrane_positions.shape == (0, 3) and model.pore.diameter_nm == 0.0
+    salty = {"charge_set": {"material": "none"}, "seed": 0}
+    salty["protocol"] = protocol | {"cell": cell | {"salt_mol_per_L": 2.0}}
+    salty = state_point(salty)
+    assert count(salty).pairs == round(2 * 0.602214 * 8)
+    assert (count(salty).waters < waters) == (density is None)
+
+
+def test_a_barrier_without_an_ion_to_hold_is_refused():
+    cell = {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5, "salt_mol_per_L": 0.01}
+    with pytest.raises(InputError, match=r"salt_mol_per_L = 0\.01: leaves no ion"):
+        count(tiny_point("barrier", cell=cell))
+    assert count(tiny_point(cell=cell)).pairs == 0
+
+
+def test_every_atom_has_the_numbers_of_its_species():
+    point = tiny_point(force_field={"Se_sigma_nm": 0.4, "Se_epsilon_kJ_per_mol": 1.5})
+    model, table = build_model(point), species(point.protocol.force_field, point.charge_set)
+    assert (table["Se"].sigma, table["Se"].epsilon) == (0.4, 1.5) and table["W"].charge == 0.0
+    assert (table["Mo"].charge, table["S"].charge, table["Se"].charge) == (1.06, -0.61, -0.45)
+    assert (table["K"].charge, table["Cl"].charge) == (1.0, -1.0)
+    for name in ("Mo", "S", "Se", "K", "Cl", "O", "H"):
+        own = model.indices(name)
+        assert len(own) and (model.type_id[own] == SPECIES.index(name)).all()
+        for what in ("mass", "charge", "sigma", "epsilon"):
+            assert (getattr(model, what)[own] == getattr(table[name], what)).all()
+    assert model.cutoff_nm == 0.9 and model.salt == "KCl"
+    ions = [*model.indices("K"), *model.indices("Cl")]
+    assert model.ions.tolist() == ions and model.ion_charges == {"K": 1.0, "Cl": -1.0}
+
+
+def test_the_membrane_s_planes_are_cut_to_the_same_columns():
+    """Both chalcogens of a column stand above each other; metals in the other sites."""
+    types, positions, box, _ = build_membrane(tiny_point())
+    s, se, mo = (positions[types == SPECIES.index(n), 1:] for n in ("S", "Se", "Mo"))
+    assert (s == se).all() and len(s) == len(mo)
+    assert (np.diff(types) >= 0).all()
+    assert box == pytest.approx([6 * 0.325, 4 * 0.325 * 3**0.5])
+    tree = cKDTree(s % box % box, boxsize=box)
+    near = tree.query(mo % box % box)[0]
+    assert near == pytest.approx(np.full(len(mo), 0.325 / 3**0.5))

@@ -6,7 +6,14 @@ from planted_brownian import by_equation, counted
 from scipy import constants
 from scipy.signal import lfilter
 
-from januspore.analysis.flux import Held, current, current_interval
+from januspore.analysis.flux import (
+    Held,
+    concentration,
+    current,
+    current_interval,
+    diffusion,
+    tables_of,
+)
 from januspore.analysis.nernst_planck import (
     COMPANY_NM,
     END_HALF_NM,
@@ -16,11 +23,12 @@ from januspore.analysis.nernst_planck import (
     share_in_cylinder,
     steady_flux,
 )
-from januspore.analysis.statistics import mean_of_batches
+from januspore.analysis.statistics import bootstrap, mean_of_batches
 from januspore.protocols.windows import Windows
-from januspore.units import BOLTZMANN
+from januspore.units import BOLTZMANN, E_PER_PS
 
 KT = BOLTZMANN * 300.0
+MOMENTS = ("x_nm_spread", "x_nm_slow")
 D = 1.5e-3
 
 
@@ -221,3 +229,142 @@ def test_ions_at_the_ends_are_counted_while_the_held_ion_is_elsewhere():
     assert COMPANY_NM < 1.0 and END_HALF_NM == 0.2
     assert found["end_frames"].tolist() == [[2, 2], [1, 0]]
     assert found["end_ions"].tolist() == [[6, 2], [3, 0]]
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("push", [3.0, -3.0, 0.01])
+@pytest.mark.parametrize("ends", [(2.0, 2.0), (3.0, 0.5), (0.0, 1.0)])
+def test_a_constant_force_between_unequal_ends_has_the_flux_of_goldman(push, ends):
+    x, length = np.array([-0.9, -0.2, 0.1, 0.8]), 1.7
+    u = push * length / KT  # work along the way, kT
+    expected = D * push / KT * (ends[0] - ends[1] * np.exp(-u)) / (1 - np.exp(-u))
+    assert flux(x, np.full(4, push), ends) == pytest.approx(expected, rel=1e-9)
+
+
+def test_diffusion_that_grows_along_the_way_is_a_series_of_resistances():
+    """log D is linear between windows; where a share s of the flux passes, D counts 1 / s times."""
+    x, ends = np.array([-1.0, 0.0, 2.0]), np.array([[3.0, 1.0]])
+    diffusion = D * np.array([[1.0, np.e, np.e**2]])
+    resistance = ((1 - np.exp(-1)) + 2 * np.exp(-1) * (1 - np.exp(-1))) / D
+    none = np.zeros((1, 3))
+    assert steady_flux(x, none, diffusion, ends, KT)[0] == pytest.approx(2.0 / resistance)
+    half = steady_flux(x, none, diffusion, ends, KT, lambda at: np.full_like(at, 0.5))[0]
+    assert half == pytest.approx(2 * 2.0 / resistance)
+
+
+def test_unknown_diffusion_is_that_of_the_other_rows_and_then_of_the_neighbours():
+    x, none, ends = np.array([-1.0, 0.0, 1.0]), np.zeros((3, 3)), np.full((3, 2), (3.0, 1.0))
+    known = D * np.array([[1.0, 2.0, 3.0], [1.0, 8.0, 3.0], [1.0, 4.0, 3.0]])
+    lacking = known.copy()
+    lacking[2, 1] = np.nan  # the geometric mean of 2 and 8 is 4
+    assert steady_flux(x, none, lacking, ends, KT) == pytest.approx(
+        steady_flux(x, none, known, ends, KT)
+    )
+    nobody = known.copy()
+    nobody[:, 1] = np.nan
+    between = D * np.array([[1.0, 3**0.5, 3.0]] * 3)
+    assert steady_flux(x, none, nobody, ends, KT) == pytest.approx(
+        steady_flux(x, none, between, ends, KT)
+    )
+    assert np.isnan(steady_flux(x, none, np.full((3, 3), np.nan), ends, KT)).all()
+
+
+@pytest.mark.parametrize("batch", [2.0, 50.0])
+def test_the_time_of_a_held_ion_solves_the_variance_of_its_batches(batch):
+    """Variance of the mean times T is 2 var tau (1 - tau / T), for tau below half of T."""
+    spread, tau = 2e-4, np.array([0.01, 0.1, 0.49]) * batch
+    slow = 2 * spread * tau * (1 - tau / batch)
+    assert held_diffusion(np.full(3, spread), slow, batch) == pytest.approx(spread / tau)
+
+
+@pytest.mark.parametrize("radius", [0.3, 0.6])
+def test_the_share_in_the_cylinder_follows_the_streamline_through_its_edge(radius):
+    x = np.array([-2.0, -0.5, -0.2, 0.0, 0.2, 0.5, 2.0])
+    share = share_in_cylinder(x, radius, 0.2, 0.0)
+    assert share[2:5].tolist() == [1.0, 1.0, 1.0] and share == pytest.approx(share[::-1])
+    mu, z = 1 - share, (np.abs(x) - 0.2).clip(0) / radius
+    assert mu**4 + z**2 * mu**2 == pytest.approx(z**2)
+    least = share_in_cylinder(x, radius, 0.2, 0.3)
+    assert least == pytest.approx(np.maximum(share, 0.3))
+    assert (share_in_cylinder(x, radius, 0.2, 7.0) == 1.0).all()
+
+
+HELD = Held(-1.0, 300.0, 0.3, 2e4, 7.0, 20, 0.4)
+
+
+def held_tables(push=8.0, seeds=5, noise=1.0, ends=(40.0, 30.0), n=7):
+    """Tables of `flux.tables_of`, of ions pushed along +x."""
+    rng, shape = np.random.default_rng(2), (seeds, n)
+    return {
+        "tether": push + noise * rng.normal(size=shape),
+        "x_nm_spread": np.full(shape, 1e-4),
+        "x_nm_slow": np.full(shape, 2e-8 / D) * rng.uniform(0.8, 1.2, shape),
+        "end_frames": np.full((seeds, 2), 20.0),
+        "end_ions": np.tile(ends, (seeds, 1)),
+        "seeds": np.ones((seeds, 1)),
+        "batch_ps": np.full((seeds, 1), 5.0),
+    }
+
+
+def whole(tables):
+    return {name: v.sum(axis=0, keepdims=True) for name, v in tables.items()}
+
+
+def test_concentrations_are_those_of_all_ions_in_the_slabs_at_the_ends():
+    """The held ion is one of twenty: nineteen free ones are counted for twenty."""
+    tables = whole(held_tables(seeds=3))
+    found = concentration(tables, HELD)
+    assert found == pytest.approx(np.array([[40.0, 30.0]]) / 20 * 20 / 19 / (0.4 * 7.0))
+    alone = Held(-1.0, 300.0, 0.3, 2e4, 7.0, 1, 0.4)
+    assert concentration(tables, alone) == pytest.approx(found * 19 / 20)
+    tables["end_frames"][:] = 0
+    assert not np.isfinite(concentration(tables, HELD)).any()
+
+
+def test_diffusion_of_several_seeds_is_that_of_their_mean_moments():
+    tables = held_tables(seeds=4)
+    found = diffusion(whole(tables))[0]
+    wanted = held_diffusion(
+        tables["x_nm_spread"].mean(axis=0), tables["x_nm_slow"].mean(axis=0), 5.0
+    )
+    assert found == pytest.approx(wanted)
+
+
+def test_a_current_is_the_equation_s_with_the_cylinder_s_area_and_share():
+    x, tables = np.linspace(-1, 1, 7), whole(held_tables(seeds=3))
+    area = cylinder_area(0.3, 2e4, KT)
+    assert (HELD.kT, HELD.area_nm2) == pytest.approx((KT, area))
+    assert HELD.share(x) == pytest.approx(share_in_cylinder(x, 0.3, 0.4, area / 7.0))
+    lines = concentration(tables, HELD) * area
+    ions = steady_flux(x, tables["tether"] / 3, diffusion(tables), lines, KT, HELD.share)
+    assert current(tables, HELD, x)[0] == pytest.approx(-E_PER_PS * ions)
+
+
+@pytest.mark.parametrize("charge", [1.0, -1.0])
+def test_the_interval_of_a_current_along_its_field_is_that_of_its_logarithm(charge):
+    held = Held(charge, 300.0, 0.3, 2e4, 7.0, 20, 0.4)
+    x, tables = np.linspace(-1, 1, 7), held_tables()
+    way = int(np.sign(charge))  # pushed along +x, a cation carries a positive current
+    found = current_interval(tables, held, x, way)
+    logs = bootstrap(tables, lambda t: np.log(way * current(t, held, x)))
+    ends = sorted(way * np.exp(end[0]) for end in (logs.low, logs.high))
+    assert found.at(0).triple() == pytest.approx([way * np.exp(logs.value[0]), *ends])
+    assert found.value[0] == pytest.approx(current(whole(tables), held, x)[0, 0])
+    # Without a field, or where resamples differ in direction, it is that of the current.
+    plain = bootstrap(tables, lambda t: current(t, held, x)).at(0).triple()
+    for other in (0, -way):
+        assert current_interval(tables, held, x, other).at(0).triple() == pytest.approx(plain)
+
+
+def test_tables_of_a_field_are_its_windows_and_its_ends():
+    rng = np.random.default_rng(0)
+    sums = {name: rng.normal(size=(3, 2, 6)) for name in ("tether", "x_nm", *MOMENTS)}
+    sums |= {name: rng.normal(size=(3, 2, 2)) for name in ("end_frames", "end_ions")}
+    found = tables_of(sums, 1, slice(2, 5), 20.0)
+    for name in ("tether", "x_nm", *MOMENTS):
+        assert (found[name] == sums[name][:, 1, 2:5]).all()
+    assert (found["end_ions"] == sums["end_ions"][:, 1]).all()
+    assert (found["end_frames"] == sums["end_frames"][:, 1]).all()
+    assert found["seeds"].tolist() == [[1.0]] * 3 and found["batch_ps"].tolist() == [[4.0]] * 3

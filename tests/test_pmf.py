@@ -6,6 +6,7 @@ from scipy import stats
 
 from januspore.analysis.pmf import (
     Barrier,
+    chance_of_rise,
     find_barrier,
     independent_draws,
     largest_rise,
@@ -13,6 +14,7 @@ from januspore.analysis.pmf import (
     shared_draws,
     spline_weights,
     trapezoid_weights,
+    welch,
 )
 from januspore.analysis.statistics import LEVEL, Interval, mean_of_batches
 
@@ -160,3 +162,147 @@ def test_intervals_from_batches_cover_a_slow_part_below_fast_vibration():
         mean, variance, freedom = mean_of_batches(series)
         inside += abs(mean) <= stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     assert 0.90 <= inside / repeats <= 0.98
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_a_spline_of_four_positions_is_exact_for_a_cubic_and_fewer_are_a_trapezoid():
+    x = np.array([-0.5, -0.1, 0.0, 0.3])
+    assert spline_weights(x) @ x**3 == pytest.approx((x[0] ** 4 - x**4) / 4)
+    assert spline_weights(x[:3]) == pytest.approx(trapezoid_weights(x[:3]))
+
+
+def test_of_equal_stretches_the_first_is_taken():
+    assert longest_stretch(np.array([True, True, False, True, True])) == slice(0, 2)
+
+
+def test_the_largest_rise_by_hand():
+    pmf = np.array(
+        [[3.0, 1.0, 4.0, 0.0, 2.5], [5.0, 4.0, 3.0, 1.0, 0.0], [1.0, 1.0, 2.0, 2.0, 0.0]]
+    )
+    rise, low, high = largest_rise(pmf, 1)
+    assert rise.tolist() == [3.0, 0.0, 1.0]
+    assert low.tolist()[::2] == [1, 1] and high.tolist()[::2] == [2, 2] and low[1] == high[1]
+    rise, low, high = largest_rise(pmf, -1)
+    assert rise.tolist() == [4.0, 5.0, 2.0]
+    assert low.tolist() == [3, 4, 4] and high.tolist() == [2, 0, 3]
+
+
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize(
+    ("driven", "chance"), [(0.0, 2 / 4), (-7.0, 2 / 4), (2.0, 1 / 4), (-0.5, 2 / 4), (0.5, 2 / 4)]
+)
+def test_the_chance_of_a_rise_by_hand(way, driven, chance):
+    """A rise of 4; draws make one of 5.5, 3 and 0; a force along the way takes from each."""
+    x, noise = np.array([0.0, 1.0]), np.array([[-5.5, -5.5], [-3.0, -3.0], [1.0, 1.0]]) * way
+    force = np.array([-4.0, -4.0]) * way
+    assert chance_of_rise(x, force, np.full(2, driven), noise, way) == pytest.approx(chance)
+    # As large a rise counts; of a force that drives the ion everything does.
+    assert chance_of_rise(x, force, np.zeros(2), noise * 4 / 5.5, way) == pytest.approx(2 / 4)
+    assert chance_of_rise(x, -force, np.zeros(2), noise, way) == 1.0
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_barrier_without_noise_is_that_of_its_pmf_to_half_a_window(way):
+    force, none = well_force(X), np.zeros((99, len(X)))
+    found = find_barrier(X, force, np.zeros(len(X)), none, way, first=7)
+    pmf = trapezoid_weights(X) @ force
+    top, wells = len(X) // 2, np.argsort(pmf)[:2]
+    assert found.found and found.resolved and not found.open_ends
+    assert found.maximum == 7 + top and found.minimum == 7 + (min(wells) if way > 0 else max(wells))
+    assert found.height.triple() == pytest.approx([pmf[top] - pmf[wells[0]]] * 3)
+    assert found.chance == pytest.approx(1 / 100)
+    half = (X[1] - X[0]) / 2
+    for place, k in ((found.maximum_nm, found.maximum - 7), (found.minimum_nm, found.minimum - 7)):
+        assert place.triple() == pytest.approx([X[k], X[k] - half, X[k] + half])
+    assert [set(ends.tolist()) for ends in found.drawn] == [{found.minimum}, {found.maximum}]
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_height_has_the_basic_interval_of_its_draws(way):
+    """Draws that scale a rise of 40 by 1 + s, s even in +-0.5: it may be 40 less or more 19."""
+    force = np.full(len(X), -40.0 * way)
+    noise = force * np.linspace(-0.5, 0.5, 2001)[:, None]
+    found = find_barrier(X, force, np.zeros(len(X)), noise, way)
+    assert found.height.triple() == pytest.approx([40.0, 40 - 19, 40 + 19], rel=1e-9)
+    assert found.chance == pytest.approx(1 / 2002) and not found.resolved
+    # It rises from end to end, and on beyond: unless the force there is within its error.
+    assert found.open_ends == ("minimum", "maximum")
+    unsure = np.zeros(len(X))
+    unsure[0] = 41.0
+    near = find_barrier(X, force, unsure, noise, way)
+    assert near.open_ends == (("maximum",) if way > 0 else ("minimum",))
+    # Windows at an end have no neighbour beyond it.
+    ends = (found.minimum_nm, found.maximum_nm) if way > 0 else (found.maximum_nm, found.minimum_nm)
+    half = (X[1] - X[0]) / 2
+    assert ends[0].triple() == pytest.approx([X[0], X[0], X[0] + half])
+    assert ends[1].triple() == pytest.approx([X[-1], X[-1] - half, X[-1]])
+
+
+def test_places_reach_as_far_as_the_draws_put_them():
+    x = np.linspace(0.0, 4.0, 5)
+    force = np.array([2.0, 0.0, -2.0, 0.0, 2.0])  # falls, rises, falls: minimum at 1, maximum at 3
+    tilt = np.array([2.0, -2.0, 0.0, 2.0, -2.0])  # minimum at 0, or at 2; maximum elsewhere
+    noise = np.repeat([tilt, 0 * tilt, -tilt], 100, axis=0)
+    found = find_barrier(x, force, np.zeros(5), noise, 1)
+    lows, highs = found.drawn
+    for place, k, drawn in ((found.minimum_nm, 1, lows), (found.maximum_nm, 3, highs)):
+        assert place.value == x[k]
+        assert place.low == pytest.approx(min(x[drawn].min(), x[k] - 0.5))
+        assert place.high == pytest.approx(max(x[drawn].max(), x[k] + 0.5))
+
+
+def test_a_rise_that_noise_makes_as_well_is_not_found():
+    force = np.full(len(X), -4.0)
+    noise = np.random.default_rng(0).normal(0, 40.0, (500, len(X)))
+    found = find_barrier(X, force, np.zeros(len(X)), noise, 1)
+    assert not found.found and found.chance > 0.05 and found.open_ends == ()
+    assert found.height.low == 0.0 and found.height.value == pytest.approx(4.0)
+    assert f"noise alone rises as much in {found.chance:.0%} of cases" in found.in_words(
+        found.height
+    )
+
+
+def test_a_barrier_in_words():
+    none = np.zeros(0, dtype=int)
+
+    def words(found, maximum, height, ends=()):
+        place = Interval.of(-0.2, -0.25, -0.15), Interval.of(0.1, 0.05, 0.15)
+        barrier = Barrier(found, 3, maximum, *place, Interval.of(*height), 0.2, ends, (none, none))
+        return barrier.in_words(barrier.height)
+
+    assert words(False, 5, (8, 0, 20)) == (
+        "no barrier found, below 20 kJ/mol (noise alone rises as much in 20% of cases)"
+    )
+    assert (
+        words(False, 3, (0, 0, 2)) == "no barrier found, below 2 kJ/mol (the PMF falls all the way)"
+    )
+    assert words(True, 5, (10, 5, 15)).startswith("a barrier between 5 and 15 kJ/mol; no value")
+    assert words(True, 5, (10, 9, 11)) == (
+        "10 [9, 11] kJ/mol from x = -0.20 [-0.25, -0.15] to 0.10 [0.05, 0.15] nm"
+    )
+    opened = words(True, 5, (10, 9, 11), ("minimum", "maximum"))
+    assert opened.startswith("at least 10 [9, 11] kJ/mol")
+    assert opened.endswith("nm; minimum and maximum at the end of the windows, still rising")
+
+
+def test_the_freedom_of_a_sum_is_welch_and_satterthwaite_s():
+    four = np.full(3, 4.0)
+    assert welch(np.ones(3), np.ones(3), four) == pytest.approx(12.0)
+    weights, variance = np.array([1.0, 2.0, 0.0]), np.array([3.0, 1.0, 5.0])
+    assert welch(weights, variance, np.array([4.0, 6.0, 2.0])) == pytest.approx(
+        (3 + 4) ** 2 / (9 / 4 + 16 / 6)
+    )
+    assert welch(np.zeros(3), variance, four) == np.inf
+
+
+def test_draws_of_independent_means_have_their_errors_and_student_s_tails():
+    variance, freedom = np.array([4.0, 9.0, 1.0]), np.full(3, 4.0)
+    drawn = independent_draws(np.array([1.0, 0.0, 0.0]), variance, freedom)
+    factor = stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)  # one window alone is known by 4
+    assert drawn.std(axis=0) == pytest.approx(np.sqrt(variance) * factor, rel=0.12)
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 0.2
+    again, other = (independent_draws(np.ones(3), variance, freedom, seed) for seed in (0, 1))
+    assert (again == independent_draws(np.ones(3), variance, freedom)).all()
+    assert (again != other).any()

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from januspore.errors import InputError
 from januspore.model.forcefield import MEMBRANE
 from januspore.model.lattice import columns, unit_cell
-from januspore.model.pore import TOLERANCE_NM, cut, find_pore
+from januspore.model.pore import TOLERANCE_NM, _circumcircles, _encloses, cut, find_pore
 from januspore.model.system import build_membrane
 from januspore.schema import state_point
 
@@ -159,3 +159,68 @@ def test_cuts_are_ranked_and_distinct_and_the_list_ends_with_one_clear_line():
 def test_targets_out_of_reach_are_refused(diameter):
     with pytest.raises(InputError, match="pore_diameter_nm"):
         find_pore("MoSSe", diameter)
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_circles_through_three_sites_by_hand():
+    triples = np.array(
+        [
+            [[0, 0], [2, 0], [0, 2]],  # right-angled: the centre lies on a side
+            [[1, 1], [4, 1], [2.5, 1 + 1.5 * 3**0.5]],  # equilateral
+            [[0, 0], [4, 0], [2, 0.5]],  # obtuse: the circle could grow
+            [[0, 0], [1, 1], [3, 3]],  # no circle
+        ]
+    ).astype(float)
+    centre, radius = _circumcircles(triples)
+    assert centre[0] == pytest.approx([1, 1]) and radius[0] == pytest.approx(2**0.5)
+    assert centre[1] == pytest.approx([2.5, 1 + 3**0.5 / 2]) and radius[1] == pytest.approx(3**0.5)
+    for k in range(3):
+        assert np.linalg.norm(triples[k] - centre[k], axis=1) == pytest.approx([radius[k]] * 3)
+    assert np.isinf(radius[3])
+    assert _encloses(triples[:3], centre[:3]).tolist() == [True, True, False]
+
+
+def test_a_cut_takes_the_sites_within_the_circle_in_a_periodic_sheet():
+    yz = np.array([[0.1, 0.0], [1.9, 1.9], [0.499, 0.1], [0.62, 0.1], [0.1, 1.61], [1.0, 1.0]])
+    stays = cut(yz, np.array([2.0, 2.0]), np.array([0.1, 0.1]), 1.0)
+    # About (0.1, 0.1), radius 0.5 less the tolerance: the fifth is 0.49 away across a face.
+    assert stays.tolist() == [False, False, False, True, False, True]
+    at_edge = np.array([[0.6 - 0.0005, 0.1], [0.6 - 0.0015, 0.1]])
+    assert cut(at_edge, np.array([2.0, 2.0]), np.array([0.1, 0.1]), 1.0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("material", ["MoSSe", "MoS2"])
+def test_every_cut_within_the_window_is_listed_whatever_the_target(material):
+    """Cuts seen from targets on either side are those of the target between them."""
+
+    def listed(target):
+        found = []
+        while True:
+            try:
+                found.append(find_pore(material, target, len(found)))
+            except InputError as error:
+                assert f"has {len(found)} neutral cuts within 0.15 nm" in str(error)
+                return {(round(p.diameter_nm, 4), p.formula_units, p.edge) for p in found}
+
+    here, below, above = (listed(target) for target in (0.85, 0.75, 0.95))
+    assert all(abs(d - 0.85) < 0.15 for d, _, _ in here)
+    assert {p for p in below | above if abs(p[0] - 0.85) < 0.149} == {
+        p for p in here if abs(p[0] - 0.85) < 0.149
+    }
+    assert find_pore(material, 0.85) == find_pore(material, 0.85, 0)
+
+
+def test_an_edge_names_the_sites_that_the_circle_touches():
+    for index in range(6):
+        pore = find_pore("MoSSe", 0.85, index)
+        yz, metal = columns("MoSSe", 12, 8)
+        box = unit_cell("MoSSe") * [12, 8]
+        delta = yz - pore.centre_nm
+        distance = np.hypot(*(delta - box * np.round(delta / box)).T)
+        touched = np.abs(distance - pore.diameter_nm / 2) <= TOLERANCE_NM
+        metals, pairs = (touched & metal).sum(), (touched & ~metal).sum()
+        assert pore.edge == f"{metals}Mo+{pairs}X" and metals + pairs >= 2
+        centre = np.array(pore.centre_nm)
+        assert (centre > -1e-9).all() and (centre < unit_cell("MoSSe")).all()

@@ -185,3 +185,50 @@ def test_without_frames_it_says_so(tmp_path):
     content = make(ensemble)
     assert content.table.empty
     assert content.findings["verdict"] == "no frame of a field that was held can be read"
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_bins_are_some_20_pm_wide_and_end_at_the_box_s_faces():
+    for length, bins in ((4.0, 200), (3.67, 184), (3.671, 184), (0.05, 2)):
+        at = edges(SimpleNamespace(box=np.array([length, 2.0, 2.0])))
+        assert len(at) == bins + 1 and (at[0], at[-1]) == (-length / 2, length / 2)
+        assert np.diff(at) == pytest.approx(np.full(bins, length / bins))
+
+
+def test_charges_and_their_first_moments_are_summed_by_part_and_bin():
+    model = free_model(2, 2, (1.0, 2.0, 2.0), membrane=(("Mo", 0.013, 0, 0), ("S", 0.153, 0, 0)))
+    rng = np.random.default_rng(0)
+    frames = [rng.uniform(-3, 3, (model.n_atoms, 3)) for _ in range(3)]
+    found = charge_sums(frames, model)
+    at = edges(model)
+    assert found["frames"] == 3 and found["charge"].shape == (3, 50)
+    parts = np.zeros(model.n_atoms, dtype=int)
+    parts[model.waters], parts[model.ions] = 1, 2
+    charge, moment = np.zeros((3, 50)), np.zeros((3, 50))
+    for positions in frames:
+        for part, q, x in zip(parts, model.charge, positions[:, 0], strict=True):
+            inside = (x + 0.5) % 1.0 - 0.5
+            k = np.searchsorted(at, inside, side="right") - 1
+            charge[part, k] += q
+            moment[part, k] += q * inside
+    assert found["charge"] == pytest.approx(charge) and found["moment"] == pytest.approx(moment)
+
+
+def test_a_field_that_is_never_held_is_told_by_thirds_of_its_amplitude():
+    """Below a third of 1.2 V/nm it is low; above, it is along +x or along -x."""
+    sine = tiny_point("sine", frequency_GHz=25.0, cycles=1).protocol  # 40 ps
+    for field, which in ((0.39, 1), (-0.39, 1), (0.41, 2), (-0.41, 0), (1.19, 2), (-1.19, 0)):
+        time = 40.0 * np.arcsin(field / 1.2) / (2 * np.pi) % 40.0
+        found = class_of(sine, time)
+        assert found[0] == which and found[1] == pytest.approx(field)
+    assert class_of(sine, 0.0) is None and class_of(sine, 40.1) is None
+
+
+def test_a_frame_of_a_hold_counts_from_its_half_on():
+    stairs = tiny_point("staircase", holds_V_per_nm=[0.6, 1.2], hold_ps=10.0).protocol
+    assert class_of(stairs, 4.99) is None and class_of(stairs, 14.99) is None
+    assert class_of(stairs, 5.0) == (0, 0.6) and class_of(stairs, 15.01) == (1, 1.2)
+    bulk = tiny_point("equilibrate").protocol
+    assert classes(bulk).tolist() == [0.0] and class_of(bulk, 19.0) == (0, 0.0)

@@ -7,9 +7,9 @@ import pytest
 from helpers import CHARGE_SETS, TINY, tiny_point
 from planted import plant, planted_rows
 
-from januspore.analysis.pulses import by_estimator
+from januspore.analysis.pulses import Memory, by_estimator, pulse_segments
 from januspore.analysis.relaxation import fit_exponential
-from januspore.analysis.statistics import bootstrap
+from januspore.analysis.statistics import bootstrap, ratio_of_means
 from januspore.model.system import build_model
 from januspore.products import PRODUCTS
 from januspore.products.ensemble import Ensemble
@@ -280,3 +280,62 @@ def test_every_product_has_a_module_with_make():
     folder = Path(__file__).parent.parent / "src" / "januspore" / "products"
     for product in PRODUCTS:
         assert "def make(" in (folder / f"{product.name}.py").read_text()
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def pulses_of(sums):
+    point = tiny_point("pulse_train")
+    return by_estimator(sums, point.protocol.recording, build_model(point))
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.8, -0.8])
+def test_a_ratio_of_pulses_has_fieller_s_interval_with_what_seeds_share(correlation):
+    """Seeds that carry more in every pulse: the ratio is known better than either current."""
+    rng, seeds = np.random.default_rng(1), 12
+    both = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], seeds)
+    share = np.array([1.0, 2.0]) + 0.2 * both
+    sums = pulse_sums(rng, np.array([2.0]), seeds=seeds)
+    sums["K_slab_e_nm"], sums["K_cell_e_nm"] = share, 3 * share
+    spread = np.cov(share, rowvar=False) / seeds
+    bottom, top = share.mean(axis=0)
+    exact = ratio_of_means(
+        (np.array(top), np.array(bottom)), (spread[1, 1], spread[0, 0]), spread[0, 1], seeds
+    )
+    for pulses in pulses_of(sums).values():
+        assert (pulses.missing, pulses.flag) == (None, "")
+        assert pulses.ratio.value == pytest.approx([top / bottom])
+        found = pulses.ratio.at(0)
+        assert found.high - found.value == pytest.approx(exact.high - exact.value, rel=0.2)
+        assert found.value - found.low == pytest.approx(exact.value - exact.low, rel=0.2)
+
+
+def test_why_there_is_no_ratio():
+    rng = np.random.default_rng(0)
+    one = pulses_of(pulse_sums(rng, np.array([2.0, 3.0]), seeds=1))["pore slab"]
+    assert one.missing is Memory.ONE_SEED and one.flag == "one seed gives no interval"
+    assert one.ratio.value.shape == (2,) and np.isnan(one.ratio.value).all()
+    for sign in (1, -1):  # two seeds whose first currents differ in sign, and later ones do not
+        sums = pulse_sums(rng, np.array([2.0]), seeds=4, noise=0.0)
+        sums["K_slab_e_nm"][:, 0] = sign * np.array([1.0, -0.5, 1.0, -0.5])
+        none = pulses_of(sums)["pore slab"]
+        assert none.missing is Memory.NO_FIRST_CURRENT
+        assert none.flag == f"no significant first current: I0 = {none.currents.at(0).shown()} nA"
+        assert np.isnan(none.ratio.value).all()
+    # Significant at 95 %, and still within 97.5 % of zero.
+    sums = pulse_sums(rng, np.array([2.0]), seeds=4, noise=0.0)
+    sums["K_slab_e_nm"][:, 0] = 1.0 + 0.53 * np.array([1.0, -1.0, 1.0, -1.0])
+    near = pulses_of(sums)["pore slab"]
+    assert near.currents.low[0] > 0 and near.missing is Memory.NO_FIRST_CURRENT
+    assert near.flag.startswith("first current too uncertain for a ratio: I0 = ")
+    sums["K_slab_e_nm"] *= -1.0  # both pulses along -x
+    assert pulses_of(sums)["pore slab"].currents.high[0] < 0
+
+
+def test_pulses_are_the_segments_that_are_labelled_so():
+    train = tiny_point("pulse_train").protocol.programme()
+    labels = [leaf.label for _, leaf in train.leaves()]
+    found = pulse_segments(train)
+    assert [labels[k] for k in found] == ["pulse"] * 7 == [x for x in labels if x == "pulse"]
+    assert (np.diff(found) == 2).all()

@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 from planted_order import ordered_rows, relaxing, static
+from scipy.optimize import curve_fit
 from test_pulses import ensemble_of
 from test_report import made_of
 
-from januspore.analysis.relaxation import exponential, fit_exponential
-from januspore.analysis.statistics import bootstrap
+from januspore.analysis.relaxation import (
+    Decay,
+    Slower,
+    exponential,
+    fit_exponential,
+    judge_decay,
+    judge_ratio,
+)
+from januspore.analysis.statistics import Interval, bootstrap
 from januspore.products.relaxation import make
 from januspore.report import water
 
@@ -46,6 +54,85 @@ def test_the_interval_of_tau_covers(tau):
         covered += bool(fit.low[0] <= np.log(tau) <= fit.high[0])
     # 95 % nominal; 300 repetitions have a standard error of 1.3 %.
     assert 0.91 <= covered / repeats <= 0.98
+
+
+# --- known answers -----------------------------------------------------------------------------
+
+
+def test_times_beyond_what_the_data_can_show_are_not_given():
+    """From half a time step to four times the range (0.5 to 196 ps here)."""
+    for tau, known in ((0.3, False), (0.7, True), (150.0, True), (230.0, False)):
+        found = fit_exponential(T, 1.0 + 0.8 * np.exp(-(T - T[0]) / tau))
+        assert np.isfinite(found).all() == known
+        if known:
+            assert np.exp(found[0]) == pytest.approx(tau, rel=2e-2)
+
+
+@pytest.mark.parametrize("binned", [False, True])
+def test_the_fit_is_that_of_least_squares_where_no_curve_is_exact(binned):
+    """Two decays and noise; means over bins of very unequal length weigh by their samples."""
+    rng = np.random.default_rng(3)
+    y = 1.0 + 0.5 * np.exp(-T / 2) + 0.5 * np.exp(-T / 15) + rng.normal(0, 0.05, (4, len(T)))
+    first = np.array([0, 1, 2, 4, 8, 16, 30]) if binned else np.arange(len(T))
+    count = np.diff(np.append(first, len(T)))
+    means = np.add.reduceat(y, first, axis=1) / count
+
+    def of_bins(_, log_tau, a, b):
+        curve = a + b * np.exp(-T / np.exp(log_tau))
+        return np.add.reduceat(curve, first) / count
+
+    found = fit_exponential(T, means, first if binned else None)
+    assert found.shape == (4, 3)
+    for own, fit in zip(means, found, strict=True):
+        best, _ = curve_fit(of_bins, first, own, (2.0, 1.0, 1.0), sigma=1 / np.sqrt(count))
+        assert fit == pytest.approx(best, abs=0.01)
+
+
+def test_a_value_that_is_missing_takes_only_its_own_fit():
+    y = 1.0 + np.exp(-T / 5) * np.ones((3, 1))
+    y[1, 3] = np.nan
+    assert np.isnan(fit_exponential(T, y)).all(axis=1).tolist() == [False, True, False]
+    assert fit_exponential(T, y[:, None])[2, 0] == pytest.approx([np.log(5), 1, 1], abs=1e-2)
+
+
+def fit_of(log_tau=(1.0, 0.5, 1.5), b=(0.5, 0.3, 0.7)):
+    return Interval(*np.array([log_tau, (1.0, 0.9, 1.1), b]).T)
+
+
+@pytest.mark.parametrize(
+    ("fit", "code"),
+    [
+        (fit_of(), Decay.RESOLVED),
+        (fit_of((np.nan,) * 3), Decay.NO_DECAY),
+        (fit_of((1.0, np.nan, np.nan)), Decay.NO_INTERVAL),
+        (fit_of(b=(0.5, -0.1, 1.1)), Decay.SMALL_STEP),
+        (fit_of(b=(0.5, 0.0, 1.0)), Decay.SMALL_STEP),
+        (fit_of(b=(-0.5, -1.0, 0.0)), Decay.SMALL_STEP),
+        (fit_of(b=(-0.5, -0.7, -0.3)), Decay.RESOLVED),
+        # Within a tenth of 1 ps and ten times 30 ps.
+        (fit_of((0.0, np.log(0.11), 1.0)), Decay.RESOLVED),
+        (fit_of((0.0, np.log(0.09), 1.0)), Decay.OUT_OF_RANGE),
+        (fit_of((3.0, 1.0, np.log(290.0))), Decay.RESOLVED),
+        (fit_of((3.0, 1.0, np.log(310.0))), Decay.OUT_OF_RANGE),
+    ],
+)
+def test_a_time_is_resolved_where_its_step_and_its_interval_are(fit, code):
+    assert judge_decay(fit, 1.0, 30.0) is code
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        ((2.0, 1.2, 3.0), Slower.REVERSE),
+        ((0.5, 0.3, 0.9), Slower.FORWARD),
+        ((1.5, 0.8, 2.0), Slower.OPEN),
+        ((1.5, 1.0, 2.0), Slower.OPEN),
+        ((0.8, 0.5, 1.0), Slower.OPEN),
+        ((2.0, np.nan, np.nan), Slower.UNRESOLVED),
+    ],
+)
+def test_one_time_is_longer_where_the_ratio_s_interval_excludes_one(ends, code):
+    assert judge_ratio(Interval.of(*ends)) is code
 
 
 # --- a staircase, from records to verdicts -----------------------------------------------------

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import free_model, thermal_state, tiny_point
+from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
 from januspore.model.builder import build_state
@@ -121,3 +122,62 @@ def test_rotational_temperature_is_that_of_the_inertia_tensor_s_inverse():
     freedom = 3 * (len(TINY_MODEL.waters) + len(ions))
     measured = temperatures(TINY_MODEL, positions, velocities)
     assert measured == pytest.approx((translation / (freedom * BOLTZMANN), expected), rel=1e-9)
+
+
+def test_known_spins_about_each_axis_have_their_moments():
+    """Ions and waters together: 3 kT / 2 each of the ions, the centres and the spins."""
+    model = free_model(1, 2, (3.0, 3.0, 3.0))
+    positions = np.zeros((model.n_atoms, 3))
+    turn = Rotation.from_rotvec([0.3, -1.0, 0.7])
+    for k, molecule in enumerate(model.waters):
+        positions[molecule] = turn.apply(water_geometry()) + [k, 0.2, 0]
+    mass = model.mass[model.waters[0]]
+    shape = water_geometry() - mass @ water_geometry() / mass.sum()
+    moments = [(mass * (np.square(shape).sum(axis=1) - shape[:, k] ** 2)).sum() for k in range(3)]
+    velocities = np.zeros_like(positions)
+    velocities[model.ions] = [[0.3, 0, 0], [0, 0, -0.4]]
+    for axis in range(3):
+        spin = turn.apply(np.eye(3)[axis] * 5.0)
+        for molecule in model.waters:
+            centre = mass @ positions[molecule] / mass.sum()
+            velocities[molecule] = [0.1, 0, 0] + np.cross(spin, positions[molecule] - centre)
+        translation, rotation = temperatures(model, positions, velocities)
+        ions = model.mass[model.ions] @ [0.09, 0.16]
+        assert translation == pytest.approx((ions + 2 * mass.sum() * 0.01) / (12 * BOLTZMANN))
+        assert rotation == pytest.approx(2 * moments[axis] * 25.0 / (6 * BOLTZMANN))
+    mass_, relative, total = rigid_frame(model, positions)
+    assert total == pytest.approx(18.015, abs=0.01) and (mass_ == mass).all()
+    assert np.einsum("i,nij->nj", mass, relative) == pytest.approx(np.zeros((2, 3)), abs=1e-12)
+    tensors = inertia(mass, relative)
+    assert np.sort(np.linalg.eigvalsh(tensors)) == pytest.approx(np.tile(np.sort(moments), (2, 1)))
+
+
+def test_ions_alone_and_nothing_at_all_have_a_temperature_of_their_own():
+    ions = free_model(2, 0, (3.0, 3.0, 3.0))
+    rng = np.random.default_rng(0)
+    velocities = thermal_velocities(ions, np.zeros((4, 3)), 300.0, rng)
+    translation, rotation = temperatures(ions, np.zeros((4, 3)), velocities)
+    kinetic = (ions.mass[:, None] * velocities**2).sum()
+    assert translation == pytest.approx(kinetic / (12 * BOLTZMANN)) and rotation == 0.0
+    nothing = free_model(0, 0, (3.0, 3.0, 3.0))
+    assert temperatures(nothing, np.zeros((0, 3)), np.zeros((0, 3))) == (0.0, 0.0)
+
+
+def test_spins_are_drawn_about_the_molecule_s_own_axes():
+    """Each principal component of the angular momentum has kT times its own moment."""
+    model = free_model(0, 4000, (9.0, 9.0, 9.0))
+    turns = Rotation.random(4000, rng=np.random.default_rng(1))
+    positions = np.zeros((model.n_atoms, 3))
+    for k in range(3):
+        positions[model.waters[:, k]] = turns.apply(water_geometry()[k])
+    velocities = thermal_velocities(model, positions, 300.0, np.random.default_rng(2))
+    mass, relative, _ = rigid_frame(model, positions)
+    atoms = velocities[model.waters]
+    momentum = np.einsum("i,nij->nj", mass, np.cross(relative, atoms))
+    own = turns.inv().apply(momentum)
+    shape = water_geometry() - mass @ water_geometry() / mass.sum()
+    moments = [(mass * (np.square(shape).sum(axis=1) - shape[:, k] ** 2)).sum() for k in range(3)]
+    # 4,000 squares of a normal number: 2.2 % each.
+    assert (own**2).mean(axis=0) == pytest.approx(np.array(moments) * BOLTZMANN * 300, rel=0.11)
+    centre = np.einsum("i,nij->nj", mass, atoms) / mass.sum()
+    assert np.abs(np.corrcoef(centre.T, own.T)[:3, 3:]).max() < 0.08

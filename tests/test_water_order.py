@@ -7,7 +7,8 @@ from planted import plant
 from planted_order import ordered_rows, phase_sums, relaxing, static, step_sums
 from test_report import made_of
 
-from januspore.analysis.lag import lag
+from januspore.analysis.cycle import PHASES
+from januspore.analysis.lag import fundamental, lag
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table
 from januspore.products.step_relaxation import find_times
@@ -63,6 +64,22 @@ def test_the_lag_of_a_linear_response_is_its_time():
         own = sine(frequency)
         found = lag(sums, own.cycle, own.recording.sample_interval_ps)
         assert found.low < TAU < found.high and found.value == pytest.approx(TAU, rel=0.06)
+
+
+@pytest.mark.parametrize("lag_ps", [0.3, -0.2, 0.0])
+def test_the_lag_is_the_phase_of_the_fundamental_whatever_else_is_in_the_response(lag_ps):
+    """Exact: a sample is taken at the end of its interval; harmonics and an offset do not count."""
+    cycle, sample_ps = sine(125.0).cycle, 0.1  # 8 ps
+    phase = 2 * np.pi * ((np.arange(PHASES) + 0.5) / PHASES + sample_ps / 2 / 8.0)
+    delay = np.arctan(2 * np.pi * lag_ps / 8.0)
+    cosine = 0.2 + 0.5 * np.sin(phase - delay) + 0.1 * np.sin(3 * phase) + 0.1 * np.cos(2 * phase)
+    waters = np.random.default_rng(0).integers(5, 50, PHASES).astype(float)
+    tables = {"cosine": (cosine * waters)[None], "waters": waters[None]}
+    assert fundamental(tables, cycle, sample_ps)[0] == pytest.approx(
+        [0.5 * np.sin(delay), 0.5 * np.cos(delay)]
+    )
+    found = lag(tables, cycle, sample_ps)
+    assert found.value == pytest.approx(lag_ps, abs=1e-9) and np.isnan(found.low)
 
 
 def test_memory_beyond_the_lag_is_found_and_its_absence_reported():
