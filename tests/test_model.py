@@ -1,4 +1,4 @@
-"""Atoms, starting configurations, thermal velocities and the files that states are kept in."""
+"""The model: force field, membrane, counts of molecules, and the geometry of water."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_planes_have_their_heights_and_bonds_their_lengths(charge_set, chalcogen
     else:
         assert set(x) == {height}
     bonds = bond_lengths(model, "Mo", chalcogen)
-    # The design rounds the lengths to 0.001 nm.
+    # The specified lengths are rounded to 0.001 nm.
     assert bonds == pytest.approx(np.full(len(bonds), length), abs=1e-3)
     assert np.ptp(bonds) < 1e-9
 

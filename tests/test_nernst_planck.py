@@ -1,4 +1,4 @@
-"""From mean force to current: planted Brownian ions, known limits, constants and units."""
+"""The current from a mean force: Brownian ions, known limits, constants and units."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def flux(x, force, ends=(1.0, 1.0), diffusion=D):
 
 
 def held_x(rng, n, dt, diffusion, stiffness=20_000.0):
-    """Positions of an overdamped ion in a harmonic tether, every dt: an exact OU process."""
+    """Positions of an overdamped ion in a harmonic tether, an exact Ornstein-Uhlenbeck process."""
     spread, tau = KT / stiffness, KT / stiffness / diffusion
     rho = np.exp(-dt / tau)
     noise = rng.normal(size=n + 200) * np.sqrt(spread * (1 - rho**2))
@@ -47,7 +47,7 @@ def held_x(rng, n, dt, diffusion, stiffness=20_000.0):
 
 
 def test_a_flat_force_is_ohmic_with_the_constants_of_the_si():
-    """I = c A D (z e)^2 E / kT, from constants that the package does not hold."""
+    """I = c A D (z e)^2 E / kT, computed from SI constants that are not those of the package."""
     x = np.linspace(-1, 1, 11)
     e, k, avogadro = constants.e, constants.k, constants.N_A
     for charge in (1.0, -1.0):
@@ -87,7 +87,8 @@ def test_the_flux_over_a_high_barrier_is_kramers_s():
 
     heights = np.array([20.0, 30.0, 40.0])
     falls = np.diff(np.log([over(h) for h in heights]))
-    # Kramers: exp(-w/kT), and a top that is narrower by the root of the height.
+    # By Kramers the flux has a factor exp(-w/kT), and one for the width of the top, which falls
+    # with the root of the height.
     assert falls == pytest.approx(-10 / KT + 0.5 * np.diff(np.log(heights)), rel=0.02)
 
 
@@ -98,7 +99,7 @@ def test_a_window_without_diffusion_takes_its_neighbours():
 
 
 def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
-    """Ions in a periodic potential under a force, without any tether: their own flux is counted."""
+    """Ions in a periodic potential under a force, without a tether; their flux is counted."""
     rng = np.random.default_rng(5)
     length, height, push, walkers, steps = 2.0, 6.0, 4.0, 2000, 16_000
     dt = 4e-4 / D  # a step of 0.028 nm
@@ -109,7 +110,7 @@ def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
 
     x = rng.uniform(-1, 1, 20 * walkers)
     weight = np.exp(-height / 2 * np.cos(wave * x) / KT)
-    x = rng.choice(x, walkers, p=weight / weight.sum())  # near where they will be
+    x = rng.choice(x, walkers, p=weight / weight.sum())  # close to the steady state
     start, seen = x.copy(), 0.0
     for k in range(steps):
         x += D / KT * force(x) * dt + np.sqrt(2 * D * dt) * rng.normal(size=walkers)
@@ -119,21 +120,21 @@ def test_brownian_ions_on_a_tilted_barrier_carry_the_flux():
             seen += np.mean(np.abs(x - length * np.round(x / length)) > 0.95)
     walked = (x - start).mean() / (dt * (steps - 1 - steps // 2))
     counted = walkers * walked / length
-    # Line density at the ends of the windows, which are one period apart.
+    # The line density at the ends of the windows; these are one period apart.
     density = walkers * seen / (steps // 20) / 0.1
     windows = np.linspace(-1, 1, 21)
     assert flux(windows, force(windows), (density, density)) == pytest.approx(counted, rel=0.05)
 
 
 def test_brownian_ions_pass_a_hole_in_a_wall_at_the_rate_of_the_equation():
-    """In three dimensions; benchmarks/nernst_planck.py has more cases and better statistics."""
+    """Three-dimensional; benchmarks/nernst_planck.py has more cases and better statistics."""
     found = counted(0.7, 20.0, walkers=400, steps=12_000)
     assert by_equation(0.7, 20.0, 0.8, found.ends) == pytest.approx(found.flux, rel=0.25)
     assert by_equation(0.7, 20.0, 0.8, found.ends, spreads=False) < 0.5 * found.flux
 
 
 def test_without_a_barrier_the_access_resistance_is_hall_s():
-    """Two reservoirs to a disc of diameter d: 1 / (sigma d); the pore adds its own length."""
+    """Two reservoirs at a disc of diameter d have the resistance 1 / (sigma d) in all."""
     radius, mouth = 0.5, 0.2
     away = mouth + np.concatenate([np.linspace(0, 5, 101), np.geomspace(5.1, 1000, 100)])
     x = np.concatenate([-away[::-1], away])
@@ -154,7 +155,7 @@ def test_without_a_barrier_the_access_resistance_is_hall_s():
 
 @pytest.mark.parametrize("diffusion", [2e-4, 6e-4])
 def test_the_diffusion_coefficient_of_a_held_ion_is_recovered(diffusion):
-    """From short windows, as the analysis keeps them: spread, and the variance of the mean."""
+    """From the spread in short windows and the variance of their means, as in the analysis."""
     rng, dt, n = np.random.default_rng(1), 0.1, 200
     runs = held_x(rng, 400 * n, dt, diffusion).reshape(400, n)
     spread = runs.var(axis=1, ddof=1).mean()
@@ -183,10 +184,10 @@ def test_the_cylinder_s_area_is_the_integral_of_its_wall():
 
 
 def test_the_interval_of_a_current_over_a_barrier_covers_it():
-    """Of 40 planted ensembles of 6 seeds; fewer than 33 of intervals of 95 % has a chance of 1e-3.
+    """Coverage over 40 planted ensembles of 6 seeds; fewer than 33 of 40 have a chance of 1e-3.
 
-    A barrier of 15 kJ/mol whose forces each seed knows badly: the current of one seed is an
-    exponential of that, and would scatter by factors.
+    The barrier of 15 kJ/mol has large errors in each seed. As the current depends on them
+    exponentially, currents of single seeds would differ by factors.
     """
     x = np.linspace(-1, 1, 21)
     held = Held(1.0, 300.0, 0.4, 2e4, 7.0, 20, np.inf)
@@ -219,11 +220,11 @@ def test_ions_at_the_ends_are_counted_while_the_held_ion_is_elsewhere():
     box = np.array([3.6, 2.0, 2.0])
     free = np.array([-1.1, -0.9, 0.95, 0.4, 2.65])  # the last is at -0.95, an image
     frames = [
-        (1.0, 0.0, free),  # the approach
+        (1.0, 0.0, free),  # during the approach
         (4.0, -1.0, free),  # held at the first end
-        (9.0, 0.0, free),  # held between
+        (9.0, 0.0, free),  # held between the ends
         (14.0, 1.0, free),  # held at the last end
-        (19.0, 1.0, free),  # the second field, which begins where the first ended
+        (19.0, 1.0, free),  # the second field, which starts at the last window of the first
     ]
     found = end_counts(frames, windows, box)
     assert COMPANY_NM < 1.0 and END_HALF_NM == 0.2

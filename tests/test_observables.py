@@ -1,4 +1,4 @@
-"""Observables recovered from trajectories whose currents, crossings and orders are known."""
+"""Observables recovered from trajectories with known currents, crossings and order."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ coordinates = st.floats(-40, 40)
 @given(coordinates, st.floats(0.5, 9))
 def test_wrapping_moves_by_whole_edges_into_the_half_open_cell(x, edge):
     wrapped = wrap(np.array([x]), edge)[0]
-    assert -edge / 2 <= wrapped <= edge / 2  # the upper face only by rounding
+    assert -edge / 2 <= wrapped <= edge / 2  # the upper face is reached only by rounding
     assert (x - wrapped) / edge == pytest.approx(round((x - wrapped) / edge), abs=1e-9)
 
 
@@ -42,7 +42,7 @@ def test_wrapping_moves_by_whole_edges_into_the_half_open_cell(x, edge):
 
 @given(coordinates, st.lists(st.floats(-1.9, 1.9), min_size=1, max_size=30))
 def test_slab_displacements_depend_on_the_ends_of_the_path_only(start, steps):
-    """Only the ends count, however the path goes: the slab's own length per full passage."""
+    """For any path between the same ends; a full passage adds the length of the slab."""
     x = start + np.concatenate([[0.0], np.cumsum(steps)])
     parts = slab_displacement(x[:-1], np.diff(x), EDGE, HALF)
 
@@ -89,14 +89,14 @@ def counted(path):
     [
         ([-1.0, -0.2, 0.2, 1.0], (1, 0)),
         ([1.0, 0.2, -0.2, -1.0], (0, 1)),
-        ([-1.0, -0.2, 0.1, -0.2, -1.0], (0, 0)),  # goes in and turns back
+        ([-1.0, -0.2, 0.1, -0.2, -1.0], (0, 0)),  # enters and turns back
         ([-1.0, -0.2, 0.2, 0.31, 0.29, 0.31, 0.1, 0.5], (1, 0)),  # recrosses the far gate
         ([-1.0, -0.31, -0.29, -0.31, -0.29, 0.0, 1.0], (1, 0)),  # recrosses the near gate
-        ([-1.0, 1.0, -1.0, 1.0], (2, 1)),  # there, back and there, sampled coarsely
-        ([0.0, 0.5], (0, 0)),  # starts in the pore: it has crossed nothing yet
+        ([-1.0, 1.0, -1.0, 1.0], (2, 1)),  # forward, back and forward, at coarse samples
+        ([0.0, 0.5], (0, 0)),  # starts in the pore, so it has not crossed before
         ([0.0, 0.5, 0.0, -0.5], (0, 1)),
         ([1.0, 1.9, 2.1, 3.0, 1.5], (0, 0)),  # wraps through the box's face and back
-        ([1.0, 2.0, 3.0, 3.9, 4.1, 5.0], (1, 0)),  # through the face, then the membrane's image
+        ([1.0, 2.0, 3.0, 3.9, 4.1, 5.0], (1, 0)),  # passes the box's face, then an image
         ([1.0, -1.0, -2.1, -3.9, -4.2, -5.0, -9.0], (0, 3)),
     ],
 )
@@ -132,7 +132,7 @@ def test_the_pore_is_a_cylinder_about_the_axis_in_every_image():
     assert in_pore(inside + images, box, 0.3, 0.45).all()
     for outside in ([0.31, 0, 0], [-0.31, 0, 0], [0, 0.46, 0], [0, 0.33, -0.33], [2.0, 0, 0]):
         assert not in_pore(np.array([outside]) + images, box, 0.3, 0.45).any()
-    # A fraction pi / 4 of the square prism about it.
+    # The fraction of the cylinder in the square prism around it is pi / 4.
     square = rng.uniform(-0.45, 0.45, (40_000, 3))
     part = in_pore(square, box, 0.45, 0.45).mean()
     assert part == pytest.approx(np.pi / 4, abs=5 * np.sqrt(np.pi / 4 * (1 - np.pi / 4) / 40_000))
@@ -168,18 +168,18 @@ def test_a_planted_von_mises_distribution_is_recovered(mu, kappa):
         *water_along(np.column_stack([np.cos(theta), np.sin(theta), z]))
     )
     ratio = i1(kappa) / i0(kappa)
-    # The mean of cos(theta - mu) and of sin(theta - mu), each to five of its standard errors.
+    # The means of cos(theta - mu) and sin(theta - mu) within five standard errors.
     cosine, sine = np.cos(measured - mu), np.sin(measured - mu)
     assert cosine.mean() == pytest.approx(ratio, abs=5 * cosine.std() / np.sqrt(n))
     assert sine.mean() == pytest.approx(0.0, abs=5 * sine.std() / np.sqrt(n))
 
 
-# --- the recorder on a played trajectory -------------------------------------------------------
+# --- the recorder with a given trajectory ------------------------------------------------------
 
 
 @dataclass
 class Player:
-    """Stands in for an engine: plays positions and velocities, one step a frame."""
+    """An engine that returns given positions and velocities, one frame per step."""
 
     frames: list
     steps_per_frame: int = 50
@@ -199,7 +199,7 @@ class Player:
 
 
 def record(model, frames, recording=None, restart_at=(), held=None):
-    """Rows of a played trajectory; `restart_at`: frames where recording stops and goes on."""
+    """Rows of a given trajectory; at the frames `restart_at` the recorder is restarted."""
     recording = recording or Recording(
         sample_interval_ps=0.1, energy_interval_ps=0.3, slab_half_width_nm=HALF
     )
@@ -220,7 +220,7 @@ def record(model, frames, recording=None, restart_at=(), held=None):
 
 
 def drifting(model, speed_K, speed_Cl, noise, samples, seed=0):
-    """Ions that drift along x at given speeds (nm a sample) with Gaussian noise on every sample."""
+    """Ions that drift along x at given speeds (nm per sample), with Gaussian noise."""
     rng = np.random.default_rng(seed)
     steps = np.zeros((samples, model.n_atoms, 3))
     for name, speed in (("K", speed_K), ("Cl", speed_Cl)):
@@ -243,11 +243,11 @@ def test_planted_currents_are_recovered_from_the_whole_cell_and_from_the_slab():
         error = 20**0.5 * noise / (EDGE * dt) * E_PER_PS / samples**0.5
         assert cell.mean() == pytest.approx(true, abs=5 * error)
         slab = rows[f"{name}_slab_e_nm"] / (2 * HALF * dt) * E_PER_PS
-        # The slab's total counts passages, which differ from the drift by a fraction of one
-        # passage an ion at either end: sqrt(20) x 2 w each, and the noise of the path itself.
+        # The slab counts passages, which differ from the drift by a fraction of a passage of each
+        # ion at either end, sqrt(20) x 2 w in all, and by the noise of the path.
         ends = 20**0.5 * 2 * HALF / (2 * HALF * dt) * E_PER_PS / samples
         assert slab.mean() == pytest.approx(true, abs=5 * np.hypot(error, ends))
-        assert slab.std() > 1.5 * cell.std()  # only those in the slab speak
+        assert slab.std() > 1.5 * cell.std()  # only ions in the slab count
 
 
 def test_crossings_over_a_long_drift_are_the_membranes_passed():
@@ -298,7 +298,7 @@ def test_rows_have_steps_times_fields_and_energies_at_their_intervals():
 
 
 def test_velocities_and_energies_are_read_at_their_interval_only():
-    """On a GPU a fetch, and a force evaluation, cost more than the rest of a sample."""
+    """On a GPU a transfer or a force evaluation costs more than the rest of a sample."""
     player = Player(drifting(IONS, 0, 0, 0.01, 12))
     recorder = Recorder(IONS, Recording(sample_interval_ps=0.1, energy_interval_ps=0.3), 0.002)
     recorder.begin(State(player.frames[0], np.zeros_like(player.frames[0]), IONS.box))
@@ -326,7 +326,7 @@ def test_waters_in_the_pore_give_one_angle_each_in_order():
     assert rows["water_in_pore"].tolist() == [len(p) for p, _ in planted[1:]]
     assert rows["water_in_bulk"].tolist() == [m for _, m in planted[1:]]
     assert len(rows["theta_rad"]) == len(rows["cos_dipole"]) == rows["water_in_pore"].sum() > 50
-    # Angles are kept in single precision.
+    # Angles are stored in single precision.
     assert rows["theta_rad"] == pytest.approx(np.concatenate([p for p, _ in planted[1:]]), abs=1e-6)
 
 
@@ -340,7 +340,7 @@ def test_ions_in_the_pore_are_counted_where_they_are():
 
 
 class Steered:
-    """A held ion as the recorder knows it."""
+    """A held ion with the attributes that the recorder uses."""
 
     def __init__(self, model):
         self.atom = int(model.indices("Cl")[0])
@@ -358,7 +358,7 @@ class Steered:
 def test_a_held_ion_is_in_no_current_crossing_or_count():
     frames = drifting(IONS, 0.02, -0.02, 0.03, 600)
     held = Steered(IONS)
-    # The tether takes its ion through the pore and back four times.
+    # The tether moves its ion through the pore and back four times.
     there = np.interp(np.arange(601) % 150, [0, 75, 150], [-0.7, 0.7, -0.7])
     for frame, x in zip(frames, there, strict=True):
         frame[held.atom] = [x, 0.0, 0.0]

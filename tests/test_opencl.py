@@ -1,7 +1,7 @@
-"""The code that a GPU runs, run for real: OpenMM's OpenCL platform, on any OpenCL device.
+"""The code for GPUs, run by OpenMM's OpenCL platform on any OpenCL device.
 
-PoCL is one that needs no GPU (Debian: pocl-opencl-icd). It compiles each system's kernels for some
-seconds, so there is one system here: with membrane, ions, waters, field and tether.
+PoCL needs no GPU (Debian: pocl-opencl-icd). It compiles the kernels of each system for some
+seconds, so all tests share one system with membrane, ions, waters, field and tether.
 """
 
 from dataclasses import replace
@@ -40,7 +40,7 @@ FIELD_V_PER_NM = 0.7
 
 @lru_cache(maxsize=1)
 def start():
-    """A thermalised state at step 0, every molecule some boxes away from where it was built."""
+    """A thermalised state at step 0, with every molecule shifted by some box lengths."""
     engine = create(MODEL, thermal_state(MODEL), DYNAMICS, CPU)
     moved = warm_up(engine, MODEL, np.random.default_rng(1), 300)
     boxes = np.zeros((MODEL.n_atoms, 3))
@@ -52,7 +52,7 @@ def start():
 
 
 def tethered(resources, state=None):
-    """An engine with a field, and a tether that pulls its ion along x and towards the axis."""
+    """An engine with a field and a tether that acts along x and towards the axis."""
     engine = create(MODEL, state or start(), DYNAMICS, resources, TETHER)
     engine.set_field(FIELD_V_PER_NM)
     engine.set_tether(*target())
@@ -79,7 +79,7 @@ def test_positions_are_unwrapped_and_exceed_single_precision(opencl):
     state = start()
     opencl.load(state)
     assert np.ptp(state.positions[:, 0]) > 3 * MODEL.box[0]
-    # Single precision leaves 2e-7 nm of 5 nm.
+    # In single precision positions of 5 nm have errors of 2e-7 nm.
     assert np.abs(opencl.positions() - state.positions).max() < 1e-9
     assert np.abs(opencl.velocities() - state.velocities).max() < 1e-6
 
@@ -110,7 +110,7 @@ def test_the_tether_pulls_to_the_nearest_image_by_its_formula(opencl):
 
 
 def test_ions_pass_the_box_s_face_without_a_jump(opencl):
-    """Longer than the 250 steps after which a GPU sorts its atoms and wraps them."""
+    """The run is longer than the 250 steps after which a GPU sorts and wraps its atoms."""
     opencl.load(start())
     before, farthest = opencl.positions(), 0.0
     for _ in range(30):
@@ -118,8 +118,8 @@ def test_ions_pass_the_box_s_face_without_a_jump(opencl):
         now = opencl.positions()
         farthest = max(farthest, float(np.abs(now - before).max()))
         before = now
-    assert 0.01 < farthest < 0.3  # 20 fs at thermal speed; a jump would be 1.25 nm or more
-    # Wrapping rounds an atom's place once, in single precision.
+    assert 0.01 < farthest < 0.3  # thermal motion in 20 fs; a jump would be 1.25 nm or more
+    # Wrapping rounds a position once to single precision.
     assert np.abs(before[MODEL.frozen] - MODEL.membrane_positions).max() < 1e-7
 
 

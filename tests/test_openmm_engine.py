@@ -1,4 +1,4 @@
-"""OpenMM behind the engine interface: forces, constraints, the field, and going on where it was."""
+"""The OpenMM engine: forces, constraints, field, thermostat, and restarts."""
 
 import json
 from dataclasses import replace
@@ -19,14 +19,14 @@ from januspore.units import BOLTZMANN, VOLT_PER_NM
 DYNAMICS = Dynamics(timestep_fs=2.0, cutoff_nm=0.6)
 REFERENCE, CPU = (Resources(platform=name, threads=1) for name in ("Reference", "CPU"))
 
-#: Three frozen atoms, K, Cl and waters: everything that a real system has, in 1.25 nm.
+#: Three frozen atoms, K, Cl and waters, all parts of a real system, in 1.25 nm.
 MEMBRANE = (("Mo", 0.0, 0.0, 0.0), ("S", 0.153, 0.188, 0.0), ("Se", -0.17, 0.188, 0.0))
 SMALL = free_model(2, 16, (1.25, 1.3, 1.35), membrane=MEMBRANE)
 LIQUID = free_model(3, 70, (1.3, 1.35, 1.5))
 
 
 def relaxed(model, dynamics=DYNAMICS, steps=300):
-    """A minimised and briefly thermalised state at step 0."""
+    """A state at step 0, minimised and thermalised for a short time."""
     engine = create(model, thermal_state(model), dynamics, CPU)
     moved = warm_up(engine, model, np.random.default_rng(1), steps)
     return moved.restarted(moved.velocities)
@@ -51,7 +51,7 @@ def bonded_pairs(model):
 
 
 def lennard_jones(model, positions):
-    """Plainly truncated Lorentz-Berthelot LJ between molecules: (energy, forces)."""
+    """Truncated Lennard-Jones with Lorentz-Berthelot mixing between molecules: (energy, forces)."""
     molecule = np.arange(model.n_atoms)
     molecule[model.waters] = model.waters[:, :1]
     energy, forces = 0.0, np.zeros_like(positions)
@@ -98,7 +98,7 @@ def test_forces_and_energy_are_those_of_a_direct_ewald_sum_and_plain_lj(model):
 def test_the_default_tolerance_bounds_the_error_in_a_small_box():
     state = liquid_state()
     _, forces = exact(LIQUID, state.positions)
-    # `ewald_parameters` claims 5e-4 at most; measured 1.8e-4 here.
+    # The bound of `ewald_parameters` is 5e-4; measured here is 1.8e-4.
     for resources in (REFERENCE, CPU):
         assert relative_error(LIQUID, state, resources, forces) < 5e-4
 
@@ -120,7 +120,7 @@ def test_a_smaller_tolerance_reduces_the_error():
         relative_error(replace(LIQUID, ewald_tolerance=t), state, REFERENCE, forces)
         for t in (1e-3, 1e-4, 1e-5)
     ]
-    # In proportion: 1.7e-3, 1.8e-4, 1.9e-5.
+    # Measured: 1.7e-3, 1.8e-4, 1.9e-5.
     assert errors[0] > 5 * errors[1] > 25 * errors[2]
 
 
@@ -134,16 +134,16 @@ def test_the_field_pulls_every_mobile_charge_by_q_e_and_the_membrane_not_at_all(
     expected = np.zeros_like(pulled)
     mobile = ~SMALL.frozen
     expected[mobile, 0] = SMALL.charge[mobile] * field * VOLT_PER_NM
-    # Differences of forces of 1e3 kJ/mol/nm in double or, on the CPU platform, single precision.
+    # Differences of forces of 1e3 kJ/mol/nm in double precision, or single on the CPU platform.
     precision = 1e-9 if resources is REFERENCE else 2e-2
     assert np.abs(pulled - expected).max() < precision
     assert np.abs(expected).max() > 60
-    # The field's energy means nothing and is not reported.
+    # A uniform field has no energy in a periodic box, so none is reported.
     precision = 1e-12 if resources is REFERENCE else 1e-6
     assert engine.potential_energy() == pytest.approx(energy, rel=precision)
 
 
-# --- what moves and what does not --------------------------------------------------------------
+# --- constraints and dynamics ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resources", [REFERENCE, CPU], ids=["Reference", "CPU"])
@@ -158,7 +158,7 @@ def test_the_membrane_stays_exactly_and_waters_stay_rigid(resources):
     assert (positions[SMALL.frozen] == SMALL.membrane_positions).all()
     assert not velocities[SMALL.frozen].any()
     shape = water_geometry()
-    # The constraints' tolerance is 1e-7 of a length; CPU positions are single precision.
+    # The tolerance of constraints is 1e-7; positions of the CPU platform are in single precision.
     for i, j in ((0, 1), (0, 2), (1, 2)):
         a, b = SMALL.waters[:, i], SMALL.waters[:, j]
         length = np.linalg.norm(positions[a] - positions[b], axis=1)
@@ -166,7 +166,7 @@ def test_the_membrane_stays_exactly_and_waters_stay_rigid(resources):
         assert length == pytest.approx(np.full(len(length), expected), abs=1e-6)
         bond, change = positions[a] - positions[b], velocities[a] - velocities[b]
         along, square = (bond * change).sum(axis=1), np.square(change).sum(axis=1)
-        # A leapfrog's velocity is the chord of its last step: along the bond it is v^2 dt / 2.
+        # A leapfrog velocity is the displacement of the last step, with v^2 dt / 2 along the bond.
         assert along == pytest.approx(square * 0.002 / 2, rel=0.05, abs=1e-4)
     assert np.abs(positions - still.positions)[~SMALL.frozen].max() > 0.01
 
@@ -193,13 +193,13 @@ def test_positions_are_unwrapped():
         engine = create(model, replace(state, velocities=velocities), dynamics, resources)
         engine.advance(200)
         moved = engine.positions() - state.positions
-        # 40 nm/ps for 0.4 ps is 16 nm, twelve boxes; the pair's attraction changes little of it.
+        # 40 nm/ps in 0.4 ps are 16 nm, twelve boxes; the attraction of the pair has little effect.
         assert moved[:, 0].sum() / 2 == pytest.approx(16.0, abs=0.1)
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.1, 1.0])
 def test_the_thermostat_has_its_mass_and_degrees_of_freedom(tau):
-    """Its first step's acceleration is (2 K - g k T) / Q with Q = g k T tau^2."""
+    """The first step has the acceleration (2 K - g k T) / Q with Q = g k T tau^2."""
     state = small_state()
     hot = replace(state, velocities=state.velocities * 1.5)
     dynamics = Dynamics(timestep_fs=0.01, cutoff_nm=0.6, thermostat_tau_ps=tau)
@@ -208,7 +208,7 @@ def test_the_thermostat_has_its_mass_and_degrees_of_freedom(tau):
     speed = engine.save().native["chain"][0, 1]
     twice_kinetic = (SMALL.mass[:, None] * hot.velocities**2)[~SMALL.frozen].sum()
     target = SMALL.degrees_of_freedom * BOLTZMANN * 300.0
-    # One step of 1e-5 ps: the kinetic energy changes by some 1e-3 of itself in it.
+    # In one step of 1e-5 ps the kinetic energy changes by some 1e-3.
     expected = 1e-5 * (twice_kinetic - target) / (target * tau**2)
     assert speed == pytest.approx(expected, rel=0.02)
 
@@ -221,8 +221,8 @@ def test_the_liquid_has_its_temperature_in_translation_and_rotation():
         engine.advance(25)
         measured.append(temperatures(LIQUID, engine.positions(), engine.velocities()))
     translation, rotation = np.array(measured).T
-    # Canonical fluctuations are T sqrt(2 / f), some 29 K each; 4 ps hold 20 or more of their
-    # correlation times (0.1-0.2 ps): five standard errors of the mean.
+    # Canonical fluctuations are T sqrt(2 / f), some 29 K each. 4 ps are at least 20 correlation
+    # times (0.1 to 0.2 ps). The tolerance is five standard errors of the mean.
     error = 300.0 * np.sqrt(2 / (3 * 70)) / np.sqrt(20)
     assert translation.mean() == pytest.approx(300.0, abs=5 * error)
     assert rotation.mean() == pytest.approx(300.0, abs=5 * error)
@@ -237,12 +237,12 @@ def test_without_a_thermostat_energy_is_conserved():
         engine.advance(5)
         kinetic = 0.5 * (model.mass[:, None] * engine.velocities() ** 2).sum()
         totals.append(kinetic + engine.potential_energy())
-    # LJ truncated at 0.6 nm without a shift steps by 0.01-0.05 kJ/mol per crossing of the cut-off,
-    # and velocities are half a step off; the kinetic energy itself is some 130 kJ/mol.
+    # LJ truncated at 0.6 nm without a shift changes by 0.01 to 0.05 kJ/mol at each crossing of the
+    # cut-off, and velocities are half a step behind. The kinetic energy is some 130 kJ/mol.
     assert np.ptp(totals) < 0.05 * 0.5 * model.degrees_of_freedom * BOLTZMANN * 300.0
 
 
-# --- going on ----------------------------------------------------------------------------------
+# --- restarts ----------------------------------------------------------------------------------
 
 
 def assert_identical(one, other):
@@ -268,14 +268,14 @@ def test_saving_and_loading_continues_number_for_number_on_the_reference_platfor
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_restart_on_the_cpu_platform_keeps_energy_thermostat_and_path(threads):
-    """Number for number it cannot be: sums are taken in single precision, in any order."""
+    """It cannot be exact, as sums are in single precision and in varying order."""
     resources = Resources(platform="CPU", threads=threads)
     straight = create(LIQUID, liquid_state(), DYNAMICS, resources)
     straight.advance(200)
     state = straight.save()
     resumed = create(LIQUID, state, DYNAMICS, resources)
     assert np.array_equal(resumed.save().native["chain"], state.native["chain"])
-    # Measured: 1e-4 of 5100 kJ/mol at once; after 0.1 ps 1e-6 nm, and 2e-3 with the chain lost.
+    # Measured: 1e-4 of 5100 kJ/mol at once; 1e-6 nm after 0.1 ps, and 2e-3 nm without the chain.
     assert resumed.potential_energy() == pytest.approx(straight.potential_energy(), abs=1e-2)
     lost = create(LIQUID, replace(state, native={}), DYNAMICS, resources)
     for engine in (straight, resumed, lost):
@@ -283,7 +283,7 @@ def test_a_restart_on_the_cpu_platform_keeps_energy_thermostat_and_path(threads)
     apart, apart_lost = (
         np.abs(e.positions() - straight.positions()).max() for e in (resumed, lost)
     )
-    # How far the lost chain leads depends on the start; what is kept stays far below it.
+    # The deviation without the chain depends on the start, but is always far larger.
     assert apart < 1e-5 and apart_lost > 20 * apart
     chains = [e.save().native["chain"] for e in (straight, resumed)]
     assert np.allclose(*chains, rtol=1e-2, atol=1e-2)

@@ -1,4 +1,4 @@
-"""Which platform OpenMM is given where none is named: a GPU's only where a GPU is."""
+"""The platform that OpenMM uses if none is named: that of a GPU only if there is a GPU."""
 
 import pytest
 
@@ -14,7 +14,7 @@ NVIDIA = Device("CUDA", "NVIDIA GPU", True)
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Make a machine of drivers' devices; OpenMM registers their platforms, and CUDA's always."""
+    """Simulate a machine with devices of given drivers; OpenMM always registers CUDA's platform."""
 
     def make(*found):
         names = ["Reference", "CPU", "CUDA", "OpenCL"]
@@ -31,7 +31,7 @@ def machine(monkeypatch):
 @pytest.mark.parametrize(
     ("found", "chosen", "index"),
     [
-        ([], "CPU", None),  # CUDA's driver without a device: CUDA_VISIBLE_DEVICES is empty
+        ([], "CPU", None),  # CUDA's driver without a device, as with an empty CUDA_VISIBLE_DEVICES
         ([POCL], "CPU", None),
         ([POCL, CARD], "OpenCL", "1"),
         ([CARD, NVIDIA], "CUDA", None),
@@ -80,7 +80,7 @@ def test_openmm_beside_another_engine_takes_the_gpu_unless_that_engine_is_kept_o
 
 
 class Driver(dict):
-    """Stands in for libcuda: functions by name, which count devices and name them."""
+    """Replaces libcuda: functions that return the number and the names of devices."""
 
     def __init__(self, names, initialised=0):
         def count(target):

@@ -1,4 +1,4 @@
-"""What pip installs is enough: from the source archive to a data space of one's own."""
+"""The package as pip installs it: source archive, wheel, and a new data space made with it."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def called(*command, cwd, **environment):
 
 
 def copy_of_the_tracked(target):
-    """What a commit of this tree would hold, where a build may leave its own files."""
+    """A copy of the tracked files, in which a build can write."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"],
         capture_output=True,
@@ -54,7 +54,7 @@ def copy_of_the_tracked(target):
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
-    """Source archive of this tree, and the wheel that is built of nothing but it."""
+    """The source archive of this tree, and the wheel that is built from the archive."""
     if int(version("setuptools").split(".")[0]) < 77:
         pytest.skip("setuptools 77 or newer builds the package: pip install -e '.[test]'")
     folder = tmp_path_factory.mktemp("built")

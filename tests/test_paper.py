@@ -1,4 +1,4 @@
-"""What is said to be the paper's is the paper's: its numbers stand here a second time."""
+"""The paper's numbers in the package equal those copied from the paper here."""
 
 from januspore.report.claims import CLAIMS
 from januspore.space.paper import MEMBRANES, PANELS

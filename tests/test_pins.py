@@ -1,4 +1,4 @@
-"""Which OpenMM is required where: one that uses AVX on x86 CPUs, with GPU platforms of its own."""
+"""The OpenMM that is required: on x86 CPUs a version with AVX, with GPU platforms of it."""
 
 import tomllib
 
@@ -12,7 +12,7 @@ SLOW, FAST = ("8.4.0", "8.5.2", "8.6.1"), "8.3.1"
 
 
 def required(name, machine, python, extra=None):
-    """The requirements of a distribution that apply on a machine; extras' beside the package's."""
+    """Requirements of the distribution on a given machine, including those of its extras."""
     listed = PROJECT["dependencies"] + PROJECT["optional-dependencies"].get(extra, [])
     where = {"platform_machine": machine, "python_version": python, "extra": ""}
     found = [Requirement(text) for text in listed]

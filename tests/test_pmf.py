@@ -1,4 +1,4 @@
-"""PMFs and barriers from noisy mean forces: coverage, and no barrier where there is none."""
+"""PMFs and barriers from noisy mean forces: coverage, and false barriers."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def well_force(x):
 
 
 def measured(rng, force, error=8.0, batches=5):
-    """Mean forces and variances, as five batches of each window would give them."""
+    """Mean forces and variances as from five batches of each window."""
     seen = force + error * np.sqrt(batches) * rng.normal(size=(batches, len(force)))
     freedom = np.full(len(force), batches - 1.0)
     return seen.mean(axis=0), seen.var(axis=0, ddof=1) / batches, freedom
 
 
 def barrier_of(force, variance, freedom, way, x=X):
-    """The barrier of independent windows."""
+    """The barrier found in independent windows."""
     error = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     noise = independent_draws(trapezoid_weights(x)[-1], variance, freedom)
     return find_barrier(x, force, error, noise, way)
@@ -75,17 +75,17 @@ def test_a_planted_barrier_is_recovered_with_coverage(way):
         placed += barrier.maximum_nm.low <= 0 <= barrier.maximum_nm.high
         assert way * (barrier.maximum - barrier.minimum) > 0
     assert found >= 0.98 * repeats
-    assert 0.92 <= inside / repeats <= 0.99  # the largest rise is chosen by its height, too
+    assert 0.92 <= inside / repeats <= 0.99  # selection of the largest rise biases it
     assert placed >= 0.91 * repeats
 
 
 @pytest.mark.parametrize("push", [0.0, 20.0])
 def test_noise_is_called_a_barrier_in_at_most_the_stated_fraction(push):
-    """On a flat PMF, and on one that only falls, in its first half, along the way."""
+    """For a flat PMF, and for one that falls in its first half and is flat in the second."""
     rng, repeats = np.random.default_rng(3), 400
     force = np.where(X > 0, -push, 0.0)
     called = sum(barrier_of(*measured(rng, force), way=-1).found for _ in range(repeats))
-    # 5 %, and three standard errors of 400 repetitions.
+    # 5 %, plus three standard errors of 400 repeats.
     assert called / repeats <= 0.083
 
 
@@ -95,7 +95,7 @@ def test_a_downhill_profile_has_no_barrier_and_a_bound_that_holds():
         barrier = barrier_of(*measured(rng, np.full(len(X), -40.0)), way=-1)
         assert not barrier.found and not barrier.open_ends
         assert 0 == barrier.height.low <= barrier.height.high < 3
-    # Against its way the same profile is one long rise, which goes on at both ends.
+    # In the other direction the same profile rises everywhere, also at both ends.
     uphill = barrier_of(*measured(rng, np.full(len(X), -40.0)), way=1)
     assert uphill.found and (uphill.minimum, uphill.maximum) == (0, len(X) - 1)
     assert uphill.open_ends == ("minimum", "maximum")
@@ -113,14 +113,14 @@ def test_draws_of_profiles_share_what_the_profiles_share():
     rng = np.random.default_rng(8)
     each = 25.0 * rng.normal(size=(12, 1)) + 20.0 * rng.normal(size=(12, 25))
     drawn, seen = shared_draws(each), np.cov(each, rowvar=False) / 12
-    # A t of 11 degrees of freedom has 11 / 9 of its scale matrix for a covariance.
+    # The covariance of a t distribution with 11 degrees of freedom is 11 / 9 of its scale matrix.
     assert np.cov(drawn, rowvar=False) == pytest.approx(seen * 11 / 9, abs=0.3 * seen.max())
     whole = drawn.mean(axis=1) / (each.mean(axis=1).std(ddof=1) / 12**0.5)
     assert np.quantile(np.abs(whole), 0.95) == pytest.approx(stats.t.ppf(0.975, 11), rel=0.15)
 
 
 def test_a_mirrored_force_gives_the_mirrored_pmf_and_barrier():
-    """As flipping membrane and field together does: F(x) becomes -F(-x), the way turns."""
+    """With membrane and field mirrored, F(x) becomes -F(-x) and the direction is reversed."""
     force, variance, freedom = measured(np.random.default_rng(6), well_force(X) - 15.0)
     one = barrier_of(force, variance, freedom, way=-1)
     two = barrier_of(-force[::-1], variance[::-1], freedom[::-1], 1, -X[::-1])
@@ -150,7 +150,7 @@ def test_a_gap_ends_the_range_of_integration():
 
 
 def test_intervals_from_batches_cover_a_slow_part_below_fast_vibration():
-    """95 % of the variance vibrates, 5 % lives for 10 ps; rows of 0.1 ps, 500 ps a window."""
+    """95 % of the variance is fast vibration, 5 % has a time of 10 ps; windows of 500 ps."""
     rng, n, repeats = np.random.default_rng(7), 5000, 300
     from planted_barrier import correlated
 

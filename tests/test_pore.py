@@ -1,4 +1,4 @@
-"""The pore: neutral for every charge set, as wide as claimed, nearest to its target."""
+"""The pore: neutral for every charge set, with its stated width, and nearest to its target."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ materials = st.sampled_from(["MoSSe", "MoS2"])
 
 
 def sheet_after_cut(material, pore, repeats=(12, 8)):
-    """Sites left of a sheet, relative to the pore's centre; how many units of what were removed."""
+    """Remaining sites of a sheet, relative to the pore's centre, and numbers of removed atoms."""
     yz, metal = columns(material, *repeats)
     box = unit_cell(material) * repeats
     stays = cut(yz, box, np.array(pore.centre_nm), pore.diameter_nm)
@@ -71,9 +71,9 @@ def test_the_inscribed_circle_cannot_grow_by_moving(material, diameter, index):
 def brute_force_diameters(material, target, window):
     """Diameters of the neutral cuts near a target, found without the search's geometry.
 
-    From every centre of a grid the sites are taken away nearest first; where as many metals as
-    columns are gone, the hole is moved until the circle in it grows no more, and kept if it still
-    holds exactly the sites taken.
+    From every centre on a grid, sites are removed in order of their distance. Where equal numbers
+    of metals and columns are removed, the circle is moved until it grows no more; it counts if
+    exactly the removed sites are inside.
     """
     edge = unit_cell(material)
     yz, metal = columns(material, 9, 7)
@@ -84,7 +84,7 @@ def brute_force_diameters(material, target, window):
     order = np.argsort(distance, axis=1)[:, :60]
     radius = np.take_along_axis(distance, order, axis=1)
     balance = np.where(metal, 1, -1)[order].cumsum(axis=1)
-    # Off its best centre a hole looks smaller, so more is let in below the target than above.
+    # A hole seems smaller away from its best centre, so the margin below the target is larger.
     near = (2 * radius > target - window - 0.06) & (2 * radius < target + window)
     best = {}
     for i, n in np.argwhere((balance == 0)[:, :-1] & near[:, 1:]):

@@ -1,4 +1,4 @@
-"""The potential along x: planes of charge, the voltage of a cell, and which frames count."""
+"""The potential along x: planes of charge, the voltage of a cell, selection of frames."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -46,7 +46,7 @@ def test_two_planes_are_a_capacitor_in_a_periodic_box(first, second, charge):
     at, found = edges(model), solved(model)
     per_area = charge / 6.0 * PER_VACUUM_PERMITTIVITY
     length, gap = 4.0, second - first
-    # In the gap the field is that of the planes less what makes the period's mean zero.
+    # The field in the gap is that of the planes minus the mean over the period.
     inside, outside = per_area * (1 - gap / length), -per_area * gap / length
     expected = -np.where(
         at < first,
@@ -65,7 +65,7 @@ def test_a_part_that_is_not_neutral_has_a_uniform_background():
     model = planes(0.5, 1.0, 1.0)
     model = replace(model, charge=np.repeat([0.1, 0.0], 10))  # one plane of 1 e at 0.5
     at, found = edges(model), solved(model)
-    x = np.abs(at - 0.5 - 4.0 * np.round((at - 0.5) / 4.0))  # from the nearest image
+    x = np.abs(at - 0.5 - 4.0 * np.round((at - 0.5) / 4.0))  # distance to the nearest image
     expected = PER_VACUUM_PERMITTIVITY / 6.0 * (x**2 / 8.0 - x / 2)
     assert found == pytest.approx(expected - expected[0], abs=1e-9)
 
@@ -105,7 +105,7 @@ POINT = tiny_point("staircase", holds_V_per_nm=[0.0, 1.0], hold_ps=10.0)
 
 
 def ensemble_of(folder, seeds, charges, point=POINT):
-    """An ensemble whose frames hold a charge apart across the membrane by the field: q(E), e."""
+    """An ensemble of frames in which the ions have the dipole moment charges(field), e nm."""
     model = build_model(point)
     jobs = []
     for seed in range(seeds):
@@ -118,12 +118,12 @@ def ensemble_of(folder, seeds, charges, point=POINT):
             field = point.protocol.programme().value(time - 0.5)
             positions = np.zeros((model.n_atoms, 3))
             positions[model.frozen] = model.membrane_positions
-            # Waters where they have no dipole: all of a molecule's atoms at one place.
+            # Waters without a dipole: all atoms of a molecule are at the same position.
             place = rng.uniform(-0.5, 0.5, (len(model.waters), 3)) * model.box
             positions[model.waters] = place[:, None]
             k, cl = model.indices("K"), model.indices("Cl")
             apart = charges(field) / len(k)
-            # Cations a little before x = 1, anions as much behind: sum q x = apart x length.
+            # Cations at x = 1 and anions behind them: sum q x = charges(field), e nm.
             positions[k, 0], positions[cl, 0] = 1.0, 1.0 - apart
             state = State(positions, np.zeros_like(positions), model.box, step=round(time / 0.002))
             path = frame(job, state.step)
@@ -140,7 +140,7 @@ def ensemble_of(folder, seeds, charges, point=POINT):
 
 
 def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
-    planted = 0.5  # e nm held apart at 1 V/nm, none at 0
+    planted = 0.5  # e nm at 1 V/nm, and 0 without a field
     content = make(ensemble_of(tmp_path, 3, lambda field: planted * field))
     model = build_model(POINT)
     table, found = content.table, content.findings
@@ -151,10 +151,10 @@ def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
     whole = table[table["of"] == ALL]
     for field, own in whole.groupby("field_V_per_nm"):
         total = own.total_V.to_numpy()
-        # Over a period the charges' potential returns, and the applied field is what is left.
+        # The potential of the charges is periodic, so only the applied field contributes.
         assert total[0] - total[-1] == pytest.approx(field * model.box[0])
     length, area = model.box[0], model.box[1] * model.box[2]
-    # The layer at x = 1 takes a step; the rest of the period gives it back along its length.
+    # The dipole layer at x = 1 makes a step, which is compensated linearly over the period.
     step = PER_VACUUM_PERMITTIVITY * planted / area
     change = [
         found[f"across membrane_V at {field:g} V/nm"][0] - field * 1.2 for field in (0.0, 1.0)

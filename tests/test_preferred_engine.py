@@ -1,4 +1,4 @@
-"""The engine that a data space prefers: followed, overridden, or ignored."""
+"""The preferred engine of a data space: when it is used, overridden or ignored."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def no_preference():
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine with OpenMM and HOOMD-blue, and a GPU or none."""
+    """Simulate a machine with OpenMM and HOOMD-blue, with or without a GPU."""
 
     def make(gpu, installed=("openmm", "hoomd")):
         found = [Device("CUDA", "card", True)] if gpu else [Device("CPU", "CPU")]
@@ -35,7 +35,7 @@ def machine(monkeypatch):
         (False, None, "openmm"),
         (True, {"gpu": "openmm", "cpu": "hoomd"}, "openmm"),
         (False, {"gpu": "openmm", "cpu": "hoomd"}, "hoomd"),
-        (True, {"cpu": "openmm"}, "hoomd"),  # what is best on CPUs says nothing of this GPU
+        (True, {"cpu": "openmm"}, "hoomd"),  # a preference for CPUs does not apply to a GPU
         (True, {"gpu": "gone"}, "hoomd"),
         (True, ["no", "table"], "hoomd"),
         (True, {"gpu": 7}, "hoomd"),

@@ -1,4 +1,4 @@
-"""Products recover planted answers, and are made again exactly when their inputs change."""
+"""Products recover planted results, and are made again exactly when their inputs change."""
 
 import json
 import subprocess
@@ -64,7 +64,7 @@ def ensembles(project, product):
 
 
 def make_all(project, names=("ie_curve", "water_order")):
-    """Make what is not made; return (product, charges of S) of what was."""
+    """Make missing products; return (product, charge of S) of each that was made."""
     made = []
     for product in PRODUCTS:
         if product.name in names:
@@ -83,7 +83,7 @@ def test_a_planted_loop_is_recovered_within_its_intervals(space):
     rising = np.where(rows.branch.str.startswith("forward"), 1, -1)
     truth = [loop(e, r) for e, r in zip(rows.field_V_per_nm, rising, strict=True)]
     inside = (rows.low_nA <= truth) & (truth <= rows.high_nA)
-    # 40 intervals of 95 %: fewer than 33 inside has a chance of 1e-4.
+    # Fewer than 33 of 40 intervals of 95 % contain the value with a probability of 1e-4.
     assert inside.sum() >= 33
     half = table[(table.estimator == "pore slab") & (table.species == "K")]
     assert half.current_nA.to_numpy() == pytest.approx(rows.current_nA.to_numpy() / 2, abs=40)
@@ -98,19 +98,19 @@ def test_a_pore_that_no_ion_entered_has_a_bound_instead_of_zero(space):
     table = product_table(project, "ie_curve")
     slab = table[table.estimator == "pore slab"]
     assert (slab.current_nA == 0).all()
-    # 3.689 elementary charges could have passed in the time of each bin, either way.
+    # The bound is 3.689 elementary charges in the time of each bin, in either direction.
     assert slab.high_nA.to_numpy() == pytest.approx(3.689 * 160.2177 / slab.time_ps, rel=1e-3)
     assert (slab.low_nA == -slab.high_nA).all()
 
 
 def test_seeds_of_one_equilibration_count_as_one_in_every_product(space):
-    """Sixteen seeds of four equilibrations that differ: intervals are those of the four."""
+    """With sixteen seeds of four different equilibrations, intervals are those of four samples."""
     init_command(["--seeds", "0:16"], space)
     project = open_project(space)
     for job in project.find_jobs({"protocol.name": "sine"}):
         seed = job.statepoint["seed"]
         rng = np.random.default_rng(seed)
-        own = 1.0 + 0.3 * (seed % 4)  # of its equilibration
+        own = 1.0 + 0.3 * (seed % 4)  # differs between equilibrations
         plant(
             job, planted_rows(point_of(job), lambda e, r, own=own: own * loop(e, r), narrowing, rng)
         )
@@ -124,7 +124,7 @@ def test_seeds_of_one_equilibration_count_as_one_in_every_product(space):
     (made,) = products_made(project)
     assert made.equilibrations == 4 and "16 seeds of 4 equilibrations" in made.provenance
     value, low, high = made.findings["pore slab, E > 0, loop area (nA V/nm)"]
-    # Areas go with 1, 1.3, 1.6 and 1.9: Student's factor for four, at their spread.
+    # Areas are in the ratio 1, 1.3, 1.6, 1.9; the interval has Student's factor for four samples.
     spread = np.std([1.0, 1.3, 1.6, 1.9], ddof=1) / 1.45 / 2
     assert (high - low) / 2 / value == pytest.approx(3.182 * spread, rel=0.15)
 
@@ -135,11 +135,11 @@ def test_planted_widths_are_recovered_and_the_verdict_follows_from_the_interval(
     table = product_table(project, "water_order")
     rows = table[(table.branch == "both") & (table.sign == "+")]
     truth = narrowing(rows.field_V_per_nm)
-    # Each window has some 1,300 angles: a width of 1.2 rad is known to about 0.03 rad.
+    # Each window has some 1,300 angles, so a width of 1.2 rad has an error of about 0.03 rad.
     assert rows.sigma_theta_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.1)
     assert rows.sigma_fit_rad.to_numpy() == pytest.approx(truth.to_numpy(), abs=0.2)
     found = dict((p, f) for _, p, f in findings(project))["water_order"]
-    # The field's own direction is 0.
+    # The direction of the field is 0.
     assert rows.mu_fit_rad.to_numpy() == pytest.approx(0, abs=0.1)
     value, low, high = found["fall of sigma_theta with field, E > 0"]
     assert low < truth.iloc[0] - truth.iloc[-1] < high
@@ -173,19 +173,19 @@ def test_extending_a_sweep_makes_exactly_the_touched_products_again(space):
 
 
 def test_membranes_side_by_side_are_those_that_are_finished(space):
-    """Each is recovered as it is alone; one that is not finished hides no other."""
+    """Each has the results that it has alone; an unfinished one does not hide the others."""
     own = "Mo=1.06,S=-0.66,Se=-0.40"
     planted_space(space)
     project = planted_space(
         space, "--charges", own, current=lambda e, r: 3 * loop(e, r), spread=lambda e: 1.0
     )
-    init_command(["--charges", "Mo=1.18,S=-0.59"], space)  # makes jobs and plants no record
+    init_command(["--charges", "Mo=1.18,S=-0.59"], space)  # jobs without records
     make_all(project, ("membranes", "ndr"))
     table = product_table(project, "membranes")
     assert set(table.membrane) == {"MoSSe", "own"}
     facts = table[(table.sign == "+") & (table.branch == "both") & (table.estimator == "pore slab")]
     areas = facts.set_index("membrane").value
-    # Half of 400 nA nm/V times the field, integrated to 1.2 V/nm.
+    # The integral of 200 nA nm/V times the field up to 1.2 V/nm.
     assert areas["MoSSe"] == pytest.approx(144, rel=0.1)
     assert areas["own"] == pytest.approx(432, rel=0.1)
     alone = product_table(project, "ndr", {"charge_set.Se": -0.40})
@@ -247,7 +247,7 @@ def test_results_on_the_command_line(space):
 
 def test_widths_of_a_known_distribution():
     rng = np.random.default_rng(0)
-    for mu, sigma in ((0.0, 0.4), (3.0, 0.7)):  # the second straddles +-pi
+    for mu, sigma in ((0.0, 0.4), (3.0, 0.7)):  # the second one extends over +-pi
         theta = np.mod(rng.normal(mu, sigma, 50_000) + np.pi, 2 * np.pi) - np.pi
         counts = histogram(theta, np.zeros(len(theta), dtype=int), 1)
         assert counts.sum() == len(theta)

@@ -1,4 +1,4 @@
-"""How far a data space is, read off its files; and what a run says of itself as a whole."""
+"""Progress of a data space, from its files, and the progress lines of a run."""
 
 import os
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def equilibrated(job):
 
 
 def leave_parts(job, ends, seconds):
-    """Parts of rows up to some steps, each written so many seconds after the one before."""
+    """Write parts of rows up to given steps, with given times between their files."""
     folder = trajectory(job) / "parts"
     folder.mkdir(parents=True)
     for k, step in enumerate(ends):
@@ -64,7 +64,7 @@ def test_a_job_goes_through_its_stages(space):
     (trajectory(parent) / "parts").rmdir()
     equilibrated(parent)
     assert (stage(parent), stage(sine)) == ("recorded", "ready")
-    # A later sweep asks it for more snapshots.
+    # A later sweep needs more snapshots.
     parent.doc["snapshots"] = 7
     assert stage(parent) == "begun"
 
@@ -85,7 +85,7 @@ def test_speed_and_time_left_follow_from_the_parts_on_disk(space):
     atoms = build_model(point).n_atoms
     steps = [round(share * total / dt) for share in (0.1, 0.2, 0.3, 0.4)]
     leave_parts(first, steps, 50)
-    # It was stopped for an hour after its second part.
+    # The run was interrupted for an hour after its second part.
     for part in sorted((trajectory(first) / "parts").iterdir())[2:]:
         os.utime(part, (part.stat().st_mtime + 3600,) * 2)
     with locked(trajectory(first)), locked(trajectory(second)):
@@ -97,7 +97,7 @@ def test_speed_and_time_left_follow_from_the_parts_on_disk(space):
     assert other.ps_per_s is None and other.done_ps == 0
     assert (found.done_ps, found.total_ps) == pytest.approx((0.4 * total, 2 * total))
     assert found.left_atom_steps == pytest.approx(1.6 * total / dt * atoms)
-    # 1.6 runs are left, and two go side by side: as long as 0.8 of one.
+    # 1.6 runs are left and two run at a time, which takes as long as 0.8 of one.
     assert found.seconds_left == pytest.approx(0.8 * 500, rel=1e-6)
 
 
@@ -152,7 +152,7 @@ def test_a_run_prints_the_progress_of_all_jobs(space, monkeypatch, capsys):
     pace.end(passes[0])
     told = capsys.readouterr().err
     assert told.startswith("1 of 4 jobs simulated, about") and told.endswith(" left\n")
-    pace.end(passes[1])  # which failed: nothing is on disk
+    pace.end(passes[1])  # which failed, so nothing is on disk
     assert capsys.readouterr().err.startswith("1 of 4 jobs simulated")
     analyses = [operation("analyse", job) for job in [*parents, *jobs_of(space, "sine")]]
     pace.expect(analyses)

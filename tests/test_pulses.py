@@ -1,4 +1,4 @@
-"""Staircases, paired pulses and trains: planted memory recovered, no memory told as such."""
+"""Staircases, paired pulses and trains: planted memory is recovered, and its absence."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ TAU_PS = 6.0
 
 
 def ensemble_of(space, protocol, rows_of, seeds=8):
-    """Jobs of a protocol with planted records; `rows_of(point, rng)` gives (trunk, branches)."""
+    """Jobs of a protocol with planted records; `rows_of(point, rng)` returns (trunk, branches)."""
     project, jobs = open_project(space), []
     for seed in range(seeds):
         point = state_point(
@@ -87,7 +87,7 @@ def test_planted_facilitation_is_recovered(tmp_path):
     content = make_pairs(ensemble_of(tmp_path, *pairs(truth)))
     table = content.table[content.table.estimator == "pore slab"]
     planted = truth(table.delay_ps)
-    # Eight intervals of 95 %: fewer than six inside has a chance below 0.6 %.
+    # Fewer than six of eight intervals of 95 % contain the value with a probability of 0.6 %.
     assert ((table.ratio_low <= planted) & (planted <= table.ratio_high)).sum() >= 6
     first = content.findings["pore slab, I0_nA"]
     assert first[1] <= 400.0 <= first[2] and first == list(
@@ -109,7 +109,7 @@ def test_pulses_without_memory_have_ratios_of_one(tmp_path):
 
 
 def pulse_sums(rng, ratios, seeds=8, noise=0.15, crossings=100):
-    """Sums by seed and pulse: a first current of some 30 errors, later ones in ratio to it."""
+    """Sums by seed and pulse; the first current is some 30 errors, the others have given ratios."""
     share = rng.normal(np.concatenate([[1.0], ratios]), noise, (seeds, 1 + len(ratios)))
     return {
         "K_slab_e_nm": share,
@@ -124,7 +124,7 @@ def pulse_sums(rng, ratios, seeds=8, noise=0.15, crossings=100):
 
 
 def test_intervals_of_ratios_have_their_nominal_coverage():
-    """The first, 1.0, is no memory: its intervals contain 1 at the stated rate."""
+    """The ratio 1.0 means no memory: its intervals contain 1 at the nominal rate."""
     point = tiny_point("pulse_train")
     recording, model = point.protocol.recording, build_model(point)
     rng, repeats, truth = np.random.default_rng(3), 400, np.array([1.0, 3.0, 0.3])
@@ -205,14 +205,14 @@ def test_planted_trains_are_recovered(tmp_path, last, word):
     table = content.table[content.table.estimator == "pore slab"]
     planted = 400.0 * ratios
     assert ((table.low_nA <= planted) & (planted <= table.high_nA)).sum() >= 6
-    # All ratios share the first pulse's error, so they miss together: 1 of 600 at 1.6 half widths.
+    # All ratios share the error of the first pulse; 1.6 half widths are exceeded in 1 of 600 cases.
     half = (table.ratio_high - table.ratio_low) / 2
     assert (abs(table.ratio - ratios)[1:] < 1.6 * half[1:]).all()
     assert word in content.findings["pore slab"]
 
 
 def staircase_rows(point, rng, up_ps, down_ps):
-    """sigma_theta falls from 1.5 to 0.9 after each step up, and rises again after each down."""
+    """Rows whose sigma_theta falls from 1.5 to 0.9 after each step up and rises after each down."""
     protocol = point.protocol
     n, hold = len(protocol.holds_V_per_nm), protocol.hold_ps
 
@@ -235,7 +235,7 @@ def test_planted_times_of_a_staircase_are_recovered(tmp_path):
     table = content.table
     table = table[table.observable == "mean cosine"]
     assert (table.verdict == "resolved").sum() >= 4
-    # The reverse sweep begins where the forward one ends: its first hold is no step.
+    # The reverse sweep begins at the last field of the forward one, so its first hold has no step.
     first = table[table.direction == "reverse"].iloc[0]
     assert first.verdict.startswith("no step") and np.isnan(first.tau_ps)
     for direction, truth in (("forward", 3.0), ("reverse", 7.0)):
@@ -271,7 +271,7 @@ def test_water_that_does_not_respond_has_no_time(tmp_path):
         return rows, []
 
     content = make_relaxation(ensemble_of(tmp_path, protocol, flat, 6))
-    # Each of four steps has a 5 % chance to look like one.
+    # Each of four steps has a 5 % chance of a false relaxation.
     assert (content.table.verdict != "resolved").sum() >= 3
     assert content.table.tau_ps[content.table.verdict != "resolved"].isna().all()
 

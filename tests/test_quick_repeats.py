@@ -1,4 +1,4 @@
-"""What stands outside its interval over repeats of a study is counted as it is."""
+"""Counts of significant numbers over repeats of a study (benchmarks/quick_repeats.py)."""
 
 import sys
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_the_expected_fraction_is_that_of_planted_runs(effect):
     mean = values.mean(axis=1)
     triples = np.stack([mean, mean - half, mean + half], axis=1).tolist()
     stands = np.mean([CURRENT.stands(triple) for triple in triples])
-    # The mean of the estimated errors is 5 % below the error for six seeds.
+    # For six seeds the mean of the estimated errors is 5 % below the true error.
     assert CURRENT.expected(triples, seeds) == pytest.approx(stands, abs=0.05)
     assert stands == pytest.approx(
         stats.nct.sf(student(seeds), seeds - 1, effect * np.sqrt(seeds)), abs=0.03

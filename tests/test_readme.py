@@ -1,4 +1,4 @@
-"""The README's commands are run, in order, as they stand."""
+"""The commands of the README are run, in their order and unchanged."""
 
 import re
 import shlex

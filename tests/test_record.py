@@ -1,4 +1,4 @@
-"""Record files: rows are neither lost nor doubled, whatever moment the process is killed at."""
+"""Record files: rows are neither lost nor doubled when the process is killed at any moment."""
 
 import shutil
 import subprocess
@@ -29,7 +29,7 @@ SPACING = 50
 
 
 def rows(first, last):
-    """Rows for samples first to last, counted from 1; every value tells which sample it is of."""
+    """Rows of samples first to last, counted from 1; values encode the number of their sample."""
     sample = np.arange(first, last + 1)
     waters = sample % 4
     columns = {name: (sample * 10).astype(kind) for name, kind in columns_of(("K", "Cl")).items()}
@@ -56,7 +56,7 @@ def test_rows_come_back_with_their_types_and_attributes(tmp_path):
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 80))
 @settings(max_examples=10)
 def test_rewinding_keeps_exactly_the_rows_up_to_a_part_s_end(tmp_path_factory, sizes, joined):
-    """`joined`: how many of the parts were consolidated before the rewind."""
+    """`joined` is the number of parts that were consolidated before the rewind."""
     ends = np.cumsum(sizes).tolist()
     for keep in [0, *ends]:
         files = RecordFiles(tmp_path_factory.mktemp("record"))
@@ -114,7 +114,7 @@ def test_an_unreadable_record_is_a_record_error(tmp_path, damage):
 def test_libhdf5_is_never_given_a_file_whose_checksum_does_not_hold(
     tmp_path, monkeypatch, kind, damage
 ):
-    """It can loop for ever over a few changed bytes."""
+    """A few changed bytes can make it loop for ever."""
     path = tmp_path / "r.h5"
     if kind == "record":
         write_record(path, rows(1, 20), {})
@@ -146,7 +146,7 @@ def test_consolidating_twice_or_with_nothing_new_changes_nothing(tmp_path):
 
 
 def killed_at_every_moment(tmp_path, prepare, act):
-    """Yield folders: `act` killed at its first, second, ... operation, and at last not at all."""
+    """Yield folders after `act` was killed at its first, second, ... operation, and not at all."""
     for moment in range(200):
         folder = tmp_path / str(moment)
         folder.mkdir()
@@ -196,7 +196,7 @@ def test_a_kill_while_consolidating_loses_and_doubles_nothing(tmp_path, prepare)
     for folder in killed_at_every_moment(tmp_path, prepare, consolidate):
         files = RecordFiles(folder)
         assert files.reach(0, SPACING) == 8 * SPACING
-        files.rewind(8 * SPACING)  # as a restart does first
+        files.rewind(8 * SPACING)  # as at the start of a restart
         files.consolidate({"now": 2})
         found, attributes = read_record(files.path)
         assert_complete(found, 8)
@@ -221,7 +221,7 @@ def test_rewinding_again_after_a_kill_completes_it(tmp_path, prepare, keep):
 
     for folder in killed_at_every_moment(tmp_path, prepare, rewind):
         files = RecordFiles(folder)
-        # What is left in between has no gap: another checkpoint could still be gone on from.
+        # The remaining rows have no gap, so a run can still continue from another checkpoint.
         present = files.reach(0, SPACING) // SPACING
         assert present >= keep
         if present:
@@ -245,7 +245,7 @@ def test_temporary_files_of_a_killed_writer_do_not_stop_a_run(tmp_path):
 
 
 def test_a_disk_that_is_full_is_an_error_and_not_a_crash(tmp_path):
-    """A file that libhdf5 cannot write in full ends the process later, when it is let go."""
+    """If libhdf5 cannot write a file completely, the process crashes later, when it is closed."""
     code = (
         "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
         "from januspore.hdf5 import write_hdf5\n"

@@ -1,4 +1,4 @@
-"""Planted decay times are recovered, their intervals cover, and what is not there is not given."""
+"""Relaxation times: planted ones are recovered, intervals cover, and none without a decay."""
 
 import numpy as np
 import pytest
@@ -141,7 +141,7 @@ STAIRS = {"name": "staircase", "holds_V_per_nm": [0.6, 1.2], "hold_ps": 30.0}
 
 
 def staircase_of(space, tau_ps, left=0.0, seeds=6):
-    """Water that follows every step within tau, and keeps `left` of order on the way back."""
+    """Water that relaxes with tau after every step, and keeps the order `left` on the way back."""
 
     def rows(point, rng):
         def mean(field, step):
@@ -160,7 +160,7 @@ def test_equal_times_of_a_staircase_are_not_reported_as_different(tmp_path):
     assert found["codes"]["mean cosine"] in ("not told", "not resolved")
     value, low, high = found["order_reverse_less_forward"]
     assert low < 0 < high and abs(value) < 0.03
-    # The reverse sweep's first hold, at the field where the forward one ends, is no step.
+    # The first hold of the reverse sweep is at the last field of the forward one, so not a step.
     assert found["mean cosine, steps"] == 3
     assert water.held(made).code != "agrees"
 
@@ -169,7 +169,7 @@ def test_order_that_remains_at_equal_field_is_found(tmp_path):
     found, made = staircase_of(tmp_path, 1.5, left=0.12)
     _, low, high = found["order_reverse_less_forward"]
     assert 0 < low < 0.12 < high
-    # One step down of its own hardly tells the time; repeated steps do.
+    # A single step down does not determine the time; repeated steps do.
     assert "may still relax" in water.held(made).why
     taus = {f"mean cosine, tau_{way}_ps": [1.5, 1.3, 1.7] for way in ("up", "down")}
     made.beside["step_relaxation"] = made_of("step_relaxation", taus)

@@ -1,4 +1,4 @@
-"""The report runs on anything, and its verdicts follow from its intervals."""
+"""The report works for any data space, and its verdicts follow from its intervals."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # n
     assert text.count("missing:") == len(CLAIMS)
     assert text.count("Missing: no ") == len(PANELS) and html.stat().st_size > 1000
     assert "Nothing to compare yet" in text and "0 statements could be tested" in text
-    # Every membrane's own step of potential, whether simulated or not.
+    # It contains the potential step of every membrane, also of those not simulated.
     steps = {line.split(":")[0]: line for line in text.splitlines() if "S (+x)" in line}
     assert "Se (-x) +0.0, Mo +15.1, S (+x) -3.3" in steps["| MoSSe"]
     assert "S (+x) -9.7" in steps["| high asymmetry"] and "S (+x) +1.8" in steps["| symmetric"]
@@ -78,7 +78,7 @@ def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", (gallery / "report.md").read_text())
     assert (gallery / picture).is_file()
     assert len(pd.read_csv(gallery / "jobs.csv")) == 8
-    # A bar ends a cell; one in a cell's text must not.
+    # A vertical bar separates cells, so those within the text must be escaped.
     table = [t for t in (gallery / "report.md").read_text().splitlines() if t.startswith("| NDR")]
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in table)
 
@@ -95,7 +95,7 @@ def test_figures_are_drawn_again_as_vectors(space, tmp_path, capsys):  # noqa: F
     assert main([*ask, "pdf"]) == 0
     (figure,) = (space / "results").rglob("*.pdf")
     assert figure.read_bytes().startswith(b"%PDF")
-    # The data space is whole with it, and nothing is to be made again.
+    # The data space has no fault with these files, and no product needs to be made again.
     assert make_all(open_project(space), ("ndr",)) == []
     with pytest.raises(SystemExit):
         main([*ask, "bmp"])
@@ -128,14 +128,14 @@ def test_the_report_holds_figures_and_verdicts(space, capsys):  # noqa: F811
     html = (space / "results" / "report.html").read_text()
     assert html.count("data:image/png;base64,") == 3
     assert "http" not in html.replace("https://doi", "")  # self-contained
-    # What stands outside its interval comes first, and where it is from is a footnote, once.
+    # Significant findings come first, and their sources are in one footnote.
     shows = html.split("<h2>The paper and this data space")[0].split("<h2>What it shows</h2>")[1]
     assert "<li>agrees: reverse current below forward, E &gt; 0 (Fig. 1B)" in shows
     assert "NDR" not in shows and html.count("6 x 4 cells, 1.5 nm a side") == 1 + 3
     assert html.count('id="note1"') == 1 and html.count('href="#note1"') > 1
     rows = {row.quantity: row for row in comparison(products_made(project))}
     assert rows["water order rises with field, E > 0"].reading.verdict == "agrees"
-    # The planted loop has no NDR and half the current on its way back.
+    # The planted loop has no NDR, and half of the current on the reverse branch.
     assert rows["NDR onset, E > 0"].reading.verdict.startswith("not enough data")
     assert rows["reverse current below forward, E > 0"].reading.verdict == "agrees"
     assert rows["depression, tau_d"].reading.verdict.startswith("missing")
@@ -176,7 +176,7 @@ def test_very_large_numbers_of_seeds_are_not_given():
 
 
 def test_p_values_are_those_of_the_intervals():
-    """At an interval's end p is 0.05, beyond it less, within it more; Student's in between."""
+    """p is 0.05 at an end of the interval, smaller beyond it and larger within it (Student's)."""
     t = stats.t.ppf(0.975, 3)
     for side in (-1, 1):
         assert p_value((1.0, 1 - 0.5 * t, 1 + 0.5 * t), 1 + side * 0.5 * t, 4) == pytest.approx(
@@ -191,7 +191,7 @@ def test_p_values_are_those_of_the_intervals():
 
 @pytest.mark.parametrize("truth", [4.0, 12.0])
 def test_a_value_that_differs_by_half_rarely_agrees(truth):
-    """Where the interval is as wide as half of the paper's value, it was in half of cases."""
+    """Without the rule it would agree in half of cases where the interval is that wide."""
     rng, agrees = np.random.default_rng(0), 0
     for width in (0.5, 1.0, 1.5, 2.0):
         for value in rng.normal(truth, width, 500):
@@ -208,12 +208,12 @@ def test_verdicts_are_kept_only_if_significant_among_all_statements():
     kept = controlled([*sure, *weak, *nothing])
     assert [r.code for r in kept[:3]] == [Verdict.AGREES] * 3
     assert kept[3].code is Verdict.OPEN and "disagrees alone, but not among 24" in kept[3].why
-    # Alone, or beside statements as clear, it stands.
+    # It is kept if it is the only statement, or if the others are as significant.
     assert controlled(weak)[0].decides and all(r.decides for r in controlled(sure * 5 + weak))
 
 
 def test_the_false_discovery_rate_is_controlled():
-    """Thirty differences, none there: some verdict in 5 % of reports, where alone it is 79 %."""
+    """For thirty differences that are 0, 5 % of reports have a verdict; without control 79 %."""
     rng, wrong, alone = np.random.default_rng(1), 0, 0
     for _ in range(400):
         values = rng.normal(size=(30, 6))

@@ -1,4 +1,4 @@
-"""What jobs ask of a scheduler: sensible for the paper's cell, growing with the work, capped."""
+"""Requests of jobs to a scheduler: for the paper's cell, growing with the work, and capped."""
 
 import math
 

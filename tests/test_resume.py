@@ -1,4 +1,4 @@
-"""A run whose checkpoints, rows or frames are damaged or lost goes on from what is left."""
+"""Runs whose checkpoints, rows or frames are damaged or lost continue from the rest."""
 
 import shutil
 import signal
@@ -32,7 +32,7 @@ def uninterrupted(tmp_path_factory):
 
 
 def stopped_at_40(folder):
-    """A run with checkpoints at 30 and 40."""
+    """A run that has checkpoints at steps 30 and 40."""
     with pytest.raises(SystemExit):
         toy_drive(folder, stop_by(signal.SIGTERM, 40))
     assert read_state(folder / "checkpoint.previous.gsd").step == 30
@@ -58,7 +58,7 @@ def test_the_previous_checkpoint_is_used_if_one_is_damaged(tmp_path, uninterrupt
 
 
 def test_a_damaged_checkpoint_never_replaces_a_whole_one(tmp_path, uninterrupted):
-    """Not even by a kill while the next checkpoint is written: `initial` is never asked again."""
+    """Not even if the run is killed while writing the next one; it never starts from `initial`."""
     stopped_at_40(tmp_path / "stopped")
     spoil(tmp_path / "stopped" / "checkpoint.gsd", "torn")
     for moment in range(20):
@@ -94,7 +94,7 @@ def test_lost_rows_are_simulated_again_from_the_newest_frame_before_them(
     tmp_path, uninterrupted, capsys
 ):
     stopped_at_40(tmp_path)
-    sorted((tmp_path / "parts").iterdir())[-1].unlink()  # rows to 30 are left, a frame at 20
+    sorted((tmp_path / "parts").iterdir())[-1].unlink()  # rows up to 30 and a frame at 20 remain
     toy_drive(tmp_path, initial=never)
     assert "rows are lost after step 30; simulated again from 20" in capsys.readouterr().err
     assert (tmp_path / "checkpoint.gsd.damaged").exists()

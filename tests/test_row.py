@@ -1,4 +1,4 @@
-"""workflow.toml and project.py name the same operations, and row's commands do the same work."""
+"""workflow.toml has the operations of project.py, and row's commands do the same work."""
 
 import importlib.util
 import shlex
@@ -67,7 +67,7 @@ def test_actions_take_the_jobs_that_the_operations_take():
 
 
 def test_products_are_files_that_row_can_see():
-    # row compares with the names in a directory itself, not in folders below it.
+    # row compares the names with those in the directory only, not in its subfolders.
     for name in ACTIONS:
         assert all("/" not in product for product in BY_NAME[name]["products"])
     assert {name: BY_NAME[name]["products"] for name in MARKS} == {k: [v] for k, v in MARKS.items()}
@@ -88,7 +88,7 @@ def directories(space, *protocols):
 
 
 def command(name, jobs):
-    """What row's script would run: one command for each directory, or one for all."""
+    """Commands of row's script: one for each directory, or one for all."""
     ids = [job.id for job in jobs]
     text = BY_NAME[name]["command"]
     assert ("{directory}" in text) != ("{directories}" in text)
@@ -130,7 +130,7 @@ def test_every_command_does_its_operation(space, monkeypatch):
         jobs = directories(space, *names_with(product.needs))
         if jobs:
             (line,) = command(product.name, jobs)
-            # In this process: a dozen interpreters would take a minute to start.
+            # In this process, as starting a dozen interpreters takes a minute.
             assert line[:3] == ["python", "-m", "januspore.run.row"] and main(line[3:]) == 0
             assert all(product.path(job, "json").exists() for job in jobs), product.name
     left = run(space, "python", "project.py", "status").stdout

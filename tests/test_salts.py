@@ -1,4 +1,4 @@
-"""Another salt and another monolayer, from `init.py` to their figures, without a line of code."""
+"""Another salt and another monolayer, from `init.py` to their figures, without new code."""
 
 import numpy as np
 import pytest

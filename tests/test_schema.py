@@ -1,4 +1,4 @@
-"""State points: what is refused and how, what is one job and what is two, whose child is whose."""
+"""State points: refusals, equality of jobs, and the equilibrations that jobs start from."""
 
 import copy
 import json
@@ -42,12 +42,12 @@ def changed(data, path, value):
 
 
 def kept(data):
-    """The state point as a signac job keeps it: its text decides the job id."""
+    """The text of a state point as signac stores it, from which the job id follows."""
     return json.dumps(state_point(data).model_dump(mode="json"), sort_keys=True)
 
 
 def complete(protocol="sine", charge_set="janus", seed=3):
-    """A state point with every key spelled out."""
+    """A state point with every key given explicitly."""
     return state_point(raw_point(protocol, charge_set, seed)).model_dump(mode="json")
 
 
@@ -358,7 +358,7 @@ def test_keys_that_a_start_state_does_not_depend_on_keep_the_parent(path, value)
     assert parent_of(state_point(changed(data, path, value))) == parent_of(state_point(data))
 
 
-#: Ids of `raw_point`'s jobs, as the first data spaces have them.
+#: Ids of `raw_point`'s jobs in the first data spaces.
 IDS = {
     "equilibrate": "9c87fdeb7bce58a83581f85ba5860fb1",
     "sine": "4b5a65a6d99aa09d8c120d489759d4d2",

@@ -1,4 +1,4 @@
-"""On a real SLURM: the README's commands, and a simulation that walltime, user and node stop."""
+"""Tests on a real SLURM: the README's commands, and simulations that are stopped and continued."""
 
 import re
 import shlex
@@ -33,7 +33,7 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture
 def space(slurm, tmp_path, monkeypatch):
-    """A copy of the project whose commands reach the cluster."""
+    """A copy of the project whose commands use the cluster."""
     for key, value in slurm.environment.items():
         monkeypatch.setenv(key, value)
     return copy_project(tmp_path)
@@ -53,7 +53,7 @@ def jobs(space, protocol):
 
 
 def check_record(job):
-    """The time axis is complete and nothing is doubled."""
+    """Check that the record has every sample exactly once."""
     rows, _ = read_record(Path(job.fn("trajectory/record.h5")))
     protocol = job.statepoint()["protocol"]
     dt = protocol["dynamics"]["timestep_fs"] * 1e-3
@@ -78,21 +78,21 @@ def test_the_readmes_cluster_section_word_for_word(slurm, space):
 
 
 def cycles_that_take(seconds, space):
-    """Cycles of the sine, 1000 steps each, by how long the equilibration's 1000 steps took here."""
+    """Number of cycles, 1000 steps each, for a given wall time at the equilibration's speed."""
     (job,) = jobs(space, "equilibrate")
     built, relaxed = sorted(Path(job.fn("trajectory/frames")).glob("0*.gsd"))
     return max(3, round(seconds / (relaxed.stat().st_mtime - built.stat().st_mtime)))
 
 
 class Simulation:
-    """One simulation, long enough to be stopped midway, submitted again and again."""
+    """A simulation that is long enough to be stopped midway, and is submitted several times."""
 
     def __init__(self, slurm, space):
         self.slurm, self.space = slurm, space
         (self.job,) = jobs(space, "sine")
 
     def submit(self, *flags):
-        """Submit and wait until it has gone on by a frame; returns SLURM's id."""
+        """Submit, wait until another frame is written, and return SLURM's id."""
         before = self.frames()
         command = ("python", "project.py", "submit", "-o", "simulate", "--", *flags)
         run(self.space, *command)
@@ -122,7 +122,7 @@ def test_walltime_cancellation_and_a_lost_node_lose_no_row(slurm, space):
     run(space, "python", "init.py", "--study", "quick")
     simulation = Simulation(slurm, space)
 
-    # SLURM's shortest walltime. Its signal, which reaches the script alone, may come 30 s early.
+    # SLURM's shortest walltime. It sends its signal to the script only, up to 30 s early.
     job_id = simulation.submit("--time=1", "--signal=B:TERM@10")
     slurm.drain()
     assert slurm.state(job_id) in ("FAILED", "TIMEOUT") and not simulation.recorded()
@@ -133,7 +133,7 @@ def test_walltime_cancellation_and_a_lost_node_lose_no_row(slurm, space):
     slurm.drain()
     assert slurm.state(job_id) == "CANCELLED" and not simulation.recorded()
 
-    # Queued again by SLURM it would wait two minutes.
+    # SLURM would wait two minutes before it queues the job again.
     job_id = simulation.submit("--no-requeue")
     slurm.kill_node()
     slurm.wait_for(job_id, "NODE_FAIL")

@@ -1,4 +1,4 @@
-"""States on disk: bit for bit as they were written, or refused."""
+"""State files are read back bit for bit, or refused."""
 
 from dataclasses import replace
 
@@ -72,7 +72,7 @@ def test_a_plain_gsd_reader_sees_types_masses_charges_and_unwrapped_positions(tm
     assert frame.particles.mass == pytest.approx(SMALL.mass, rel=1e-6)
     assert frame.particles.charge == pytest.approx(SMALL.charge, rel=1e-6)
     unwrapped = frame.particles.position + frame.particles.image * SMALL.box
-    # Single precision of coordinates within the box: 1e-7 of some nm.
+    # Coordinates in single precision, with errors of 1e-7 of some nm.
     assert np.abs(unwrapped - state.positions).max() < 1e-6
     assert (np.abs(frame.particles.position) <= SMALL.box / 2 * (1 + 1e-6)).all()
 

@@ -1,4 +1,4 @@
-"""Intervals cover what they claim; counts get bounds."""
+"""Statistics: coverage of intervals, autocorrelation, and bounds of counts."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_bootstrap_over_seeds_covers_a_planted_mean(seeds):
     rng, repeats = np.random.default_rng(1), 400
     truth, covered = 3.0, 0
     for k in range(repeats):
-        # Each seed: charge carried, Poisson about its own mean, and the time it took.
+        # Each seed has a charge, Poisson about its own mean, and a time.
         table = {"q": rng.normal(truth, 1.0, (seeds, 1)), "t": np.ones((seeds, 1))}
         interval = bootstrap(table, lambda t: t["q"] / t["t"], repeats=300, seed=k)
         covered += bool(interval.low[0] <= truth <= interval.high[0])
@@ -54,7 +54,7 @@ def test_bootstrap_of_a_ratio_of_sums_covers():
 
 @pytest.mark.parametrize("errors", [2.0, 3.0, 5.0, 15.0])
 def test_given_ratios_cover_also_for_a_large_error_of_the_denominator(errors):
-    """Those that are given are the cases where the denominator came out large."""
+    """Ratios are given where the denominator is large by chance, which biases them."""
     seeds, repeats, truth = 4, 30000, 1.7
     rng = np.random.default_rng(5)
     shape = repeats, seeds, 2
@@ -66,7 +66,7 @@ def test_given_ratios_cover_also_for_a_large_error_of_the_denominator(errors):
     given = np.isfinite(found.low)
     inside = (found.low <= truth) & (truth <= found.high)
     covered = inside[given].mean()
-    # At least some 5,000 are given: their standard error is 0.3 %.
+    # At least some 5,000 are given, so the standard error is 0.3 %.
     assert given.sum() > 4500 and 0.915 < covered < 0.97, covered
 
 
@@ -116,7 +116,7 @@ def test_a_zero_count_has_a_bound():
 
 @pytest.mark.parametrize(("seeds", "needed"), [(2, 18), (3, 18), (4, 18), (10, 18), (18, 18)])
 def test_seeds_needed_follow_from_the_spread_and_not_from_students_factor_of_few(seeds, needed):
-    """Of a spread of 2, the interval of 18 seeds is the first below 1, however many there are."""
+    """For a spread of 2 the half width is below 1 from 18 seeds on, for any present number."""
     half = t.ppf(0.975, seeds - 1) * 2.0 / np.sqrt(seeds)
     assert seeds_needed(seeds, half, 1.0) == needed
     assert t.ppf(0.975, 17) * 2.0 / np.sqrt(18) < 1.0 < t.ppf(0.975, 16) * 2.0 / np.sqrt(17)
@@ -129,7 +129,7 @@ def test_seeds_needed_are_unknown_without_a_spread():
 
 
 def test_seeds_of_one_equilibration_count_as_one():
-    """A shift that seeds of one equilibration share: intervals over seeds cover far too little."""
+    """With a shift that seeds of an equilibration share, intervals over seeds are too narrow."""
     rng, repeats, of = np.random.default_rng(3), 400, [0, 1, 2, 3] * 3
     covered = {"equilibrations": 0, "seeds": 0}
     for k in range(repeats):

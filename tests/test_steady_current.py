@@ -1,4 +1,4 @@
-"""Planted conductances, selectivity and rectification are recovered; a closed pore has a bound."""
+"""Steady currents: conductance, selectivity, rectification, and the bound of a closed pore."""
 
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ MODEL = build_model(POINT)
 
 
 def measured(current_nA=None, seeds=4, current_at=None, noise_e_nm=0.02, share=0.5):
-    """The product of an ensemble whose slab carries what is planted, K+ a share of it."""
+    """The product of an ensemble with a planted current, of which K+ carries a fraction."""
     each = []
     for seed in range(seeds):
         rows = planted_rows(
@@ -64,7 +64,7 @@ def test_conductance_selectivity_and_currents_are_recovered():
     assert rows.voltage_V.to_numpy() == pytest.approx(rows.field_V_per_nm * length)
     truth = 100.0 * rows.voltage_V
     inside = (rows.low_nA <= truth) & (truth <= rows.high_nA)
-    # Of 8 intervals of 95 %, fewer than 6 inside has a chance of 6e-3.
+    # Fewer than 6 of 8 intervals of 95 % contain the value with a probability of 6e-3.
     assert inside.sum() >= 6
 
 
@@ -76,7 +76,7 @@ def test_a_rectifier_is_told_from_a_resistor():
 
 
 def test_the_first_half_of_a_hold_is_left_out():
-    """Charging that dies within the first half of a hold leaves no trace in the current."""
+    """Charging that decays within the first half of a hold does not affect the current."""
     found = measured(current_at=lambda t: 500.0 if t % 40.0 < 19.9 else 0.0)
     _, low, high = found.findings["total conductance_nS"]
     assert low <= 0 <= high
@@ -87,7 +87,7 @@ def test_the_first_half_of_a_hold_is_left_out():
 def test_a_pore_that_no_ion_enters_has_a_bound_instead_of_zero():
     content = measured(lambda field, rising: 0.0, noise_e_nm=0.0)
     rows = content.table[content.table.species == "total"]
-    # 3.7 charges in the 80 ps of a hold's second half over four seeds.
+    # The bound is 3.7 charges in 80 ps, the second halves of a hold in four seeds.
     slab = rows[rows.estimator == "pore slab"]
     assert slab.high_nA.to_numpy() == pytest.approx(160.2177 * 3.689 / 80, rel=1e-3)
     assert slab.low_nA.to_numpy() == pytest.approx(-slab.high_nA.to_numpy())

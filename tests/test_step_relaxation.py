@@ -1,4 +1,4 @@
-"""Repeated steps: planted times of ordering and relaxing come back, and equal ones as equal."""
+"""Repeated steps: planted times of ordering and relaxing are recovered, also equal ones."""
 
 from types import SimpleNamespace
 
@@ -48,11 +48,11 @@ def test_sums_contain_every_sample_after_a_step_once():
     # The first sample after a step is one sample interval late.
     assert step_times(protocol.steps, "up")[0] == pytest.approx(0.1)
     jump = sums["up_cosine"][:, 0] / sums["up_waters"][:, 0]
-    assert jump.mean() < 0.5  # 10 % of the way, and noise of 6 waters
+    assert jump.mean() < 0.5  # 10 % of the step, with the noise of 6 waters
 
 
 def test_a_ratio_of_times_without_an_interval_gives_no_verdict_and_no_traceback():
-    """Each time may be resolved, and both in too few resamples: JSON has null for its ends."""
+    """If both times are resolved in too few resamples, the ends of the ratio are null in JSON."""
     made = SimpleNamespace(findings={"mean cosine, tau_down_over_up": [1.3, None, None]})
     reading = slower("tau_down_over_up")(made)
     assert reading.code is Verdict.OPEN and "resolved" in reading.value
@@ -70,13 +70,13 @@ def test_intervals_of_times_and_of_their_ratio_cover(seeds, up, down):
         found = find_times(step_sums(rng, protocol, seeds, up, down), protocol.steps).findings
         for k, (name, truth) in enumerate(truths.items()):
             _, low, high = found.get(f"mean cosine, {name}", [np.nan] * 3)
-            covered[k] += not (truth < low or high < truth)  # not resolved is not wrong
+            covered[k] += not (truth < low or high < truth)  # an unresolved time counts as covered
         wrong += up == down and found["codes"]["mean cosine"] in (
             "reverse slower",
             "forward slower",
         )
-    # 95 % nominal, 40 repetitions: fewer than 34 have a chance of 0.3 %; the whole table is made
-    # by benchmarks/coverage.py.
+    # With 95 % coverage, fewer than 34 of 40 have a chance of 0.3 %. benchmarks/coverage.py makes
+    # the complete table.
     assert (covered >= 34).all(), covered / repeats
     assert wrong <= 6
 
@@ -93,7 +93,7 @@ def test_planted_times_of_both_ways_are_recovered(tmp_path, up, down):
 
 
 def test_equal_times_are_not_reported_as_different_although_sigma_differs(tmp_path):
-    """sigma_theta is no linear function of the order: equal kinetics look slower one way."""
+    """sigma_theta is not linear in the order, so equal kinetics seem slower in one direction."""
     found = steps_of(tmp_path, 1.3, 1.3, 8).findings
     _, low, high = found["mean cosine, tau_down_over_up"]
     assert low < 1 < high and found["codes"]["mean cosine"] == "not told"

@@ -1,4 +1,4 @@
-"""Stretches: where the driver cuts a run, and engines that go a whole stretch ahead."""
+"""Stretches: where the driver divides a run, and engines that simulate a whole one at once."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from januspore.simulate.record import read_record
 
 
 class AheadEngine(ToyEngine):
-    """Runs a stretch to its end before it hands over the first sample, as a program would."""
+    """Simulates a stretch to its end before it returns the first sample, as GROMACS does."""
 
     def follow(self, stretch):
         self.asked = [*getattr(self, "asked", []), (self.step, stretch)]
@@ -73,7 +73,7 @@ def test_a_stretch_is_cut_at_segments_and_kept_frames_and_nowhere_else(tmp_path)
 
 @pytest.mark.parametrize("settle_ps, charging_ps", [(0.2, 0.0), (0.2, 0.3), (0.1, 0.0)])
 def test_within_a_stretch_the_tether_moves_in_a_straight_line(settle_ps, charging_ps):
-    """At 0.1 ps of settling it comes to rest in the middle of a sample interval."""
+    """With 0.1 ps of settling the tether stops in the middle of a sample interval."""
     times = {"settle_ps": settle_ps, "charging_ps": charging_ps}
     protocol = tiny_point("barrier", window_ps=0.2, approach_ps=0.3, **times).protocol
     model = free_model(1, 0, (1.3, 1.4, 1.5))
@@ -87,5 +87,5 @@ def test_within_a_stretch_the_tether_moves_in_a_straight_line(settle_ps, chargin
         times = np.arange(begin, end + 1) * run.timestep_ps
         path = np.array([held.target(t) for t in times])
         line = path[0] + np.linspace(0, 1, len(times))[:, None] * (path[-1] - path[0])
-        alone = end - begin == run.steps_per_sample  # no sample within to be wrong at
+        alone = end - begin == run.steps_per_sample  # a stretch of one sample
         assert alone or path == pytest.approx(line, abs=1e-9)

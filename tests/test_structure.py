@@ -1,4 +1,4 @@
-"""Imports go one way: the order of the packages is that of ARCHITECTURE.md, without a circle."""
+"""Imports follow the order of the packages in ARCHITECTURE.md, without circular ones."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "januspore"
-#: Each imports from those before it; those of one line know nothing of each other.
+#: Packages import from earlier lines only; those of one line do not import each other.
 LAYERS = [
     ["errors", "quiet", "units", "values", "materials", ""],
     ["files", "settings"],
@@ -35,13 +35,13 @@ MODULES = {
 
 
 def imported(name, path):
-    """Modules of the package that a module imports when it is imported itself."""
+    """Modules of the package that a module imports at its own import."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     todo, found = [ast.parse(path.read_text(encoding="utf-8"))], set()
     while todo:
         node = todo.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue  # imported only when it is called
+            continue  # imported at a call only
         if isinstance(node, ast.ImportFrom) and node.level:
             parts = package.split(".") if package else []
             base = parts[: len(parts) - node.level + 1]

@@ -1,4 +1,4 @@
-"""Studies and `init.py`: expansion, extension, refusals."""
+"""Studies and `init.py`: expansion into jobs, extension, refusals."""
 
 import os
 import shutil
@@ -73,7 +73,7 @@ def test_a_repeat_with_other_seeds_shares_no_seed_and_no_equilibration(space, ca
     init(space, "--seeds-from", "100")
     assert f"{len(first)} new, 0 existing" in capsys.readouterr().out
     again = [j.statepoint() for j in open_project(space) if j.id not in first]
-    # Of the same protocols, each with as many seeds, every one 100 higher; equilibrations, too.
+    # The same protocols and numbers of seeds, each seed 100 higher; equilibrations as well.
     moved = sorted((str(p["protocol"]), p["seed"] + 100) for p in first.values())
     assert sorted((str(p["protocol"]), p["seed"]) for p in again) == moved
 
@@ -110,7 +110,7 @@ def test_the_paper_study_has_the_paper_s_values():
     trains = [p for p in points if p.protocol.name == "pulse_train"]
     assert {p.seed for p in trains} == set(range(150))
     parents = {parent_of(p).model_dump_json() for p in points}
-    assert len(parents) == 50  # ten equilibrations a charge set serve every protocol
+    assert len(parents) == 50  # all protocols share ten equilibrations of each charge set
 
 
 def test_quick_study_makes_every_product_and_four_seeds_of_what_is_compared():
@@ -119,7 +119,7 @@ def test_quick_study_makes_every_product_and_four_seeds_of_what_is_compared():
     points = quick.state_points()
     points += [parent_of(point) for point in points]
     can = set().union(*(point.protocol.capabilities() for point in points))
-    # Bulk liquids are the validation study's.
+    # Bulk liquids are in the validation study.
     assert {product.needs for product in PRODUCTS} - {"bulk", ""} <= can
     seeds = Counter(p.protocol.model_dump_json() for p in points if p.protocol.name != "barrier")
     assert min(seeds.values()) >= 4
@@ -129,7 +129,7 @@ def test_medium_study_has_every_protocol_of_the_paper():
     medium, paper = (load_study(name, ROOT / "studies") for name in ("medium", "paper"))
     names = [{(p["name"], p.get("mode")) for p in study.protocols} for study in (medium, paper)]
     assert names[0] == names[1]
-    # Every seed has an equilibration of its own: 24 of the Janus membrane, 12 of the neutral one.
+    # Every seed has its own equilibration: 24 for the Janus membrane, 12 for the neutral one.
     assert len({parent_of(p).model_dump_json() for p in medium.state_points()}) == 36
 
 
@@ -181,7 +181,7 @@ def test_seeds_by_charge_set(tmp_path):
         ("staircase", 0.8, "MoSSe"): [0, 1],
         ("staircase", 1.0, "MoS2"): [0, 1],
     }
-    # Other seeds go where the study has any; another charge set is treated as its first one.
+    # Other seeds replace the study's; another charge set is treated as the study's first one.
     seeds = counts(study, None, ["sine"], (4, 5))
     assert seeds == {("sine", 1.0, "MoSSe"): [4, 5], ("sine", 1.0, "MoS2"): [4, 5]}
     own, known = parse_charges("Mo=0.6,S=-0.3,Se=-0.3"), parse_charges("Mo=1,S=-0.5")

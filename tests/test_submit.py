@@ -1,6 +1,6 @@
-"""The scripts that `submit` hands over, made by signac-flow and run with stand-ins that keep a log.
+"""Scripts of `submit`, made by signac-flow and run with substitute programs that write a log.
 
-The stand-ins are SLURM's two client programs, the NVIDIA tools and the simulating process itself.
+The substitutes are SLURM's two client programs, the NVIDIA tools and the simulating process.
 """
 
 import os
@@ -47,7 +47,7 @@ STAND_INS = {
     "nvidia-cuda-mps-control": """
         if [ "${1-}" = -d ]; then echo "mps begins on $CUDA_VISIBLE_DEVICES" >> "$LOG"
         else read -r order; echo "mps $order $CUDA_MPS_PIPE_DIRECTORY" >> "$LOG"; fi""",
-    # Called as: process PROJECT run -o OPERATION -j JOB. Lives until it is told to end.
+    # Called as: process PROJECT run -o OPERATION -j JOB. It runs until it gets a signal.
     "process": """
         gpu=${CUDA_VISIBLE_DEVICES-any} pipe=${CUDA_MPS_PIPE_DIRECTORY-none}
         echo "begins $6 on $gpu mps $pipe" >> "$LOG"
@@ -59,7 +59,7 @@ STAND_INS = {
 
 
 class Cluster:
-    """A data space with five jobs to simulate, and stand-ins first in the path."""
+    """A data space with five jobs to simulate, and the substitutes first in PATH."""
 
     def __init__(self, space, folder, monkeypatch):
         self.space, self.bin, self.log = space, folder / "bin", folder / "log"
@@ -72,7 +72,7 @@ class Cluster:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     def submit(self, *options):
-        """Submit for real, to the stand-in; returns the script."""
+        """Submit to the substitute of sbatch and return the script."""
         run(self.space, "python", "project.py", "submit", "-n", "5", *options)
         return self.log.with_name("log.script").read_text()
 
@@ -90,7 +90,7 @@ class Cluster:
         return [line for line in text.splitlines() if line.startswith(start)]
 
     def wait_for(self, start, count):
-        """Wait until so many lines of the log start so."""
+        """Wait until a number of lines in the log begin with a text."""
         until = time.monotonic() + 60
         while len(self.lines(start)) < count and time.monotonic() < until:
             time.sleep(0.05)
@@ -114,7 +114,7 @@ def cluster(space, tmp_path, monkeypatch):
 
 
 def asked(script):
-    """What a script asks SLURM for, by option."""
+    """The options of a script for SLURM, with their values."""
     pairs = re.findall(r"^#SBATCH (--?[a-z-]+)[ =]\"?([^\"\n]+)", script, re.M)
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
@@ -215,7 +215,7 @@ def test_status_works_where_slurm_is_installed_but_does_not_answer(cluster):
 
 
 def test_status_does_not_compute_requests(cluster):
-    # A request that cannot be made would show: status must not work them out for every job.
+    # `status` would fail with this setting if it computed the requests of every job.
     (cluster.space / "probe.py").write_text(
         "import sys, runpy, januspore.run.resources as r\n"
         "def fail(*a): raise SystemExit('asked')\n"

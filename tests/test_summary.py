@@ -1,4 +1,4 @@
-"""The scalars that are kept of one job."""
+"""The scalars of a job's summary."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ POINT = tiny_point("sine")
 
 
 def rows_with_temperatures(every):
-    """Rows whose temperatures, about 300 K, were taken every so many samples; None: never."""
+    """Rows with temperatures of about 300 K at an interval of samples; None: without any."""
     rng = np.random.default_rng(0)
     rows = planted_rows(POINT, lambda e, r: 0.0, lambda e: 1.0, rng)
     for name in ("T_trans_K", "T_rot_K"):
@@ -25,7 +25,7 @@ def rows_with_temperatures(every):
 
 @pytest.mark.parametrize("every", [1, 10])
 def test_temperatures_are_averaged_over_the_rows_that_contain_them(every):
-    """Every row in old records, those at the energy interval in new ones."""
+    """These are all rows in old records, and those at the energy interval in new ones."""
     rows = rows_with_temperatures(every)
     _, summary = analyse_record(rows, [], POINT, build_model(POINT))
     for name in ("T_trans_K", "T_rot_K"):

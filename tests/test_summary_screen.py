@@ -1,4 +1,4 @@
-"""What a user sees first: one screen that says what was found, what is open, and where to look."""
+"""The command `summary`: findings, undecided statements, and paths, on one screen."""
 
 import pytest
 from helpers import copy_studies
@@ -15,7 +15,7 @@ def space(tmp_path):
 
 
 def sections(lines):
-    """Lines under each heading, and the sentences that they make."""
+    """Lines under each heading, joined to sentences."""
     found, name = {}, ""
     for line in lines:
         if line in ("Found", "Open"):
@@ -35,7 +35,7 @@ def test_findings_are_separate_from_undecided_statements(space):
     assert len(lines) <= 40 and max(map(len, lines)) <= WIDTH
     told = sections(lines)
     found = [s for s in told["Found"] if "reverse current below forward, E > 0" in s]
-    # Half the current on the way back was planted in both membranes, and no NDR in any.
+    # Both membranes have half of the current on the reverse branch, and none has NDR.
     assert len(found) == 1 and found[0].startswith("agrees: ") and found[0].count("nA V/nm") == 2
     assert "MoSSe" in found[0] and "MoS2" in found[0]
     assert not any("NDR" in s for s in told["Found"])
@@ -51,7 +51,7 @@ def test_a_number_that_the_paper_does_not_give_is_found_too(space):
     project = planted_space(space, "--study", str(study), protocol="staircase")
     make_all(project, ("steady_current",))
     told = sections(summary(project))
-    # `loop` has 200 nA per V/nm where the field does not rise, over a box of 3.67 nm.
+    # On the reverse branch `loop` has 200 nA per V/nm; the box is 3.67 nm long.
     (line,) = [s for s in told["Found"] if s.startswith("steady conductance: MoSSe ")]
     assert float(line.split()[3]) == pytest.approx(200 / 3.67, rel=0.05)
 

@@ -1,4 +1,4 @@
-"""Sweeps give back what was planted, and refuse to mix what differs in more than one key."""
+"""Sweeps recover planted values, and refuse to mix points that differ in several keys."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def slope(point):
 
 
 def space_of(folder, *blocks, more=""):
-    """A data space whose staircases are planted and whose steady currents are made."""
+    """A data space with planted staircases, for which `steady_current` is made."""
     text = HEAD + "".join(STAIRCASE.format(depth=d, pore=p, sets=s) for d, p, s in blocks) + more
     (folder / "study.toml").write_text(text)
     init_command(["--study", str(folder / "study.toml")], folder)
@@ -83,7 +83,7 @@ def space_of(folder, *blocks, more=""):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """Pores of three diameters, one of them in a second cell, two membranes of one of them."""
+    """Pores of three diameters; one of them also in a second cell, one with a second membrane."""
     blocks = [(1.5, 0.85, JANUS), (1.5, 1.2, BOTH), (1.5, 1.6, JANUS), (2.0, 1.6, JANUS)]
     return space_of(tmp_path_factory.mktemp("sweep"), *blocks)
 
@@ -173,7 +173,7 @@ def test_a_single_point_is_stated_with_the_command_for_more(project, tmp_path):
         sweep(project, asked(where=alone))
     message = str(caught.value)
     assert f"{OVER} = 1.2 alone" in message and "python init.py --study FILE.toml" in message
-    # Jobs of a second one are here, and wait to be run.
+    # There are jobs of a second point, which are not simulated.
     other = space_of(tmp_path, (1.5, 1.2, JANUS))
     (tmp_path / "more.toml").write_text(HEAD + STAIRCASE.format(depth=1.5, pore=1.6, sets=JANUS))
     init_command(["--study", str(tmp_path / "more.toml")], tmp_path)
@@ -225,7 +225,7 @@ def test_the_command_writes_its_files_and_the_report_shows_them(project, capsys)
     assert kept.stale == "" and OVER in kept.title
     pages = [path.read_text() for path in write_report(project)]
     assert all(kept.title in page for page in pages)
-    # Another making of a product that it is of: told, and mended by typing it again.
+    # A product of the sweep was made again: this is reported, and typing the command again helps.
     data = json.loads(kept.figure.with_suffix(".json").read_text())
     place = next(iter(data["made_of"]))
     path = kept.figure.parents[2] / place

@@ -1,4 +1,4 @@
-"""The tether: what it does to its atom, in each engine, and that it is forgotten nowhere."""
+"""The tether: its force in each engine, its effect on an ion, and restarts with it."""
 
 import importlib.util
 from dataclasses import replace
@@ -51,7 +51,7 @@ def test_the_force_is_a_spring_along_x_and_a_wall_about_the_axis():
     box = np.array(BOX)
     inside = tether_force(np.array([0.3, 0.06, 0.08]), 0.25, 0.2, 1000.0, box)
     assert inside == pytest.approx([-50.0, 0.0, 0.0])
-    # r = 0.5, half a box from nothing: the wall pushes by k (r - R) towards the axis.
+    # At r = 0.5 the wall pushes by k (r - R) towards the axis.
     outside = tether_force(np.array([0.2, 0.3, -0.4]), 0.25, 0.2, 1000.0, box)
     assert outside == pytest.approx([50.0, -180.0, 240.0])
 
@@ -77,10 +77,10 @@ def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, 
     tethered = create(MODEL, state, DYNAMICS, resources, TETHER)
     alike = 0.0 if resources is REFERENCE else 1e-6
     before = free.forces()
-    # Not yet set, it does nothing.
+    # A tether that is not set has no effect.
     unset = np.abs(tethered.forces() - before)
     assert unset[ION].max() <= alike * max(np.abs(before[ION]).max(), 1e3)
-    # Threads add in any order, in single precision: measured, 2e-6 of an atom's own force.
+    # Threads add in any order in single precision; measured 2e-6 of the atom's force.
     own = np.abs(before).max(axis=1, keepdims=True)
     assert (unset <= 10 * alike * np.maximum(own, 1.0)).all()
     tethered.set_tether(0.35, radius)
@@ -88,7 +88,7 @@ def test_engines_add_this_force_to_this_atom_and_no_energy(resources, position, 
     expected = np.zeros_like(added)
     expected[ION] = tether_force(np.array(position), 0.35, radius, STIFFNESS, MODEL.box)
     assert np.abs(expected[ION]).max() > 100
-    # Subtracting forces of up to 1e9 kJ/mol/nm: waters at random overlap.
+    # Differences of forces of up to 1e9 kJ/mol/nm, as random waters overlap.
     mine = np.abs(before[ION]).max()
     precision = 1e-9 if resources is REFERENCE else 1e-6
     assert np.abs(added - expected)[ION].max() < precision * max(mine, 1e3)
@@ -110,7 +110,7 @@ def test_dynamics_feels_this_force(resources):
         velocities.append(engine.velocities())
     gained = velocities[1] - velocities[0]
     force = tether_force(where, x0, radius, STIFFNESS, MODEL.box)
-    # The atom moves by 3e-6 nm meanwhile.
+    # The atom moves by 3e-6 nm in this time.
     assert gained[ION] == pytest.approx(force * 2e-4 / MODEL.mass[ION], rel=1e-3)
     others = np.arange(MODEL.n_atoms) != ION
     assert np.abs(gained[others]).max() < 1e-3 * np.abs(gained[ION]).max()
@@ -145,7 +145,7 @@ def test_hoomd_blue_s_walls_are_this_force(position, x0, radius):
 
 @pytest.mark.parametrize("resources", ENGINES)
 def test_the_tether_acts_across_the_box_s_face_as_elsewhere(resources):
-    """The same start, and the same half a box along x: a face is no place of its own."""
+    """The same start gives the same motion when it is shifted by half a box along x."""
     model = free_model(2, 12, BOX, ewald_tolerance=1e-4)
     ion = int(model.indices("Cl")[0])
     dynamics = Dynamics(timestep_fs=1.0, cutoff_nm=0.6, thermostat_tau_ps=1e6)
@@ -165,7 +165,7 @@ def test_the_tether_acts_across_the_box_s_face_as_elsewhere(resources):
     assert np.abs(np.subtract(*paths)).max() < 1e-4
 
 
-# --- what it does ------------------------------------------------------------------------------
+# --- its effect --------------------------------------------------------------------------------
 
 
 def settled(model):
@@ -174,14 +174,14 @@ def settled(model):
 
 
 def assert_mean(series, expected):
-    """The mean is the expected one within four standard errors that know of correlation."""
+    """Check a mean within four standard errors, from the autocorrelation."""
     error = np.std(series) * np.sqrt(integrated_time(series) / len(series))
     assert abs(np.mean(series) - expected) < 4 * error
     return error
 
 
 def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
-    """Fresh thermal velocities every quarter of a period: a thermostat that knows no memory."""
+    """The thermostat draws new thermal velocities every quarter of a period."""
     radius, x0, kt = 0.1, 0.2, BOLTZMANN * 300.0
     model = free_model(1, 0, (1.25, 1.25, 1.25), ewald_tolerance=0.1)
     nothing = np.zeros(2)
@@ -189,7 +189,7 @@ def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
     state = thermal_state(model)
     positions = state.positions + [x0, 0.0, 0.0] - state.positions[1]
     state = replace(state, positions=positions)
-    # The period is 66 steps; leapfrog's own error of the spread is 0.2 %.
+    # The period is 66 steps; the leapfrog error of the spread is 0.2 %.
     dynamics = Dynamics(timestep_fs=4.0, cutoff_nm=0.6, thermostat_tau_ps=1e6)
     engine = create(model, state, dynamics, REFERENCE, Tether(1, STIFFNESS))
     engine.set_tether(x0, radius)
@@ -213,7 +213,7 @@ def test_a_free_tethered_ion_has_the_canonical_spread_and_no_mean_force():
     assert_mean(found > radius, weight[r > radius].sum() / weight.sum())
 
 
-# --- going on ----------------------------------------------------------------------------------
+# --- restarts ----------------------------------------------------------------------------------
 
 
 def drive(engine, schedule):
@@ -236,7 +236,7 @@ def test_a_restart_with_a_moving_tether_continues_the_same_trajectory(resources)
     one, other = straight.save(), resumed.save()
     if resources is REFERENCE:
         assert np.array_equal(one.positions, other.positions)
-    # HOOMD-blue's neighbour lists differ in order after a restart.
+    # After a restart HOOMD-blue's neighbour lists differ in order.
     assert np.abs(one.positions - other.positions).max() < 1e-12
     assert np.abs(one.velocities - other.velocities).max() < 1e-9
     free = create(MODEL, state, DYNAMICS, resources)

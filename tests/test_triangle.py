@@ -1,4 +1,4 @@
-"""A triangle wave gets every product of a periodic field without a line for it anywhere else."""
+"""A triangle wave, defined by its class only, has every product of a periodic field."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a user types, and where: each slip is one line; no disk or shell brings a traceback."""
+"""Errors of users, disks and shells: each gives one line and never a traceback."""
 
 import ast
 import ctypes
@@ -28,7 +28,7 @@ SINE = "[[protocols]]\nname = 'sine'\n"
 
 
 def typed(folder, *command, **options):
-    """Run a command there as a user would; a traceback is never an answer."""
+    """Run a command in a folder as a user does; check that it prints no traceback."""
     settings = {"PYTHONPATH": str(ROOT / "src"), "JANUSPORE_QUIET": "1"}
     settings["SIGNAC_FLOW_ENVIRONMENT"] = "StandardEnvironment"
     environment = {**os.environ, **settings, **options.pop("environment", {})}
@@ -56,7 +56,7 @@ def space(tmp_path_factory):
 
 
 def obey_permissions():
-    """In a child: root, too, must not write what is read-only."""
+    """In the child process: take from root the right to write read-only files."""
     ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE
 
 
@@ -121,7 +121,7 @@ def test_submit_pretend_writes_nothing_on_a_read_only_disk(read_only, tmp_path, 
 
 
 def few_bytes():
-    """In a child: a file ends after 3 kB, as if the disk were full."""
+    """In the child process: limit files to 3 kB, as if the disk were full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
 
 
@@ -186,7 +186,7 @@ def test_a_command_imports_almost_nothing_before_it_handles_interrupts():
 
 @pytest.mark.parametrize("command", ["init.py", "project.py status", "-m januspore results"])
 def test_an_interrupt_while_modules_are_imported_gives_no_traceback(space, tmp_path, command):
-    """A module that is imported late holds the imports up, so that the signal finds them there."""
+    """A module that is imported late waits, so that the signal arrives during the imports."""
     late = {"init.py": "pydantic", "project.py status": "flow", "-m januspore results": "pandas"}
     (tmp_path / f"{late[command]}.py").write_text(
         "import pathlib, time\npathlib.Path(__file__ + '.begun').touch()\ntime.sleep(60)\n"
@@ -205,7 +205,7 @@ def test_an_interrupt_while_modules_are_imported_gives_no_traceback(space, tmp_p
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
 def test_an_inherited_backend_of_matplotlib_has_no_effect(space, backend):
-    """`report` loads matplotlib, and so does each product in `project.py run`."""
+    """Both `report` and the products in `project.py run` load matplotlib."""
     settings = {"MPLBACKEND": backend}
     assert typed(space, "-m", "januspore", "report", environment=settings).returncode == 0
     (space / "draws.py").write_text(

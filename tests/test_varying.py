@@ -1,4 +1,4 @@
-"""A sweep over pore, salt or temperature: tables, legends and verdicts tell its ensembles apart."""
+"""Sweeps over pore, salt or temperature: varying keys in tables, legends and verdicts."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def space(tmp_path):
 
 
 def planted(space, name, *arguments, cell="", dynamics=""):
-    """Add the tests' short sine, of one cell and dynamics, with planted records."""
+    """Add jobs of the tests' short sine with given cell and dynamics, with planted records."""
     text = (STUDIES / "quick.toml").read_text()
     text = text.replace("[cell]", f"[cell]\n{cell}").replace(
         "[dynamics]", f"[dynamics]\n{dynamics}"
@@ -54,7 +54,7 @@ def planted(space, name, *arguments, cell="", dynamics=""):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """The paper's conditions, and two others, of one charge set."""
+    """A data space with one charge set under the paper's and two other conditions."""
     space = tmp_path_factory.mktemp("swept")
     copy_studies(space)
     planted(space, "quick")
@@ -88,7 +88,7 @@ def test_defaults_that_are_left_out_count_and_keys_that_follow_from_others_are_n
     pulses = varying(project, "paired_pulse")
     assert set(pulses.values) == {"mode", "rest_V_per_nm"} and pulses.telling == ["mode"]
     first = point_of(next(iter(project.find_jobs({"protocol.mode": "depression"})))).protocol
-    assert pulses.legend(first) == ""  # a legend has the mode by itself
+    assert pulses.legend(first) == ""  # the mode is in every legend
     assert pulses.columns(first) == {"protocol.mode": "depression", "protocol.rest_V_per_nm": 0.0}
 
 
@@ -101,7 +101,7 @@ def test_a_legend_names_only_the_keys_that_are_needed(tmp_path):
         raw["protocol"] |= {"hold_ps": hold}
         project.open_job(dump(state_point(raw))).init()
     found = varying(open_project(tmp_path), "staircase")
-    # The rest of the wide pore's cell follows from its diameter; two of its holds differ.
+    # Other keys of the wide pore's cell follow from its diameter; two ensembles differ in holds.
     assert found.telling == ["cell.pore_diameter_nm", "hold_ps"] and len(found.values) == 5
     legends = {found.legend(point_of(job).protocol) for job in project}
     assert legends == {

@@ -34,8 +34,8 @@ def test_translations_and_rotations_have_the_temperature_asked_for(temperature):
     for values, freedom in zip(
         np.transpose(measured), (3 * (waters + ions), 3 * waters), strict=True
     ):
-        # sum T f / T0 over draws is chi-square with draws x f degrees of freedom: 1e-6 two-sided,
-        # a width of some 2 % in temperature.
+        # The sum of T f / T0 over draws is chi-square with draws x f degrees of freedom. The bounds
+        # have a two-sided probability of 1e-6, which is some 2 % in temperature.
         total = values.sum() * freedom / temperature
         low, high = chi2.ppf([5e-7, 1 - 5e-7], 100 * freedom)
         assert low < total < high
@@ -71,13 +71,13 @@ def test_rigid_bonds_do_not_stretch_and_frozen_atoms_do_not_move():
     for i, j in ((0, 1), (0, 2), (1, 2)):
         a, b = TINY_MODEL.waters[:, i], TINY_MODEL.waters[:, j]
         along = ((positions[a] - positions[b]) * (velocities[a] - velocities[b])).sum(axis=1)
-        # Products of some 0.1 nm and 1 nm/ps, in double precision.
+        # Products of some 0.1 nm and 1 nm/ps in double precision.
         assert np.abs(along).max() < 1e-14
     assert not velocities[TINY_MODEL.frozen].any()
 
 
 def test_velocities_do_not_depend_on_periodic_images():
-    """A whole-box shift of positions changes neither the draw nor the temperature read off it."""
+    """Positions shifted by whole boxes change neither the velocities nor the temperature."""
     model = free_model(2, 30, (1.3, 1.3, 1.3))
     state = thermal_state(model)
     shifted = state.positions + np.array([3, -2, 5]) * model.box
@@ -106,7 +106,7 @@ def test_temperature_of_known_motions():
 
 
 def test_rotational_temperature_is_that_of_the_inertia_tensor_s_inverse():
-    """For any velocities, also such as stretch the bonds, which rotation has no part in."""
+    """This holds for any velocities, also those that stretch the bonds, which do not rotate."""
     rng = np.random.default_rng(3)
     positions, (velocities,) = drawn(300.0, 1)
     velocities += rng.normal(0.0, 0.5, velocities.shape)

@@ -1,4 +1,4 @@
-"""Water order: a lag is no memory, the signs of the field are apart, and a rise is found."""
+"""Water order: lag and memory, both signs of the field, and the rise with field."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def steps_made(rng, seeds, up_ps, down_ps):
 
 
 def judged(rng, protocol, seeds, mean_of, steps):
-    """Verdict on memory beyond lag of a planted sine beside planted steps."""
+    """Verdict on memory beyond the lag, from a planted sine and planted steps."""
     sums = phase_sums(rng, protocol, seeds, mean_of, shift=0.02)
     ends = lag(sums, protocol.cycle, protocol.recording.sample_interval_ps).triple()
     findings = {"lag_ps": [end if np.isfinite(end) else None for end in ends]}
@@ -50,12 +50,12 @@ def judged(rng, protocol, seeds, mean_of, steps):
 
 @pytest.mark.parametrize("frequency", [125.0, 5.0, 0.2])
 def test_a_linear_response_is_not_reported_as_memory(frequency):
-    """One time of 1.3 ps both ways: the branches differ by its lag and by nothing else."""
+    """With one time of 1.3 ps both ways, the branches differ only by the lag."""
     rng, protocol, agrees = np.random.default_rng(int(frequency * 10)), sine(frequency), 0
     steps = [steps_made(rng, 4, TAU, TAU) for _ in range(10)]
     for k in range(100):
         agrees += judged(rng, protocol, 4, debye(TAU), steps[k % 10]) == "agrees"
-    assert agrees / 100 <= 0.09  # 5 % and two standard errors
+    assert agrees / 100 <= 0.09  # 5 %, plus two standard errors
 
 
 def test_the_lag_of_a_linear_response_is_its_time():
@@ -83,7 +83,7 @@ def test_the_lag_is_the_phase_of_the_fundamental_whatever_else_is_in_the_respons
 
 
 def test_memory_beyond_the_lag_is_found_and_its_absence_reported():
-    """A tenth of the order follows within 200 ps; steps of 20 ps see the fast part alone."""
+    """A tenth of the order has a time of 200 ps; steps of 20 ps resolve only the fast part."""
 
     def remembering(field, step):
         return 0.9 * relaxing(field, step, TAU) + 0.1 * relaxing(field, step, 200.0)
@@ -102,11 +102,11 @@ def test_without_steps_of_the_membrane_a_lag_is_not_judged():
     assert reading.code == "not enough data" and "protocol steps" in reading.why
 
 
-# --- the whole way -----------------------------------------------------------------------------
+# --- from records to verdicts ------------------------------------------------------------------
 
 
 def space_of(space, mean_of, seeds=5, waters=9, **protocols):
-    """Records of a known order for each protocol, analysed, combined and judged."""
+    """A data space with records of a known order for each protocol."""
     project = open_project(space)
     for name, keys in protocols.items():
         jobs = []
@@ -139,7 +139,7 @@ def test_a_lag_that_steps_explain_gives_no_agreement(tmp_path):
 
 
 def permanent(field, step):
-    """Follows the field at once, about an order that the membrane makes by itself."""
+    """Order that follows the field without delay, added to one that the membrane makes."""
     return np.clip(0.25 + 0.6 * static(field), -0.95, 0.95)
 
 
@@ -155,7 +155,7 @@ def test_signs_of_the_field_are_separate_where_the_membrane_orders_water(tmp_pat
         assert inside.sum() >= 4  # six intervals of 95 %
     low = table[(table.branch == "both") & (table.window_low_V_per_nm == 0)]
     assert (low.cos_dipole.to_numpy() * [1, -1] > 0.1).all()
-    # Pooled, the order is 0 and sigma_theta has no bounds.
+    # Averaged over both signs the order is 0, and sigma_theta diverges.
     assert (low.sigma_theta_rad_high - low.sigma_theta_rad_low < 1.0).all()
     for side in ("E > 0", "E < 0"):
         reading = found[f"water order rises with field, {side}"]

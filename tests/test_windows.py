@@ -1,4 +1,4 @@
-"""Where the held ion's tether stands: every window of every field once, no jump, no lost time."""
+"""The path of the held ion's tether: every window of every field once, without jumps."""
 
 import numpy as np
 import pytest

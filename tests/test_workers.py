@@ -1,4 +1,4 @@
-"""`project.py run --parallel`: its workers stop, fail and finish as one process alone would."""
+"""`project.py run --parallel`: workers stop, fail and finish as a single process does."""
 
 import errno
 import multiprocessing
@@ -26,7 +26,7 @@ COMMAND = (sys.executable, "project.py", "run", "--parallel", "2")
 
 
 def start(space, *command, **settings):
-    """Start a command there, in a process group of its own."""
+    """Start a command in a data space, in a process group of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "JANUSPORE_THREADS": "1"}
     return subprocess.Popen(
         command,
@@ -40,7 +40,7 @@ def start(space, *command, **settings):
 
 
 def ended(process, status, whole=False):
-    """Wait for the end; return the last line, or all that it said. Nothing of it may be left."""
+    """Wait for the end; return its last line or its output. No process of it may remain."""
     try:
         _, said = process.communicate(timeout=120)
         assert process.returncode == status, said
@@ -55,7 +55,7 @@ def ended(process, status, whole=False):
 
 @pytest.fixture
 def space(tmp_path):
-    """Two equilibrations and two sines, all short."""
+    """A data space with two equilibrations and two sines, all short."""
     copy_project(tmp_path)
     ended(start(tmp_path, sys.executable, "init.py", "--protocol", "sine", "--seeds", "0:2"), 0)
     return tmp_path
@@ -72,7 +72,10 @@ def test_a_run_stopped_by_walltime_is_continued_to_its_end(space):
     ("tell", "status"),
     [
         (lambda process: process.send_signal(signal.SIGTERM), 143),
-        (lambda process: os.killpg(process.pid, signal.SIGINT), 130),  # Ctrl-C reaches them all
+        (
+            lambda process: os.killpg(process.pid, signal.SIGINT),
+            130,
+        ),  # Ctrl-C reaches all processes
     ],
 )
 def test_a_run_asked_to_end_lets_its_workers_write_checkpoints_and_leaves_none(
@@ -91,11 +94,11 @@ def test_a_run_asked_to_end_lets_its_workers_write_checkpoints_and_leaves_none(
     ended(process, status)
 
 
-# --- one that fails ----------------------------------------------------------------------------
+# --- tasks that fail ---------------------------------------------------------------------------
 
 
 def fails(task):
-    """Of six tasks: one is killed, one meets bad input, one has a bug, the others are done."""
+    """A task that is killed, has invalid input or raises, depending on its number, or is done."""
     if task == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     if task == 2:
@@ -178,7 +181,7 @@ def test_the_walltime_of_one_worker_ends_all(tmp_path):
 
 @pytest.fixture
 def one_bad(space):
-    """A third equilibration, of a pore that is none, as an old `init.py` made it."""
+    """A third equilibration with an impossible pore, as an old `init.py` could make it."""
     project = signac.get_project(str(space), search=False)
     good = next(iter(project.find_jobs({"protocol.name": "equilibrate"})))
     point = good.statepoint()
@@ -207,7 +210,7 @@ def test_a_job_that_fails_is_named_marked_and_skipped(space, one_bad, command):
         encoding="utf-8",
     )
     assert re.search(r"^failed\b", status.stdout, re.M), status.stdout
-    # Tried again the next time: it fails again, and says so again.
+    # The next run tries it again, and reports the failure again.
     assert one_bad.id in ended(start(space, *command), 1, whole=True)
 
 

@@ -1,4 +1,4 @@
-"""The whole road on real dynamics, as a user types it, in a copy of the project."""
+"""The complete workflow with simulations, by the user's commands, in a copy of the project."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 from januspore.products import PRODUCTS
 
 ROOT = Path(__file__).resolve().parent.parent
-#: The quick study, cut to the fewest atoms, steps and jobs that still pass every stage.
+#: The quick study, reduced to the fewest atoms, steps and jobs that still reach every stage.
 SHORT = {
     "repeats_y": "5",
     "repeats_z": "3",
@@ -43,10 +43,10 @@ SHORT = {
 
 
 def copy_project(target):
-    """Copy what a clone has, with the quick study cut short."""
+    """Copy the files of a clone, with the reduced quick study."""
     for name in ("project.py", "init.py", "signac.rc", "Makefile", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, target / name)
-    os.utime(target / "pyproject.toml", (0, 0))  # or make would install the environment again
+    os.utime(target / "pyproject.toml", (0, 0))  # so that make does not install again
     shutil.copytree(ROOT / ".signac", target / ".signac", symlinks=True)
     for name in ("studies", "templates"):
         shutil.copytree(ROOT / name, target / name)
@@ -60,10 +60,10 @@ def copy_project(target):
 
 
 def run(space, *command, status=0):
-    """Run a command there, with this environment's programs first in the path."""
+    """Run a command in a data space, with this environment's programs first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
-    environment["JANUSPORE_THREADS"] = "1"  # two test files run at once
+    environment["JANUSPORE_THREADS"] = "1"  # two test files run in parallel
     done = subprocess.run(
         command, cwd=space, env=environment, capture_output=True, text=True, encoding="utf-8"
     )
@@ -73,7 +73,7 @@ def run(space, *command, status=0):
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory):
-    """A data space with the short study run to its end."""
+    """A data space in which the reduced study is finished."""
     target = copy_project(tmp_path_factory.mktemp("space"))
     run(target, "python", "init.py")
     run(target, "python", "project.py", "run")
@@ -87,7 +87,7 @@ def stamps(space):
 
 def test_from_init_to_figures(space):
     pictures = list((space / "results").glob("*/*/*.png"))
-    # Bulk liquids have a study of their own.
+    # Bulk liquids are in another study.
     wanted = {product.name for product in PRODUCTS if product.needs != "bulk"}
     assert {p.parent.parent.name for p in pictures} == wanted
     summary = run(space, "python", "-m", "januspore", "summary").stdout

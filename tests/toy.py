@@ -1,4 +1,4 @@
-"""A toy engine, whose runs are killed, stopped and damaged in many ways within seconds."""
+"""A fast toy engine, for tests that kill, stop and damage many runs."""
 
 import signal
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ TOY_PROGRAMME = Sequence((Constant(0.04, 1.0), SineWave(0.08, 2.0, 8000.0)))
 
 @dataclass
 class ToyEngine(StepByStep):
-    """Free flight in the field, with a variable of its own; `at_step` is called as time goes on."""
+    """Free motion in the field, with an engine variable; `at_step` is called at every step."""
 
     at_step: object = None
     name: str = "toy"
@@ -58,7 +58,7 @@ class ToyEngine(StepByStep):
 
 def toy_start():
     state = thermal_state(TOY)
-    return replace(state, velocities=state.velocities * 30.0)  # fast enough to cross and to wrap
+    return replace(state, velocities=state.velocities * 30.0)  # fast enough to cross the pore
 
 
 def toy_run(folder):
@@ -96,7 +96,7 @@ def stop_by(number, step):
 
 
 def straight_run(folder):
-    """Make a run that nothing interrupts, and return its folder."""
+    """Simulate without interruption, and return the folder."""
     toy_drive(folder, seconds=1e9)
     rows, _ = read_record(folder / "record.h5")
     assert rows["step"].tolist() == list(range(10, TOY_STEPS + 1, 10))
@@ -105,5 +105,5 @@ def straight_run(folder):
 
 
 def tree_of(folder):
-    """Times of all files and folders below a folder, by path."""
+    """Modification times of all files and folders below a folder, by path."""
     return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*.*")}
