@@ -77,7 +77,7 @@ class Cluster:
         return self.log.with_name("log.script").read_text()
 
     def start(self, script):
-        """Run a script as the batch shell of an allocation would."""
+        """Run a script as the batch shell of an allocation does."""
         path = self.space / "batch.sh"
         path.write_text(script.replace(sys.executable, str(self.bin / "process")))
         command = ["bash", path]
