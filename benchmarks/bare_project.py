@@ -1,7 +1,7 @@
-"""A signac-flow project with as many operations and conditions as `project.py`, and nothing else.
+"""A signac-flow project with as many operations and conditions as `project.py`, for comparison.
 
-What `many_jobs.py` compares with: every condition is the existence of a file, and `init` makes jobs
-of a list of state points.
+`many_jobs.py` compares with it. Every condition is the existence of a file, and `init` makes the
+jobs of a list of state points.
 """
 
 import json

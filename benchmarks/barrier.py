@@ -1,9 +1,9 @@
-"""Time what a barrier adds to a run: the tether, and taking the force on ions apart.
+"""Measure the additional cost of a barrier: the tether, and the parts of the force on ions.
 
     python benchmarks/barrier.py --cells tiny small --rounds 20
 
-Processor time, medians over rounds in which a free and a tethered engine take turns, each with the
-force taken apart at the end of its interval, for one ion and for all. Prints JSON.
+Prints processor times as JSON: medians over rounds in which engines with and without a tether
+alternate. At the end of each interval the parts of the force are computed, for one ion and for all.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(case: Case, name: str, rounds: int) -> dict[str, Any]:
-    """Median CPU times, ms, of a step with and without the tether and of the parts."""
+    """Median CPU times, ms, of a step with and without the tether, and of the parts."""
     model, dynamics = case.model, case.point.protocol.dynamics
     resources, ion = Resources(name, threads=1), model.indices("Cl")[:1]
     free = create(model, case.state, dynamics, resources)

@@ -1,4 +1,4 @@
-"""What the campaigns share: commands that are typed and killed, a data space that is counted."""
+"""Common parts of the campaigns: commands that are killed, and checks of a data space."""
 
 import json
 import os
@@ -27,24 +27,24 @@ from januspore.simulate.record import Rows, read_record
 from januspore.space.conditions import is_recorded
 from januspore.space.dataspace import point_of
 
-#: How long a process that was told to stop may take to write its checkpoint, s.
+#: Time, s, that a process may take to write its checkpoint after a signal to stop.
 PATIENCE_S = 60.0
 
 
 class Command:
-    """A command of a data space, typed in a process group of its own."""
+    """A command in a data space, in a process group of its own."""
 
     def __init__(self, space: Path, words: Sequence[str], host: str = "", **settings: str) -> None:
         """Start it.
 
         Args:
             space: folder of the data space.
-            words: a script of it, or "-m" and a module, and options.
-            host: name of the host that it is to believe it runs on, in a namespace of its own.
-            settings: environment variables beside the usual ones.
+            words: a script of the data space, or "-m" and a module, and options.
+            host: host name that the command sees, in a namespace of its own.
+            settings: additional environment variables.
         """
         self._began = time.monotonic()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the command is looked at
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open until the end
         command = [sys.executable, *words]
         variables = environment(JANUSPORE_QUIET="1", OMP_NUM_THREADS="1", **settings)
         if host:
@@ -61,13 +61,13 @@ class Command:
         )
 
     def lives(self) -> bool:
-        """Whether it is still at work."""
+        """Whether it is still running."""
         return self.process.poll() is None
 
     def worked_s(self) -> float:
-        """Processor time of all of its processes so far, s; since its start, where none is told.
+        """Processor time of all its processes so far, s; wall time where that is not available.
 
-        Moments of kills are told by it, so that they fall alike on a machine with other work.
+        Kills are timed by it, so that other work on the machine does not change their moments.
         """
         if not Path("/proc/self/stat").exists():
             return time.monotonic() - self._began
@@ -75,19 +75,19 @@ class Command:
         for path in Path("/proc").iterdir():
             if not path.name.isdigit():
                 continue
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # it has ended in the meantime
                 fields = (path / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) == self.process.pid:  # of its session
-                    ticks += sum(map(int, fields[11:15]))  # its own, and of children that ended
+                if int(fields[3]) == self.process.pid:  # processes of its session
+                    ticks += sum(map(int, fields[11:15]))  # itself and ended children
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def said(self) -> str:
-        """All that it has printed so far."""
+        """Its output so far."""
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def last_lines(self) -> str:
-        """The last two lines that it has printed."""
+        """The last two lines of its output."""
         return " | ".join(self.said().strip().splitlines()[-2:])
 
     def wait(self) -> int:
@@ -95,9 +95,9 @@ class Command:
         return self.process.wait()
 
     def kill(self, number: signal.Signals) -> bool:
-        """Kill its process group; whether it was still at work and did not end well.
+        """Kill its process group; return whether it was still running and did not end with 0.
 
-        Returns when no process of the group is left; what outlives `PATIENCE_S` is killed by -9.
+        Returns when no process of the group is left; after `PATIENCE_S` the rest gets SIGKILL.
         """
         if not self.lives():
             return False
@@ -121,7 +121,7 @@ def _group_lives(group: int) -> bool:
 
 @dataclass
 class Counts:
-    """What a campaign did and found; `problems` says where."""
+    """Counts of a campaign; `problems` describes each problem."""
 
     kills: int = 0
     spaces: int = 0
@@ -141,7 +141,7 @@ class Counts:
         self.stages[stage] += 1
 
     def write(self, path: str | None, began: float, **more: Any) -> None:
-        """Write a report, if a file is named; `began`: of the monotonic clock, s."""
+        """Write a report if a file is given; `began`: start by the monotonic clock, s."""
         if path:
             hours = (time.monotonic() - began) / 3600
             report = {"machine": machine(), **more, "hours": hours, **vars(self)}
@@ -149,7 +149,7 @@ class Counts:
 
 
 def not_made(project: signac.Project) -> list[str]:
-    """Products that are not there, or not of the present data."""
+    """Products that do not exist or are not up to date."""
     return [
         str(product.path(jobs[0], "json"))
         for product in PRODUCTS
@@ -159,7 +159,7 @@ def not_made(project: signac.Project) -> list[str]:
 
 
 def examine(space: Path, counts: Counts) -> None:
-    """Count every row of a data space whose jobs must all be done; name what is left aside."""
+    """Check every row of a data space whose jobs must all be done, and name left-over files."""
     for job in signac.get_project(str(space), search=False):
         if is_recorded(job):
             _count_job(job, counts)
@@ -186,7 +186,7 @@ def _count_job(job: Any, counts: Counts) -> None:
 
 
 def _count(rows: Rows, begin: int, end: int, every: int, counts: Counts) -> None:
-    """Every sample's step must be there, once."""
+    """Count missing and doubled samples."""
     wanted = np.arange(begin + every, end + 1, every)
     steps, times = np.unique(rows["step"], return_counts=True)
     lost, doubled = len(np.setdiff1d(wanted, steps)), int((times - 1).sum())
@@ -202,7 +202,7 @@ def _count(rows: Rows, begin: int, end: int, every: int, counts: Counts) -> None
 
 
 def _check_path(job: Any, rows: Rows, counts: Counts) -> None:
-    """What the rows say the ions moved is what the first and last frames show, kills or not."""
+    """Check that the recorded displacements are those between the first and the last frame."""
     frames = sorted((trajectory(job) / "frames").glob("*.gsd"))
     if len(frames) < 2:
         return
@@ -213,7 +213,7 @@ def _check_path(job: Any, rows: Rows, counts: Counts) -> None:
     for name, charge in (("K", 1.0), ("Cl", -1.0)):
         ions = model.indices(name)
         if windows and windows.ion == name:
-            ions = ions[1:]  # the held ion, its species' first, is in no count of the record
+            ions = ions[1:]  # the held ion, the first of its species, is not recorded
         path = charge * (last.positions - first.positions)[ions, 0].sum()
         if abs(rows[f"{name}_cell_e_nm"][between].sum() - path) > 1e-6:
             counts.problems.append(f"{job.id}: {name}'s displacements are not its path")

@@ -1,17 +1,17 @@
-"""Plant a truth for every claim of the report, many times, and count what the report says.
+"""Generate data with a known true value for every claim of the report, and count its verdicts.
 
     python benchmarks/coverage.py                     (some 30 minutes on one core)
     python benchmarks/coverage.py --families barriers --seeds 4 --repeats 50
     python benchmarks/coverage.py --table             (the last results as Markdown)
 
-What is planted are the sums that the analysis keeps of each seed (`coverage_*.py`), of one family
-the records themselves (`coverage_records.py`); from there on everything is the package's own:
-estimates, intervals, findings, claims. Of each claim, planted case and number of seeds it counts
-how often the interval covers the truth, how often a verdict is wrong ("agrees" where the paper is
-not right, "disagrees" where it is), and how often it is right (power). Verdicts are counted as
-each claim gives them alone; the control of the false discovery rate over a whole report
-(`report.judging.controlled`) only ever withholds some of them. Families, or numbers of seeds, that
-are not asked for stay in the results as they were.
+The planted data are the sums that the analysis of each seed returns (`coverage_*.py`), and for one
+family the records themselves (`coverage_records.py`). Estimates, intervals, findings and claims are
+then made by the package. For each claim, planted case and number of seeds the benchmark counts how
+often the interval contains the true value, how often a verdict is wrong ("agrees" where the paper
+is wrong, "disagrees" where it is right), and how often it is correct (power). Verdicts are those of
+each claim alone; the control of the false discovery rate over a whole report
+(`report.judging.controlled`) can only withhold some. Results of families and numbers of seeds that
+are not requested are kept.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Count:
 
     claim: str
     case: str
-    right: str  # "agrees", "disagrees", or "" where neither is right
+    right: str  # "agrees", "disagrees", or "" if neither
     seeds: int
     repeats: int = 0
     agrees: int = 0
@@ -68,7 +68,7 @@ class Count:
 
 
 def counted(case: Case, seeds: int, repeats: int, rng: np.random.Generator) -> list[Count]:
-    """Plant a case many times over."""
+    """Plant a case many times and count the readings of its claims."""
     counts: dict[str, Count] = {}
     claims = [claim for claim in CLAIMS if claim.quantity in case.truths]
     assert {c.quantity for c in claims} == set(case.truths), "a case names a claim that is none"
@@ -90,7 +90,7 @@ def campaign(
 ) -> Iterator[Count]:
     """Count all cases of some families in which a claim has one of some texts in its name.
 
-    The numbers drawn are the same each time.
+    The random numbers are the same in every call.
     """
     for family in families:
         for number, case in enumerate(FAMILIES[family]):
@@ -125,7 +125,7 @@ def _cell(count: dict[str, Any]) -> tuple[str, str, int]:
 
 
 def _kept(path: Path) -> list[dict[str, Any]]:
-    """Counts of before, of cases that there are."""
+    """Earlier counts, of cases that still exist."""
     cases = {(claim, c.name) for own in FAMILIES.values() for c in own for claim in c.truths}
     if not path.exists():
         return []
@@ -137,7 +137,7 @@ def _kept(path: Path) -> list[dict[str, Any]]:
 
 
 def table(counts: list[dict[str, Any]]) -> str:
-    """Markdown: a line for each claim and case, in it a number for each number of seeds."""
+    """Markdown with a row for each claim and case; its cells have a value per number of seeds."""
     lines = ["| claim | planted | right | coverage | false agrees | false disagrees | power |"]
     lines.append("|" + "---|" * 7)
     every = [Count(**own) for own in counts]
@@ -162,7 +162,7 @@ def _row(parts: Iterable[float]) -> str:
 
 
 def _coverage(count: Count) -> str:
-    """Of the intervals given; those that are seldom given are a choice of the surest ones."""
+    """Coverage of the given intervals, "-" if few are, as these are a biased selection."""
     if count.intervals < count.repeats / 2:
         return "-"
     return f"{count.covered / count.intervals:.2f}"

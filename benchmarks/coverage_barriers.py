@@ -1,6 +1,6 @@
-"""Planted barriers: Table 1's hills, with what the windows of a seed share.
+"""Planted barriers: hills of the heights in Table 1, with errors that windows share.
 
-A shift of a whole seed, neighbours that are alike, reservoirs that charge.
+The errors are a shift of each seed, correlated neighbours, and charging of the reservoirs.
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ from januspore.units import VOLT_PER_NM
 
 #: Heights of the parts' hills by field, kJ/mol.
 Heights = dict[float, dict[str, float]]
-#: Fewer than the package's, for speed.
+#: Fewer draws than in the package, for speed.
 pmf.DRAWS = 500
 
 POSITIONS = [round(float(x), 3) for x in np.linspace(-0.6, 0.6, 25)]
@@ -38,7 +38,7 @@ SLOPES = {
 
 
 def held_point(fields: tuple[float, ...], charging_ps: float) -> Any:
-    """Some fields of Table 1; tiny reservoirs of 1.5 nm need 45 ps."""
+    """State point of a barrier at some fields of Table 1; reservoirs of 1.5 nm need 45 ps."""
     return tiny_point(
         "barrier",
         fields_V_per_nm=list(fields),
@@ -51,14 +51,14 @@ def held_point(fields: tuple[float, ...], charging_ps: float) -> Any:
 
 
 def heights(scale: float, constant: bool) -> Heights:
-    """Heights of the parts' hills, kJ/mol: those of Table 1 times `scale`, or all of 0.3 V/nm's."""
+    """Heights of the parts' hills, kJ/mol: Table 1 times `scale`, or those of 0.3 V/nm for all."""
     return {
         E: {part: scale * v for part, v in TABLE_1[0.3 if constant else E].items()} for E in TABLE_1
     }
 
 
 def hills(planted: Heights) -> dict[str, Any]:
-    """Forces whose sum, with the field's, makes a hill of the total at the Mo plane, no more."""
+    """Forces whose sum with that of the field has a PMF with one hill at the Mo plane."""
 
     def hill(height: float, x: NDArray) -> NDArray:
         return height * x / WIDTH**2 * np.exp(-((x / WIDTH) ** 2) / 2)
@@ -66,7 +66,7 @@ def hills(planted: Heights) -> dict[str, Any]:
     def ions(x: NDArray, field: float) -> NDArray:
         own = planted[field]
         rest = own["total"] - sum(own[p] for p in own if p != "total")
-        return hill(rest, x) + VOLT_PER_NM * field  # of Cl-: undoes the field's own push
+        return hill(rest, x) + VOLT_PER_NM * field  # cancels the field's force on Cl-
 
     forces = {p: (lambda x, field: 0.0 * x) for p in PARTS if p != "field"}
     for part in ("water_vdw", "water_electrostatic"):
@@ -83,7 +83,7 @@ def barrier_made(
     charging_ps: float = 50.0,
     **options: float,
 ) -> tuple[Made, dict[str, Ends]]:
-    """Judge barriers and slopes; rows of single windows are not looked at by any claim."""
+    """Judge barriers and slopes, without the rows of single windows, which no claim uses."""
     point = held_point(fields, charging_ps)
     windows = point.protocol.windows
     sums = window_sums(point.protocol, forces, seeds, rng, **options)
@@ -118,7 +118,7 @@ def _barriers() -> list[Case]:
         ("as the paper, reservoirs charging", 1.0, False, {"charging_ps": 0.0, "shift": 5.0}),
     ):
         planted, charged = heights(scale, constant), "charging_ps" not in options
-        # A slope is planted between two fields: Table 1 is no straight line.
+        # A slope is planted between two fields, as Table 1 is not a straight line.
         for fields in ((0.3, 0.7), (0.5,)):
             truths = _truths(planted, fields, charged) | (
                 _slope_truths(planted, fields, charged) if len(fields) > 1 else {}
@@ -130,7 +130,7 @@ def _barriers() -> list[Case]:
 
 
 def _truths(planted: Heights, fields: tuple[float, ...], charged: bool) -> dict[str, Truth]:
-    """What is true of barriers; none where it is within what may be called the paper's."""
+    """Correct verdicts on barriers; none where the true value is too close to the paper's."""
     truths = {}
     for (E, part), claim in TOTALS.items():
         off = abs(planted[E][part] / TABLE_1[E][part] - 1)

@@ -1,4 +1,4 @@
-"""What `coverage.py` plants: a case, what is true of each claim, and how a product is read back."""
+"""Cases of `coverage.py`: planted data, the correct verdicts, and how products are read."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ Numbers = np.random.Generator
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a claim: the right verdict, "" if neither is, and the number behind it."""
+    """The correct verdict on a claim, "" if neither is correct, and the true value."""
 
     right: str
     value: float | None = None
@@ -35,10 +35,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Case:
-    """What is planted, and what is true of which claims.
+    """Planted data, with the claims that they test and the correct verdicts.
 
-    `plant` makes a product of so many seeds, and gives the intervals behind its claims; `share` is
-    the part of the usual number of repeats that a case is given.
+    `plant` makes a product of a number of seeds, and returns the intervals of its claims. `share`
+    is the fraction of the usual number of repeats for this case.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Case:
 
 
 def made_of(product: str, point: Any, content: Content, seeds: int, **beside: Made) -> Made:
-    """A product as the report reads it back."""
+    """A product in the form in which the report reads it."""
     jobs = tuple({"seed": k, "engine": {}, "simulated_ps": 1.0} for k in range(seeds))
     findings = json.loads(json.dumps(plain(content.findings)))
     charges, protocol = point.charge_set.model_dump(), point.protocol.model_dump()
@@ -57,14 +57,14 @@ def made_of(product: str, point: Any, content: Content, seeds: int, **beside: Ma
 
 
 def ensemble_of(point: Any, sums: dict[str, NDArray]) -> Ensemble:
-    """An ensemble whose jobs have kept these sums, each of an equilibration of its own."""
+    """An ensemble whose jobs have the given sums, each of an equilibration of its own."""
 
     class Planted(Ensemble):
         def each_seed(self, file: str = "analysis.h5") -> dict[str, NDArray]:
             return sums
 
     seeds = len(next(iter(sums.values())))
-    # All points are of the tiny cell and the Janus membrane, so one model serves all.
+    # All points have the tiny cell and the Janus membrane, so they share one model.
     return Planted(jobs_of(seeds), point, model_of(point))
 
 

@@ -30,13 +30,13 @@ PINCHED = "loop pinched at E = 0"
 
 
 def peaked(field: NDArray, forward: NDArray) -> NDArray:
-    """The paper's: from 0.5 V/nm and from -1.0 V/nm on the current falls, half of it back."""
+    """As in the paper: the current falls from 0.5 and -1.0 V/nm on; half of it in reverse."""
     along = np.interp(field, [-1.2, -1.0, 0, 0.5, 1.0, 1.2], [-1.5, -4, 0, 4, 1, 2])
     return along * np.where(forward, 1.0, 0.5)
 
 
 def against(field: NDArray, forward: NDArray) -> NDArray:
-    """A peak elsewhere and none, more current back than forth, and current at no field."""
+    """Contrary to the paper: other peaks, more current in reverse, and current at no field."""
     along = np.interp(field, [-1.2, 0, 0.95, 1.2], [-4, 0, 4, 1])
     return along * np.where(forward, 1.0, 1.5) + 2.0
 
@@ -61,7 +61,7 @@ def loop_sums(
 ) -> dict[str, NDArray]:
     """Sums by phase: Poisson counts of ions, seeds that differ by a factor and a shift (nA).
 
-    `dip`: e nm that mouth ions go in and out of the slab between bins, standard deviation.
+    `dip`: standard deviation between bins, e nm, from ions at the mouths that enter the slab.
     """
     cycle, shape = SINE.protocol.cycle, (seeds, PHASES)
     period = 1000 / cycle.frequency_GHz
@@ -85,7 +85,7 @@ def loop_sums(
 
 
 def loop_made(seeds: int, rng: Numbers, **planted: Any) -> tuple[Made, dict[str, Ends]]:
-    """Judge the pore slab's loop; the whole cell's is not looked at by any claim."""
+    """Judge the loop of the pore slab; no claim uses that of the whole cell."""
     ensemble = ensemble_of(SINE, loop_sums(rng, seeds, **planted))
     loop = ndr.find_loop(ndr.tables_of(ensemble)["pore slab", "total"], ndr.edges_of(ensemble))
     loops = {(estimator, "total"): loop for estimator in ("pore slab", "whole cell")}
@@ -107,7 +107,7 @@ def loop_made(seeds: int, rng: Numbers, **planted: Any) -> tuple[Made, dict[str,
 def loop_truths(
     current: Any, onsets: dict[str, Truth], loops: str, pinched: str
 ) -> dict[str, Truth]:
-    """Truths of a loop; its areas by the package's own quadrature, of the mean current."""
+    """Correct verdicts on a loop; its areas are those of the mean current, by the package."""
     sums = loop_sums(np.random.default_rng(0), 1, current, 0.0, 0.0)
     ensemble = ensemble_of(SINE, sums)
     edges, time = ndr.edges_of(ensemble), sums["time_ps"]
@@ -169,14 +169,14 @@ PULSED = {
     "rest_V_per_nm": 0.5,
 }
 DELAYS = [1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 40.0]
-#: Ions through the pore in a first pulse.
+#: Expected ions through the pore in the first pulse.
 IONS = 25.0
 
 
 def pulse_sums(
     rng: Numbers, seeds: int, ratios: NDArray, factor: float = 0.2
 ) -> dict[str, NDArray]:
-    """Sums by pulse: Poisson counts, a factor that each seed has."""
+    """Sums by pulse: Poisson counts, with a factor for each seed."""
     shape = seeds, len(ratios)
     plus = rng.poisson(np.maximum(IONS * ratios * (1 + factor * rng.normal(size=(seeds, 1))), 0))
     none, slab = np.zeros(shape), 0.7 * plus + rng.normal(0, 0.1, shape)

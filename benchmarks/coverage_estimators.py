@@ -1,11 +1,11 @@
-"""Plant a truth for single estimators of currents and water, and count how often intervals hold it.
+"""Measure the coverage of single estimators of currents and water with planted data.
 
     python benchmarks/coverage_estimators.py            (some 15 minutes on one core)
     python benchmarks/coverage_estimators.py --table    (the last results as Markdown)
 
-`coverage.py` does the same for the report's claims, as they are judged. Here each estimator is led
-to where it is weakest: from no ion that crossed to hundreds, a first pulse that hardly carried a
-current, times of steps, the lag of a linear response from 125 to 0.2 GHz.
+`coverage.py` does the same for the verdicts on the report's claims. Here each estimator is tested
+where it is weakest: from no crossing to hundreds, a first pulse with hardly any current, times of
+steps, the lag of a linear response from 125 to 0.2 GHz.
 """
 
 import argparse
@@ -45,16 +45,16 @@ Numbers = np.random.Generator
 
 
 def holds(interval: Any, truth: float) -> bool | None:
-    """Whether an interval holds the truth; None where it has no ends."""
+    """Whether an interval contains the true value; None where it has no ends."""
     low, high = (interval.low, interval.high) if isinstance(interval, Interval) else interval[1:]
     known = low is not None and np.isfinite(low) and np.isfinite(high)
     return bool(low <= truth <= high) if known else None
 
 
 def current(rng: Numbers, seeds: int, expected: float, spread: float = 0.0) -> bool | None:
-    """Mean current of a branch: so many ions expected one way and a quarter of it back; two dip.
+    """Mean current of a branch: `expected` ions one way, a quarter of them back, and two that dip.
 
-    `spread`: of the rates of the seeds, relative.
+    `spread`: relative standard deviation of the rates between seeds.
     """
     own = rng.gamma(spread**-2, spread**2, (seeds, 1)) if spread else 1.0
     by_bin = np.zeros(PHASES)
@@ -65,18 +65,18 @@ def current(rng: Numbers, seeds: int, expected: float, spread: float = 0.0) -> b
 
 
 def loop_area(rng: Numbers, seeds: int, expected: float) -> bool | None:
-    """Area of a loop that has none, so many ions in each phase bin."""
+    """Area of a loop whose true area is 0, for a number of ions in each phase bin."""
     tables = crossing_tables(rng, seeds, expected, 2.0)
     return holds(current_interval(tables, lambda t: area(t, "+", EDGES)).at(0), 0.0)
 
 
 def false_ndr(rng: Numbers, seeds: int, expected: float) -> bool:
-    """NDR found on a current that is the same at every field, so many ions in each phase bin."""
+    """NDR found for a constant current, for a number of ions in each phase bin."""
     return find_ndr(crossing_tables(rng, seeds, expected, 2.0), "forward", "+", EDGES).found
 
 
 def ratio(rng: Numbers, seeds: int, errors: float) -> bool | None:
-    """I1/I0 of 1.7 where I0 is so many standard errors from 0, counted where it is given."""
+    """I1/I0 of 1.7 for I0 in standard errors from 0, counted where it is given."""
     share = rng.normal([1.0, 1.7], np.sqrt(seeds) / errors, (seeds, 2))
     spread, (bottom, top) = np.cov(share, rowvar=False) / seeds, share.mean(axis=0)
     known = (spread[1, 1], spread[0, 0])
@@ -116,7 +116,7 @@ def lagging(rng: Numbers, seeds: int, frequency: float) -> bool | None:
 
 
 def false_memory(rng: Numbers, seeds: int, frequency: float) -> bool:
-    """The claim that order lags beyond the time of steps, where both are 1.3 ps."""
+    """The claim that order lags by more than the time of steps, where both are 1.3 ps."""
     point, found = lag_of(rng, seeds, frequency)
     content = Content(pd.DataFrame(), Figure(), {"lag_ps": found.triple()})
     steps = some_steps(rng, seeds, 1.3, 1.3)
@@ -129,7 +129,7 @@ def train(rng: Numbers, seeds: int, last: float) -> list[bool | None]:
     return [holds(triple, truth) for truth, triple in train_intervals(rng, seeds, last)]
 
 
-#: Name, what is varied, its values, the estimator, share of the repeats.
+#: Name, varied parameter, its values, estimator, fraction of the repeats.
 CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] = (
     (
         "mean current of a branch",
@@ -162,7 +162,7 @@ CASES: tuple[tuple[str, str, tuple[Any, ...], Callable[..., Any], float], ...] =
 
 
 def campaign(names: list[str], repeats: int) -> Iterator[dict[str, Any]]:
-    """Rates of the cases of these names; the numbers drawn are the same each time."""
+    """Rates of the cases with these names; the random numbers are the same in every call."""
     for number, (name, varied, values, estimator, share) in enumerate(CASES):
         if name not in names:
             continue
@@ -183,7 +183,7 @@ def campaign(names: list[str], repeats: int) -> Iterator[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: a line for each case, a column for each number of seeds."""
+    """Markdown with a row for each case and a column for each number of seeds."""
     lines = ["| estimator | planted | " + " | ".join(f"{n} seeds" for n in SEEDS) + " |"]
     lines.append("|---" * (2 + len(SEEDS)) + "|")
     for first in range(0, len(rows), len(SEEDS)):
@@ -202,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.table:
         rows = list(campaign(options.cases, options.repeats))
-        if RESULTS.exists():  # of the cases that are not made again
+        if RESULTS.exists():  # keep the cases that are not repeated
             kept = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
             rows += [row for row in kept if row["what"] not in options.cases]
         rows.sort(key=lambda row: names.index(row["what"]))

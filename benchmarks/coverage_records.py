@@ -1,8 +1,8 @@
-"""A train of pulses planted as records of jobs: rows, the analysis of each job, product, verdict.
+"""A train of pulses planted as records, which are analysed, combined and judged.
 
-The other families plant what the analysis keeps. Here each seed is a record, row by row: ions
-that take half a picosecond through the slab, their number in a pulse Poisson; waters whose angles
-to the field spread as far as each pulse says; seeds that differ in both.
+The other families plant sums of the analysis. Here each seed is a complete record. Ions take half a
+picosecond to pass the slab, and their number in a pulse is Poisson. The angles of waters to the
+field have a width that depends on the pulse. Seeds differ in both.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ POINT = {
     mode: tiny_point("pulse_train", mode=mode, delay_ps=5.0, pulses=PULSES, **PULSED)
     for mode in TRAINS
 }
-#: Time that an ion takes through the slab, ps.
+#: Time that an ion takes to pass the slab, ps.
 TRANSIT_PS = 0.5
 #: Width of theta in the first pulse, what is added to it up to the last, and the standard deviation
 #: of the seeds' widths, rad.
@@ -36,13 +36,13 @@ WATERS = 8
 
 
 def ratios_to(last: float) -> NDArray:
-    """Currents of the pulses over that of the first, which settle at the last within a few."""
+    """Currents of the pulses relative to the first; they approach the last within a few pulses."""
     along = np.exp(-np.arange(PULSES) / 2.0)
     return last + (1 - last) * (along - along[-1]) / (1 - along[-1])
 
 
 def train_rows(point: Any, rng: Numbers, ratios: NDArray, factor: float = 0.2) -> Rows:
-    """The record of one seed, which has a factor in its currents and a shift in its widths."""
+    """The record of one seed, with its factor of the currents and its shift of the widths."""
     protocol = point.protocol
     programme, sample = protocol.programme(), protocol.recording.sample_interval_ps
     leaves = list(programme.leaves())
@@ -71,13 +71,13 @@ def train_rows(point: Any, rng: Numbers, ratios: NDArray, factor: float = 0.2) -
 
 
 def resultant(width: float) -> float:
-    """Mean cosine of angles that are normal about 0, their widths normal about this one."""
+    """Mean cosine of normal angles whose standard deviation is itself normal about this width."""
     spread = 1 + SHIFT**2
     return float(np.exp(-(width**2) / 2 / spread) / np.sqrt(spread))
 
 
 def train_content(seeds: int, rng: Numbers, mode: str, last: float) -> Content:
-    """The product of the records of so many seeds, each analysed by itself."""
+    """The product of a number of seeds, whose records are analysed one by one."""
     point = POINT[mode]
     kept = [
         analyse_record(train_rows(point, rng, ratios_to(last)), [], point, model_of(point))[0]
@@ -88,7 +88,7 @@ def train_content(seeds: int, rng: Numbers, mode: str, last: float) -> Content:
 
 
 def train_intervals(rng: Numbers, seeds: int, last: float) -> list[tuple[float, Any]]:
-    """Truths and intervals (value, low, high) of I4/I0, I9/I0, and of what the order changes by."""
+    """True values and intervals (value, low, high) of I4/I0, I9/I0 and the change of order."""
     content, ratios = train_content(seeds, rng, "facilitation", last), ratios_to(last)
     rows = content.table[content.table.estimator == "pore slab"].set_index("pulse")
     names = ["ratio", "ratio_low", "ratio_high"]

@@ -1,7 +1,7 @@
 """Planted water: order under a sine, after repeated steps, and on a staircase.
 
-Waters forget as real ones do, seeds differ by a shift of the order. Widths of P(theta), which are
-shown beside and judge nothing, are left out.
+Waters have a realistic correlation time, and seeds differ by a shift of the order. Widths of
+P(theta) are left out, as no claim uses them.
 """
 
 from functools import cache, partial
@@ -40,12 +40,12 @@ HELD = "water order at equal held field, reverse above forward"
 
 
 def falling(field: NDArray) -> NDArray:
-    """A permanent order that the field loosens: along E > 0 it falls, along E < 0 it rises."""
+    """A permanent order that a positive field reduces and a negative field increases."""
     return 0.7 - 0.3 * np.abs(field)
 
 
 def ignoring(field: NDArray) -> NDArray:
-    """An order of its own."""
+    """An order that does not depend on the field."""
     return 0.3 + 0.0 * field
 
 
@@ -66,7 +66,7 @@ def _pool(seeds: int, up: float, down: float) -> list[Made]:
 
 
 def some_steps(rng: Numbers, seeds: int, up: float, down: float) -> Made:
-    """One of twenty products of repeated steps, which stand beside another product."""
+    """One of twenty products of repeated steps, for use beside another product."""
     return _pool(seeds, up, down)[rng.integers(20)]
 
 
@@ -136,7 +136,7 @@ def held_made(seeds: int, rng: Numbers, of_field: Any) -> tuple[Made, dict[str, 
 def stairs_made(
     seeds: int, rng: Numbers, up: float, down: float, left: float = 0.0
 ) -> tuple[Made, dict[str, Ends]]:
-    """Judge a staircase: times, and order left (`left`) at equal field on the way back."""
+    """Judge a staircase: times, and the order that remains (`left`) at equal field in reverse."""
     holds = STAIRS.protocol.holds
     fields = np.array([*holds.forward_V_per_nm, *holds.forward_V_per_nm[::-1]])
     back = np.arange(len(fields)) >= len(fields) // 2

@@ -2,10 +2,10 @@
 
     python benchmarks/dashboard_pages.py --jobs 15000 --output dashboard-pages.json
 
-The data space is that of `many_jobs.py`: the paper's protocols and seeds for as many charge sets
-as that takes, recorded and analysed, without molecular dynamics. Each page is asked for three
-times, once it is known how far the jobs are. Wall time, and processor time of the page's own
-thread, which is what an idle machine needs: medians.
+The data space is that of `many_jobs.py`: the paper's protocols and seeds for as many charge sets as
+needed, recorded and analysed without molecular dynamics. Each page is requested three times, after
+the progress of the jobs is known. Prints medians of the wall time and of the processor time of the
+page's thread, which is the wall time on an idle machine.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def _measure(space: Path) -> tuple[list[dict[str, Any]], int]:
         ("project page", lambda: "/project/"),
         ("jobs, first page", lambda: "/jobs/"),
         ("jobs, a page in the middle", lambda: "/jobs/?page=150"),
-        # Each time another question, as answers are kept.
+        # A different search each time, as answers are cached.
         ("search", lambda: f"/search?q=protocol.name=sine seed={next(questions)}"),
         ("a job", lambda: f"/jobs/{job}"),
         ("ensembles to compare", lambda: "/compare"),

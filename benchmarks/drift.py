@@ -2,12 +2,13 @@
 
     python benchmarks/drift.py --timesteps 1 2 4 --ps 20 --output drift.json
 
-Constant energy is a thermostat of 1e6 ps: the total energy's slope, in kT per ns and degree of
-freedom at 300 K, with the standard error of the fit over blocks. Temperatures are averages with the
-production thermostat (0.1 ps), after a fifth of the run, with the standard error over blocks.
+The drift is the slope of the total energy at constant energy (a thermostat of 1e6 ps), in kT per ns
+and degree of freedom at 300 K, with the standard error of the fit over blocks. Temperatures are
+averages with the production thermostat (0.1 ps), after a fifth of the run, with the standard error
+over blocks.
 
-With --instants instead: temperatures of one OpenMM trajectory at the step over those half a step
-earlier, which is where OpenMM has its velocities and HOOMD-blue does not.
+With --instants instead: ratios of the temperatures of one OpenMM trajectory at each step to those
+half a step earlier, to which OpenMM's velocities belong and HOOMD-blue's do not.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from januspore.protocols import Dynamics
 from januspore.units import BOLTZMANN
 
 TEMPERATURE_K = 300.0
-#: Read this often, ps.
+#: Time between readings, ps.
 EVERY_PS = 0.02
 BLOCKS = 8
 

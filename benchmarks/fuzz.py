@@ -1,9 +1,9 @@
-"""Feed what a user or a disk may hand in to a coverage-guided fuzzer, and count what is not told.
+"""Test input of users and files with a coverage-guided fuzzer, and count unhandled errors.
 
     python benchmarks/fuzz.py --inputs 1000 --output fuzz.json
 
-Whatever the bytes, an input is understood or refused by an `InputError` of one line: any other
-exception, and an input that takes over 20 s, is a failure, kept beside the corpus to be replayed.
+Every input must be accepted or refused by an `InputError` of one line. Any other exception, or an
+input that takes over 20 s, is a failure, which is stored beside the corpus to be replayed.
 The fuzzer is atheris (`pip install atheris`), which wraps libFuzzer: it keeps inputs that reach new
 code of this package and changes them further. `tests/test_fuzz.py` replays the corpus without it.
 Exit status 1 if an input failed.
@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "tests" / "corpus"
 SECONDS = 20
-#: Keys of a protocol's sections, as they are at the time of writing; another key is refused.
+#: Keys of a protocol's sections; other keys are refused.
 SECTIONS = {
     "cell": ("repeats_y", "repeats_z", "reservoir_nm", "pore_diameter_nm", "pore_cut", "salt"),
     "dynamics": ("timestep_fs", "temperature_K", "thermostat_tau_ps", "cutoff_nm"),
@@ -35,7 +35,7 @@ SECTIONS = {
 
 
 def refused(act: Callable[[], object]) -> bool:
-    """Whether an act is refused, which must be in one line that says something."""
+    """Return whether a call is refused; the message must be one line and not empty."""
     from januspore.errors import InputError
 
     try:
@@ -48,7 +48,7 @@ def refused(act: Callable[[], object]) -> bool:
     return False
 
 
-#: Values that are on some edge, or of another kind than any key's.
+#: Values at limits, or of other types than those of the keys.
 VALUES = [
     *(0, 1, -1, 2, 7, 1000, 2**31, 2**63, 10**400),
     *(0.0, -0.0, 0.1, 0.85, 1.4, 3.0, 6.0, 1e-9, 1e-10, 1e7, 1e308, -1e308),
@@ -58,7 +58,7 @@ VALUES = [
 
 
 def edited(data: bytes) -> dict[str, Any]:
-    """A state point of the corpus, changed: a byte for which, then two for each key and value."""
+    """A changed state point of the corpus: a byte chooses it, then two bytes each key and value."""
     seeds = sorted((CORPUS / "state_point").glob("seed-*.json"))
     point = json.loads(seeds[data[0] % len(seeds)].read_bytes())
     protocol = point["protocol"]
@@ -89,7 +89,7 @@ def a_state_point(data: bytes) -> None:
     def act() -> None:
         point = state_point(raw)
         kept = dump(point)
-        # What is kept is read back as itself, or a job would have two ids.
+        # The stored state point must be read back unchanged, or a job would have two ids.
         assert calc_id(dump(state_point(json.loads(json.dumps(kept))))) == calc_id(kept)
         assert point.protocol.simulated_ps() > 0
         parent_of(point)
@@ -108,7 +108,7 @@ def a_study(data: bytes) -> None:
 
 
 def a_filter(data: bytes) -> None:
-    """Words of a question, one a line, put to a data space of two jobs."""
+    """Words of a filter, one per line, applied to a data space of two jobs."""
     from januspore.products.results import parse_filter, results
 
     words = data.decode(errors="replace").split("\n")
@@ -116,11 +116,11 @@ def a_filter(data: bytes) -> None:
 
 
 def a_record(data: bytes) -> None:
-    """A record that a disk has damaged, or that another program has written.
+    """A record with damaged bytes, or one with changed content.
 
-    After an even first byte, changes to the bytes under the seal: three bytes of place, one of
-    kind, one of value each. After an odd one, changes to what the file holds, two bytes each. Bytes
-    that HDF5 itself cannot cope with are the seal's to keep from it.
+    An even first byte means changes of bytes, each by three bytes for the position, one for the
+    kind and one for the value; the checksum must detect them, as HDF5 may crash on such files. An
+    odd first byte means changes of the content, each by two bytes, with a valid checksum.
     """
     from januspore.simulate.record import read_record
 
@@ -228,7 +228,7 @@ def _record() -> bytes:
 
 
 def main() -> int:
-    """Fuzz every target in a process of its own; returns the exit status."""
+    """Fuzz every target in a process of its own; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=1000, help="of each target")
     parser.add_argument("--target", action="append", choices=TARGETS)
@@ -276,7 +276,7 @@ def _run(target: str, inputs: int, seed: int, keep: Path) -> dict[str, object]:
 
 
 def _fuzz(target: str, arguments: list[str]) -> None:
-    """Hand this process to libFuzzer, which ends it."""
+    """Run libFuzzer in this process, which it ends."""
     import atheris
 
     with atheris.instrument_imports(include=["januspore"]), redirect_stdout(StringIO()):

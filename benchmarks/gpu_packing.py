@@ -2,12 +2,12 @@
 
     CUDA_VISIBLE_DEVICES=0 python benchmarks/gpu_packing.py --cells tiny small paper
 
-Every simulation is a process of its own, as in a packed submission; all begin to count at the same
-moment, sampling included. Prints the sum of their ns a day, and its gain over one alone. Set
-JANUSPORE_JOBS_PER_GPU to the N after which the sum hardly grows, and JANUSPORE_ATOM_STEPS_PER_S to
+Every simulation is a process of its own, as in a packed submission; all are timed from the same
+moment, sampling included. Prints the sum of their speeds, ns/day, and its ratio to one alone. Set
+JANUSPORE_JOBS_PER_GPU to the N above which the sum hardly grows, and JANUSPORE_ATOM_STEPS_PER_S to
 the last column. With JANUSPORE_PLATFORM=CPU (OpenMM) the processes share the CPUs instead.
 
-Never run on a GPU so far.
+It has not been run on a GPU yet.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""Kill the workflow again and again, as real processes, and count what is lost or doubled.
+"""Kill the workflow many times at random moments, and count what is lost or doubled.
 
     python benchmarks/kill_campaign.py --kills 200 --output kills.json
 
-In a fresh data space, `project.py run` is started, killed with its whole process group at a random
+In a new data space, `project.py run` is started, killed with its whole process group at a random
 moment (SIGKILL or SIGTERM; after some processor time, or right after a file of some stage appears)
-and started again, until all is done; then every record and product is checked, and another data
-space is begun until the kills are spent. `--runners 2` keeps two running at once in one data
-space, and JANUSPORE_ENGINE says on which engine. Exit status 1 if a row is lost or doubled, a
-product missing, or a run fails that nobody killed.
+and started again, until all is done. Then every record and product is checked, and another data
+space is begun, until the number of kills is reached. `--runners 2` keeps two runs active in one
+data space; JANUSPORE_ENGINE chooses the engine. Exit status 1 if a row is lost or doubled, a
+product is missing, or a run fails that was not killed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from space import copy_project, environment
 
 from januspore.space.conditions import is_analysed, is_recorded
 
-#: Files whose coming into being sets off a kill, now and then: the ends of each stage.
+#: Files at whose creation, at the end of a stage, some of the kills happen.
 EVENTS = (
     "workspace/*/trajectory/checkpoint.gsd",
     "workspace/*/trajectory/record.h5",
@@ -44,10 +44,10 @@ EVENTS = (
 
 @dataclass
 class Tally(Counts):
-    """What happened.
+    """Counts of the campaign.
 
-    `resumes`: jobs that a run found begun, with a checkpoint, after a kill. `engines`: records of
-    the data spaces by the engine that made them.
+    `resumes`: jobs with a checkpoint that a run continued after a kill. `engines`: number of
+    records by the engine that made them.
     """
 
     resumes: int = 0
@@ -110,9 +110,9 @@ def _to_the_end(
     dice: Any,
     tell: Callable[[], None],
 ) -> None:
-    """Run, with kills until they are spent, until nothing is left to do.
+    """Run and kill until the number of kills is reached, then run until all is done.
 
-    `tell` writes down what was found so far, for a campaign that is stopped itself.
+    `tell` writes the results so far, in case the campaign itself is stopped.
     """
     runners: list[Command] = []
     words = ("project.py", "-v", "run")
@@ -144,15 +144,15 @@ def _to_the_end(
 
 
 def _stage(runner: Command) -> str:
-    """Name of the operation that a run is, or was last, at."""
+    """Name of the present or last operation of a run."""
     begun = re.findall(r"Execute operation '(\w+)\(", runner.said())
     return str(begun[-1]) if begun else "start-up"
 
 
 def _wait(space: Path, longest: float, runners: list[Command], dice: Any) -> None:
-    """Wait for the moment of a kill: by the work done, or a moment after some stage's end."""
+    """Wait for the moment of a kill: after some processor time, or after the end of a stage."""
     pattern = dice.choice((None, None, None, *EVENTS))
-    # A stage that does not end soon is killed in its midst.
+    # A stage that does not end soon is killed in its middle.
     end = dice.uniform(0.0, longest) if pattern is None else longest
     before, begun = _stamps(space, pattern), sum(runner.worked_s() for runner in runners)
     while all(runner.lives() for runner in runners):
@@ -179,7 +179,7 @@ def _jobs(space: Path) -> list[Path]:
 
 
 def _half_done(space: Path) -> int:
-    """Jobs that will go on from a checkpoint."""
+    """Jobs that will continue from a checkpoint."""
     folders = [p / "trajectory" for p in _jobs(space)]
     return sum((f / "parts").exists() and (f / "checkpoint.gsd").exists() for f in folders)
 

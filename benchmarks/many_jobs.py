@@ -1,12 +1,12 @@
-"""Time a large data space beside a bare signac-flow project of the same size.
+"""Time the commands of a large data space, compared with a bare signac-flow project.
 
     python benchmarks/many_jobs.py --jobs 15000 --output many-jobs.json
 
-The paper's protocols and seeds for as many charge sets as that takes, made by `init.py` in a
-temporary directory, without molecular dynamics; the bare project (`bare_project.py`) holds the same
-state points and as many operations and conditions, each the existence of a file. The two are timed
-in turn, command by command, as whole processes: wall time, and processor time, which other work on
-the machine disturbs less. Prints medians and ratios.
+`init.py` makes the paper's protocols and seeds for as many charge sets as needed in a temporary
+directory; nothing is simulated. The bare project (`bare_project.py`) has the same state points and
+as many operations and conditions, each the existence of a file. The commands of both are timed in
+turn as whole processes: wall time, and processor time, which other work on the machine disturbs
+less. Prints medians and ratios.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _measure(ours: Path, bare: Path, charge_sets: int, repeats: int) -> list[dic
     shutil.copy(ROOT / "benchmarks" / "bare_project.py", bare / "project.py")
     (bare / "products.json").write_text(json.dumps([asdict(p) for p in PRODUCTS]))
     init = init_of(charge_sets)
-    # Both need the state points: made once apart, and listed for the bare project.
+    # Both need the state points, which are made once in a separate place and listed.
     apart = ours.with_name("apart")
     copy_project(apart)
     run(apart, init)
@@ -77,7 +77,7 @@ def _measure(ours: Path, bare: Path, charge_sets: int, repeats: int) -> list[dic
 
 
 def init_of(charge_sets: int) -> list[str]:
-    """The command that makes the paper's jobs for so many neutral charge sets."""
+    """The command that makes the paper's jobs for a number of neutral charge sets."""
     init = ["init.py", "--study", "paper"]
     for k in range(charge_sets):
         init += ["--charges", f"Mo=1.06,S={-0.3 - 0.01 * k:.2f},Se={-0.76 + 0.01 * k:.2f}"]
@@ -95,7 +95,7 @@ COMMANDS = {
 def _pair(
     name: str, one: tuple[Path, list[str]], other: tuple[Path, list[str]], repeats: int
 ) -> dict[str, Any]:
-    """Run both in turn; (wall, processor) times in seconds."""
+    """Run both in turn; return (wall, processor) times in seconds."""
     times: list[list[tuple[float, float]]] = [[], []]
     for _ in range(repeats):
         for kept, (folder, command) in zip(times, (one, other), strict=True):
@@ -117,7 +117,7 @@ def _pair(
 
 
 def _timed(folder: Path, command: list[str]) -> tuple[float, float]:
-    os.sync()  # or this command waits for what the one before it wrote or removed
+    os.sync()  # so that no command waits for the writes of an earlier one
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     run(folder, command)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -133,9 +133,9 @@ def run(folder: Path, command: list[str]) -> None:
 
 
 def plant(folder: Path) -> None:
-    """Leave the files that say every job is recorded and analysed; what is in them does not matter.
+    """Write the files by which every job counts as recorded and analysed, with any content.
 
-    Frames, too: a driven job asks whether the one that it starts from is there.
+    Frames are among them, as a driven job checks that its first frame exists.
     """
     from januspore.simulate.layout import frame
 

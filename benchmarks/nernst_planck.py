@@ -1,10 +1,11 @@
-"""How well the one-dimensional equation gives the flux of Brownian ions through a hole in a wall.
+"""Accuracy of the one-dimensional equation for Brownian ions that pass a hole in a wall.
 
     python benchmarks/nernst_planck.py --output benchmarks/results/nernst-planck.json
 
-See `tests/planted_brownian.py`: the flux is counted in three dimensions, and the equation has the
-exact mean force, the exact D and the counted densities at the ends. What is left is what one
-dimension assumes: lateral equilibrium, and how the flow spreads in front of the pore.
+The flux is counted in three dimensions (`tests/planted_brownian.py`). The equation has the exact
+mean
+force, the exact D and the counted densities at the ends, so the difference is from its assumptions:
+lateral equilibrium, and the shape of the flow in front of the pore.
 """
 
 import argparse
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from planted_brownian import by_equation, counted
 
-#: Radius of the hole and of the cylinder, nm; push, kJ/mol/nm.
+#: Radius of the hole and of the cylinder, nm; driving force, kJ/mol/nm.
 CASES = [
     (pore, radius, push)
     for pore, radii in ((0.7, (0.7, 0.8, 1.1)), (0.4, (0.4, 0.5)))

@@ -1,14 +1,14 @@
-"""How often each finding of a study stands outside its interval, over runs with other seeds.
+"""Count how often each finding of a study is significant, over runs with other seeds.
 
     python benchmarks/quick_repeats.py INTO --repeats 10
     python benchmarks/quick_repeats.py INTO --only-read --table docs/gallery/repeats.md
 
 makes a data space in INTO/000, INTO/001 and so on, each with seeds of its own (`init.py
---seeds-from`), runs what is not done in it, and prints one line a finding. Stopped, it goes on when
-it is typed again. `--only-read` reads what is done.
+--seeds-from`), runs the jobs that are not done, and prints one line for each finding. After an
+interruption it continues when it is started again. `--only-read` only reads finished data spaces.
 
-Beside what was counted stands what is expected of such runs: Student's t, off centre by the mean
-distance from what is held against, in mean standard errors. It is all that few repeats can tell.
+The table also has the expected fraction, from Student's t with the mean distance from the reference
+value in mean standard errors, as few repeats give only a rough count.
 """
 
 import argparse
@@ -28,20 +28,20 @@ from januspore.analysis.statistics import shown, student
 from januspore.report.collect import Made, products_made
 from januspore.run.new import new_space
 
-#: Seeds of two repeats are so far apart; seeds of one study are fewer.
+#: Difference of the seeds of two repeats, larger than the number of seeds of a study.
 SEEDS_APART = 100
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A number of a product, and what it is held against.
+    """A number of a product, and its reference value.
 
     Attributes:
-        name: in words, with the unit.
-        product: that has it.
+        name: name in words, with the unit.
+        product: product that contains it.
         key: pattern of the finding.
-        wide: whether it is of a pore that is not the paper's.
-        null: the value that its interval must exclude; None: it must have an interval.
+        wide: whether it is for a pore that is not the paper's.
+        null: the value that its interval must exclude; None: it must only have an interval.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Finding:
         return None, 0
 
     def stands(self, triple: list[float] | None) -> bool:
-        """Whether the number stands outside its interval."""
+        """Whether the number is significant: its interval excludes the reference value."""
         if triple is None or not np.isfinite(triple).all():
             return False
         return self.null is None or not triple[1] <= self.null <= triple[2]
 
     def expected(self, triples: list[list[float] | None], seeds: int) -> float:
-        """Share of runs in which it stands outside its interval; NaN where nothing tells.
+        """Expected fraction of runs in which it is significant; NaN where it is not known.
 
-        Ratios of times, whose interval is not symmetric, are taken by their logs.
+        Ratios of times, whose intervals are not symmetric, are treated by their logarithms.
         """
         known = np.array([triple for triple in triples if triple is not None])
         if self.null is None or seeds < 2 or not np.isfinite(known).all() or not len(known):
@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def run(space: Path, study: str, number: int) -> None:
-    """Make a data space, if there is none, and run what is not done in it."""
+    """Make a data space if it does not exist, and run the jobs that are not done."""
     if not space.exists():
         new_space(space)
     first = str(SEEDS_APART * (number + 1))
@@ -149,7 +149,7 @@ def run(space: Path, study: str, number: int) -> None:
 
 
 def table(spaces: list[Path]) -> Iterator[tuple[Finding, list[list[float] | None], int]]:
-    """Read every finding of every data space, None where it is not there, and its seeds."""
+    """Read every finding of every data space, None where it does not exist, and its seeds."""
     made = [products_made(signac.get_project(str(space), search=False)) for space in spaces]
     for finding in FINDINGS:
         triples, seeds = zip(*(finding.read(one) for one in made), strict=True)
@@ -157,7 +157,7 @@ def table(spaces: list[Path]) -> Iterator[tuple[Finding, list[list[float] | None
 
 
 def markdown(rows: list[tuple[Finding, list[list[float] | None], int]]) -> Iterator[str]:
-    """Lines of a table: a row a finding, a column a repeat; bold: outside its interval."""
+    """Lines of a table with a row per finding and a column per repeat; significant ones in bold."""
     repeats = len(rows[0][1])
     heads = ["finding", "stands", "expected", *(str(k + 1) for k in range(repeats))]
     yield f"| {' | '.join(heads)} |"

@@ -1,11 +1,11 @@
-"""Measure what the recorder costs: processor time of a sample in the paper's cell.
+"""Measure the cost of recording: processor time of a sample in the paper's cell.
 
     python benchmarks/sampling.py --output benchmarks/results/sampling-cpu.json
 
-A sample reads OpenMM's positions and, once in an energy interval, its velocities. The potential
-energy, which is then evaluated too, is left out: it costs what the engine takes for the forces of
-one step, whoever asks for it. Positions are those of the built cell; no step is made. The goal is
-0.4 ms: 3 % of a run in which a step takes 0.25 ms and a sample is taken every 50 steps.
+A sample reads OpenMM's positions and, once per energy interval, its velocities. The potential
+energy, which is then evaluated as well, is left out, as it costs the engine's forces of one step in
+any case. Positions are those of the built cell; no step is made. The goal is 0.4 ms: 3 % of a run
+in which a step takes 0.25 ms and a sample is taken every 50 steps.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from januspore.simulate.recorder import Recorder
 
 
 class WithoutEnergy(OpenMMEngine):
-    """OpenMM, but for the cost of the potential energy, at a step that is told."""
+    """OpenMM without the cost of the potential energy, at a given step."""
 
     step = 0
 
@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
 
 
 def measure(cell: str, samples: int) -> dict[str, Any]:
-    """Medians of the processor time of samples, ms, and what they come to on average."""
+    """Medians of the processor time of samples, ms, and their average over an energy interval."""
     point = cell_point(cell)
     model, rng = build_model(point), np.random.default_rng(0)
     dynamics, recording = point.protocol.dynamics, Recording()

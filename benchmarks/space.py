@@ -15,6 +15,6 @@ def copy_project(target: Path) -> None:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This project's code, and no scheduler in the path: status would ask it and wait."""
+    """An environment with this project's code and no scheduler, for which `status` would wait."""
     path = str(Path(sys.executable).parent)
     return os.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path} | more

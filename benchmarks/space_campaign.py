@@ -1,14 +1,14 @@
-"""Kill every command of a data space, fill its disk, run it from two hosts; then read it all.
+"""Kill every command of a data space, fill its disk, run it from two hosts, and check it.
 
     python benchmarks/space_campaign.py --kills 200 --fills 24 --pairs 4 --output space.json
 
-A data space is made to its end once, and copied for each stage: `init.py`, `run`, `run --parallel`,
-analyses, products and the report are each typed, killed at a random moment (SIGKILL, SIGTERM or
-SIGINT to the whole process group), and typed again, as often as their share of the kills; then to
-the end. A disk that fills is a small tmpfs with a ballast in it, taken away before the command is
-typed again (root; skipped elsewhere). Two hosts are two UTS namespaces with names of their own. At
-the end of each stage `verify` reads the data space from end to end, and every row is counted.
-Prints what was lost, doubled, bricked, stale, and every traceback.
+A data space is completed once and copied for each stage. `init.py`, `run`, `run --parallel`,
+analyses, products and the report are each started, killed at a random moment (SIGKILL, SIGTERM or
+SIGINT to the whole process group) and started again, as often as their share of the kills, and then
+run to the end. A full disk is a small tmpfs with a ballast, which is removed before the command is
+started again (as root only). Two hosts are two UTS namespaces with different names. At the end of
+each stage `verify` reads the whole data space, and every row is counted. Prints what was lost,
+doubled, unusable or out of date, and every traceback.
 """
 
 import argparse
@@ -38,12 +38,11 @@ class Stage:
     """A command that is killed.
 
     Attributes:
-        name: of the stage.
+        name: name of the stage.
         words: the command.
-        share: of 200 kills.
-        begins: what it is typed in: a data space that is "begun", its jobs made and no more, or
-            one that is "done".
-        again: what is removed before each typing, so that there is work.
+        share: number of kills out of 200.
+        begins: the data space at the start: "begun", with its jobs only, or "done".
+        again: files that are removed before each start, so that there is work.
     """
 
     name: str
@@ -75,10 +74,10 @@ START, ALIVE = ("init.py", "--study", "quick", "--dry-run"), 6.0
 
 @dataclass
 class Found(Counts):
-    """What the campaign counts.
+    """Counts of the campaign.
 
-    `fills_told`: full disks that stopped a command, which said so; the others had room enough.
-    `interrupted_starts`: SIGINT before the first line of a script, which Python itself tells of.
+    `fills_told`: full disks that stopped a command with its message; the others had enough space.
+    `interrupted_starts`: SIGINT before the first line of a script, which Python reports itself.
     """
 
     fills: int = 0
@@ -93,7 +92,7 @@ class Found(Counts):
 
 
 class Space:
-    """A data space under the campaign, and how commands are typed in it."""
+    """A data space of the campaign, in which commands are started."""
 
     def __init__(self, folder: Path, found: Found, template: Path | None = None) -> None:
         self.folder, self.found = folder, found
@@ -103,7 +102,7 @@ class Space:
             shutil.copytree(template, folder, symlinks=True)
 
     def start(self, words: Sequence[str], host: str = "") -> Command:
-        """Start a command, on another host if one is named."""
+        """Start a command, on another host if one is given."""
         own = {"JANUSPORE_CHECKPOINT_SECONDS": "0.3", "JANUSPORE_THREADS": "1"}
         return Command(self.folder, words, host, JANUSPORE_PLATFORM="CPU", **own)
 
@@ -119,7 +118,7 @@ class Space:
         return status
 
     def to_the_end(self, stage: str, words: Sequence[str]) -> None:
-        """Type a command that must come to a good end; it is bricked if it does not."""
+        """Run a command that must succeed; if it fails, the data space counts as unusable."""
         command = self.start(words)
         status = self.ended(command, stage)
         if status:
@@ -127,17 +126,17 @@ class Space:
             self.problem(f"{stage}: bricked, status {status}: {command.last_lines()}")
 
     def problem(self, what: str) -> None:
-        """Note down what went wrong, and where."""
+        """Record a problem and its place."""
         self.found.problems.append(f"{self.folder.name}: {what}")
 
     def clear(self, patterns: Sequence[str]) -> None:
-        """Remove what a stage makes, so that it has work again."""
+        """Remove the files that a stage makes, so that it has work again."""
         for pattern in patterns:
             for path in self.folder.glob(pattern):
                 path.unlink()
 
     def finish(self, stage: Stage) -> None:
-        """Type a stage's command and all that is left to its end; then read it all and count."""
+        """Run a stage's command and all remaining work to the end, then check the data space."""
         self.to_the_end(stage.name, stage.words)
         self.to_the_end("run", RUN)
         self.to_the_end("verify", ("-m", "januspore", "verify"))
@@ -151,7 +150,7 @@ class Space:
 
 def main() -> int:
     options = _options()
-    # What a shell starts in the background ignores it, and so would all that is started from here.
+    # A shell's background processes ignore SIGINT, and their children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     found, dice, began = Found(), random.Random(options.seed), time.monotonic()
     more = {"study": Path(options.study).stem}
@@ -168,7 +167,7 @@ def main() -> int:
             else:
                 _kill_stage(folder, stage, templates, found, most, dice)
             print(_line(found), flush=True)
-            found.write(options.output, began, **more)  # what is stopped has told what it found
+            found.write(options.output, began, **more)  # a campaign that is stopped has written its results
             if found.problems:
                 break
     if options.fills and not found.problems:
@@ -187,7 +186,7 @@ def main() -> int:
 
 
 def _begins_no_script(said: str) -> bool:
-    """Whether Python was interrupted before it came to the script: no frame is of its file."""
+    """Whether Python was interrupted before the script began: no frame is of its file."""
     files = re.findall(r'File "([^"]+)"', said)
     python = (sys.prefix, sys.base_prefix, "<")
     own = [name for name in files if not name.startswith(python)]
@@ -207,7 +206,7 @@ def _options() -> argparse.Namespace:
 
 
 def _templates(folder: Path, study: str, found: Found) -> dict[str, Path]:
-    """A data space whose jobs are made, and one where all is done; those that are there, if any."""
+    """A data space with jobs only and a finished one; existing ones are used."""
     templates = {name: folder / name for name in ("begun", "done")}
     if not templates["begun"].exists():
         Space(templates["begun"], found).to_the_end("init.py", ("init.py", "--study", study))
@@ -225,7 +224,7 @@ def _kill_init(space: Space, most: int, dice: random.Random) -> None:
     alive = ALIVE / 2 * _time(space, START)
     while found.kills < most and not found.problems:
         if not _kill(space, INIT, alive, dice):
-            shutil.rmtree(space.folder / "workspace")  # it was done: all is to be made again
+            shutil.rmtree(space.folder / "workspace")  # init.py was done, so its jobs must be made again
     space.to_the_end(INIT.name, INIT.words)
     space.to_the_end("verify", ("-m", "januspore", "verify"))
     jobs = len(open_project(space.folder))
@@ -247,23 +246,23 @@ def _kill_stage(
     most: int,
     dice: random.Random,
 ) -> None:
-    """Kill a stage's command until so many kills are counted, in as many copies as that takes."""
+    """Kill a stage's command until a number of kills is reached, in as many copies as needed."""
     while found.kills < most and not found.problems:
         space = Space(folder, found, templates[stage.begins])
         space.clear(stage.again)
-        # As long as it takes, where it always has the same work.
+        # The processor time of the command, if it always has the same work.
         alive = _time(space, stage.words) if stage.again else ALIVE * _time(space, START)
         while found.kills < most and not found.problems:
             space.clear(stage.again)
             if not _kill(space, stage, alive, dice) and not stage.again:
-                break  # all of its work is done
+                break  # its work is done
         space.finish(stage)
         if not found.problems:
             shutil.rmtree(folder)
 
 
 def _time(space: Space, words: Sequence[str]) -> float:
-    """Processor time that a command takes, s."""
+    """Processor time of a command, s."""
     began = _worked_s()
     space.to_the_end(words[0], words)
     return _worked_s() - began
@@ -275,7 +274,7 @@ def _worked_s() -> float:
 
 
 def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bool:
-    """Start a command and kill it at a random moment; whether it was still at work."""
+    """Start a command and kill it at a random moment; return whether it was still running."""
     command = space.start(stage.words)
     number = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
     end = dice.uniform(0.0, alive_s)
@@ -293,7 +292,7 @@ def _kill(space: Space, stage: Stage, alive_s: float, dice: random.Random) -> bo
 def _fill(
     mount: Path, templates: dict[str, Path], fills: int, found: Found, dice: random.Random
 ) -> None:
-    """Let the disk fill at random moments, free it, and type the command again."""
+    """Let the disk become full at random moments, free it, and run the command again."""
     mount.mkdir()
     size = ["-o", "size=400m", "tmpfs", str(mount)]
     if subprocess.run(["mount", "-t", "tmpfs", *size], capture_output=True).returncode:
@@ -339,7 +338,7 @@ def _filled(space: Space, mount: Path, stage: Stage, dice: random.Random) -> Non
 
 
 def _two_hosts(folder: Path, templates: dict[str, Path], stage: Stage, found: Found) -> None:
-    """Run what a stage leaves to be done from two hosts at once, to its end."""
+    """Run the remaining work of a stage from two hosts at once, to its end."""
     if shutil.which("unshare") is None:
         found.skipped.append("two hosts: no unshare here")
         return
