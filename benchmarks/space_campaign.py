@@ -167,7 +167,7 @@ def main() -> int:
             else:
                 _kill_stage(folder, stage, templates, found, most, dice)
             print(_line(found), flush=True)
-            found.write(options.output, began, **more)  # a campaign that is stopped has written its results
+            found.write(options.output, began, **more)  # keeps the results if it is stopped
             if found.problems:
                 break
     if options.fills and not found.problems:
@@ -224,7 +224,7 @@ def _kill_init(space: Space, most: int, dice: random.Random) -> None:
     alive = ALIVE / 2 * _time(space, START)
     while found.kills < most and not found.problems:
         if not _kill(space, INIT, alive, dice):
-            shutil.rmtree(space.folder / "workspace")  # init.py was done, so its jobs must be made again
+            shutil.rmtree(space.folder / "workspace")  # begin again
     space.to_the_end(INIT.name, INIT.words)
     space.to_the_end("verify", ("-m", "januspore", "verify"))
     jobs = len(open_project(space.folder))
