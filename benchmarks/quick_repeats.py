@@ -109,6 +109,26 @@ FINDINGS = (
     Finding(
         "I1/I0, has an interval", "paired_pulse", "pore slab, I1 over I0.*", wide=True, null=None
     ),
+    Finding(
+        "current of all pulses of a train, nA",
+        "pulse_train",
+        "pore slab, mean pulse current_nA",
+        wide=True,
+    ),
+    Finding(
+        "last pulse over first, has an interval",
+        "pulse_train",
+        "pore slab, last over first",
+        wide=True,
+        null=None,
+    ),
+    Finding(
+        "conductance in phase with the sine, nS",
+        "ie_curve",
+        "pore slab, conductance_nS",
+        wide=True,
+    ),
+    Finding("susceptance under the sine, nS", "ie_curve", "pore slab, susceptance_nS", wide=True),
     Finding("PMF of the held Cl- over its windows, kJ/mol", "barrier", "E = .*PMF from first.*"),
     Finding(
         "mean force on Cl- held at the metal plane, kJ/mol/nm", "barrier", "E = .*mean force at.*"

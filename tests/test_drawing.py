@@ -16,6 +16,7 @@ from januspore.products.drawing import (
     legend,
     panels,
     save,
+    why_empty,
 )
 
 X = np.linspace(0.0, 1.0, 5)
@@ -42,15 +43,11 @@ def test_a_panel_without_data_is_replaced_by_a_line_that_says_why():
     assert figure.get_supxlabel() == "no ion crossed\nno tau"
 
 
-def test_a_figure_without_data_has_its_title_and_the_reasons():
-    figure = drawn(panels("MoSSe", [[Panel(fail, "no ion crossed")]]))
-    assert not figure.axes and figure.get_suptitle() == "MoSSe"
-    assert figure.get_figheight() < 1.0
-
-
-def test_the_reasons_stand_below_a_long_title():
-    figure = drawn(panels("a word or two " * 20, [[Panel(fail, "no ion crossed")]]))
-    assert figure._suptitle.get_window_extent().y0 > figure._supxlabel.get_window_extent().y1
+def test_a_figure_without_data_is_not_drawn_and_says_why():
+    why = "no ion crossed within a time that is long enough to break any line of a figure " * 3
+    empty = panels("MoSSe", [[Panel(fail, why.strip()), Panel(fail, "no tau")]])
+    assert not empty.axes and why_empty(empty) == f"{why.strip()}; no tau"
+    assert why_empty(panels("MoSSe", [[Panel(curve), Panel(fail, "no tau")]])) == ""
 
 
 def test_a_row_with_fewer_panels_fills_the_figure_and_ranges_are_shared():

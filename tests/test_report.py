@@ -13,9 +13,9 @@ from januspore.__main__ import main
 from januspore.analysis.statistics import p_value
 from januspore.products import PRODUCTS
 from januspore.report.charging import sentences
-from januspore.report.claims import CLAIMS
+from januspore.report.claims import CLAIMS, HOLDS_ALL
 from januspore.report.collect import Made, products_made
-from januspore.report.comparison import comparison
+from januspore.report.comparison import command_for, comparison
 from januspore.report.judging import (
     Reading,
     Verdict,
@@ -27,18 +27,47 @@ from januspore.report.judging import (
 from januspore.report.panels import PANELS
 from januspore.report.write import write_report
 from januspore.space.dataspace import open_project
+from januspore.space.paper import departures, name_of
+from januspore.space.study import load_study
 
 
 def test_an_empty_data_space_has_a_report_that_says_what_is_missing(space):  # noqa: F811
     html, markdown = write_report(open_project(space))
     text = markdown.read_text()
-    assert text.count("missing:") == len(CLAIMS)
-    assert text.count("Missing: no ") == len(PANELS) and html.stat().st_size > 1000
+    # One line a reason, with every statement in one of them, and one command that makes it.
+    lines = text.split("### Not measured here")[1].split("## The membranes")[0].strip().split("\n")
+    assert len(lines) == len({claim.product for claim in CLAIMS})
+    assert all(line.count("`python init.py --study medium --protocol ") == 1 for line in lines)
+    said = [line.split(": ", 1)[1].rsplit(": no ", 1)[0] for line in lines]
+    told = [name for each in said for name in each.split("; ")]
+    assert sorted(told) == sorted(claim.quantity for claim in CLAIMS)
+    absent = text.split("### No figure")[1].split("## What is done")[0]
+    assert absent.count("made yet: python init.py") == len(PANELS) and "![" not in text
+    assert html.stat().st_size > 1000 and "missing:" not in text
     assert "Nothing to compare yet" in text and "0 statements could be tested" in text
     # It contains the potential step of every membrane, also of those not simulated.
     steps = {line.split(":")[0]: line for line in text.splitlines() if "S (+x)" in line}
     assert "Se (-x) +0.0, Mo +15.1, S (+x) -3.3" in steps["| MoSSe"]
     assert "S (+x) -9.7" in steps["| high asymmetry"] and "S (+x) +1.8" in steps["| symmetric"]
+
+
+def test_a_command_for_what_is_missing_makes_it():
+    folder = Path(__file__).parent.parent / "studies"
+    for claim in CLAIMS:
+        _, _, _, study, _, protocol = command_for(claim.product).split()
+        points = load_study(study, folder).state_points(protocols=[protocol])
+        paper = [p for p in points if p.charge_set == points[0].charge_set]
+        assert name_of(points[0].charge_set.model_dump()) == "MoSSe"
+        if claim.mode:
+            modes = {getattr(p.protocol, key, "") for p in paper for key in ("mode", "ion")}
+            assert claim.mode in modes
+        assert not departures("MoSSe", points[0].protocol)
+    _, _, _, study, _, protocol = HOLDS_ALL.split()
+    held = load_study(study, folder).state_points(protocols=[protocol])[0].protocol
+    assert {claim.quantity for claim in CLAIMS if claim.product == "barrier"} >= {
+        f"Cl- barrier at {field:g} V/nm, total" for field in held.fields_V_per_nm
+    }
+    assert sum("V/nm, total" in claim.quantity for claim in CLAIMS) == len(held.fields_V_per_nm)
 
 
 def test_every_product_has_a_panel():
@@ -81,6 +110,26 @@ def test_the_gallery_has_all_files_and_no_trajectory(space, tmp_path, capsys):  
     # A vertical bar separates cells, so those within the text must be escaped.
     table = [t for t in (gallery / "report.md").read_text().splitlines() if t.startswith("| NDR")]
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in table)
+
+
+def test_a_figure_that_would_show_nothing_is_a_line_of_why(space, tmp_path, capsys):  # noqa: F811
+    project = planted_space(space, current=lambda field, rising: 0.0, noise_e_nm=0.0)
+    assert len(make_all(project, ("ndr",))) == 1
+    assert not list((space / "results").rglob("*.png")) and make_all(project, ("ndr",)) == []
+    (made,) = products_made(project)
+    assert made.without_figure == "pore slab: no ion crossed; whole cell: no ion crossed"
+    out = tmp_path / "gallery"
+    html, markdown, *drawn = write_report(project, out, "svg")
+    assert not drawn
+    assert {p.suffix for p in out.rglob("*") if p.is_file()} == {".html", ".md", ".csv", ".json"}
+    for text in (html.read_text(), markdown.read_text()):
+        assert text.count(f"ndr of {made.label}: {made.without_figure}") == 1
+        assert "Figs 1B, 1C" not in text and "<img" not in text and "![" not in text
+    # A figure of data that are no longer there does not stay.
+    stray = made.figure
+    stray.write_bytes(b"")
+    made.figure.with_suffix(".json").unlink()
+    assert len(make_all(project, ("ndr",))) == 1 and not stray.exists()
 
 
 def test_figures_are_drawn_again_as_vectors(space, tmp_path, capsys):  # noqa: F811

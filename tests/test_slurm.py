@@ -74,7 +74,7 @@ def test_the_readmes_cluster_section_word_for_word(slurm, space):
         check_record(job)
     left = run(space, "python", "project.py", "submit", "--pretend")
     assert "Submitting" not in left.stderr
-    assert list(space.glob("results/ie_curve/*/ie_curve.png"))
+    assert list(space.glob("results/ie_curve/*/ie_curve.csv"))
 
 
 def cycles_that_take(seconds, space):

@@ -65,7 +65,7 @@ def test_a_run_stopped_by_walltime_is_continued_to_its_end(space):
     assert "run again" in ended(start(space, *COMMAND, JANUSPORE_WALLTIME_MINUTES="0"), 75)
     ended(start(space, *COMMAND), 0)
     assert all(is_analysed(job) for job in signac.get_project(str(space), search=False))
-    assert list(space.glob("results/ie_curve/*/ie_curve.png"))
+    assert list(space.glob("results/ie_curve/*/ie_curve.csv"))
 
 
 @pytest.mark.parametrize(

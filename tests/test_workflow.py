@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from januspore.products import PRODUCTS
+from januspore.products.kept import NO_FIGURE, read_product
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The quick study, reduced to the fewest atoms, steps and jobs that still reach every stage.
@@ -86,10 +87,14 @@ def stamps(space):
 
 
 def test_from_init_to_figures(space):
-    pictures = list((space / "results").glob("*/*/*.png"))
+    made = list((space / "results").glob("*/*/*.json"))
     # Bulk liquids are in another study.
     wanted = {product.name for product in PRODUCTS if product.needs != "bulk"}
-    assert {p.parent.parent.name for p in pictures} == wanted
+    assert {p.parent.parent.name for p in made} == wanted
+    pictures = list((space / "results").glob("*/*/*.png"))
+    # Each has a figure, or says why it would show nothing.
+    without = {p.with_suffix(".png") for p in made if NO_FIGURE in read_product(p)["findings"]}
+    assert set(pictures) == {p.with_suffix(".png") for p in made} - without
     summary = run(space, "python", "-m", "januspore", "summary").stdout
     assert f"{len(pictures)} figures" in summary
     summary = run(space, "python", "-m", "januspore", "summary", "--all").stdout

@@ -50,6 +50,12 @@ def rate(tables: Tables) -> NDArray:
         return tables["charge"] / tables["time"]
 
 
+def pooled_rate(tables: Tables) -> NDArray:
+    """Current over all bins together, nA, shape (n, 1); linear in the charge."""
+    charge, time = (tables[name].sum(axis=1, keepdims=True) for name in ("charge", "time"))
+    return np.asarray(charge / time)
+
+
 def crossings(tables: Tables) -> int:
     """Completed crossings, of all seeds and bins, of the ions that a current is of."""
     return int(tables["plus"].sum() + tables["minus"].sum())

@@ -1,4 +1,4 @@
-"""Sums of a record by the phase of a periodic field's cycle."""
+"""Sums of a record by the phase of a periodic field's cycle, and their fundamental."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +32,26 @@ def by_phase(rows: Rows, cycle: Cycle, sample_ps: float) -> dict[str, NDArray]:
 def branch_of_phase() -> NDArray[np.int64]:
     """Index into `BRANCHES` of each phase bin, shape (PHASES,)."""
     return np.arange(PHASES) * 4 // PHASES
+
+
+def fundamental(values: NDArray, late: float = 0.0) -> NDArray[np.float64]:
+    """Amplitudes of the first harmonic: in phase with the field, and a quarter of a cycle ahead.
+
+    values = a sin(phase) + b cos(phase) + mean + higher harmonics; returns (a, b). The field itself
+    is in phase. Averaging over bins lowers amplitudes by 0.1 %, as it does the field's.
+
+    Args:
+        values: by phase, shape (n, PHASES).
+        late: by how much of a cycle they are taken after the middle of their bins.
+
+    Returns:
+        Shape (n, 2).
+    """
+    phase = 2 * np.pi * ((np.arange(PHASES) + 0.5) / PHASES + late)
+    return np.asarray(values @ np.stack([np.sin(phase), np.cos(phase)], axis=1) * 2 / PHASES)
+
+
+def harmonic(amplitudes: NDArray) -> NDArray[np.float64]:
+    """Return the first harmonic of given `fundamental` amplitudes, by phase: shape (n, PHASES)."""
+    phase = 2 * np.pi * (np.arange(PHASES) + 0.5) / PHASES
+    return np.asarray(amplitudes @ np.stack([np.sin(phase), np.cos(phase)]))

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocols.views import Cycle
-from .cycle import PHASES
+from .cycle import fundamental
 from .orientation import mean_cosine
 from .statistics import Interval, bootstrap_ratio
 
 
-def fundamental(tables: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> NDArray[np.float64]:
-    """Fundamental of the mean cosine to +x: (-quadrature, in phase), shape (n, 2).
+def components(tables: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> NDArray[np.float64]:
+    """Fundamental of the mean cosine to +x: (a quarter of a cycle behind, in phase), shape (n, 2).
 
     Args:
         tables: `cosine` and `waters` by phase, shape (n, PHASES).
@@ -24,9 +24,8 @@ def fundamental(tables: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> N
         sample_ps: time between rows; a sample is taken at the end of its interval.
     """
     late = sample_ps / 2 * cycle.frequency_GHz * 1e-3
-    phase = 2 * np.pi * ((np.arange(PHASES) + 0.5) / PHASES + late)
-    cosine = mean_cosine(tables)
-    return np.stack([-cosine @ np.cos(phase), cosine @ np.sin(phase)], axis=1) * 2 / PHASES
+    found = fundamental(mean_cosine(tables), late)
+    return np.stack([-found[:, 1], found[:, 0]], axis=1)
 
 
 def lag(sums: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> Interval:
@@ -38,5 +37,5 @@ def lag(sums: dict[str, NDArray], cycle: Cycle, sample_ps: float) -> Interval:
         sample_ps: time between rows.
     """
     tables = {name: sums[name] for name in ("cosine", "waters")}
-    tangent = bootstrap_ratio(tables, lambda t: fundamental(t, cycle, sample_ps))
+    tangent = bootstrap_ratio(tables, lambda t: components(t, cycle, sample_ps))
     return tangent.scaled(1000 / (2 * np.pi * cycle.frequency_GHz))

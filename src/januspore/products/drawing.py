@@ -1,7 +1,8 @@
 """What all figures share: colours, titles, legends, bands, panels without data, files.
 
 A figure is made of `Panel`s. One that has nothing to show is left out, and a line below the figure
-says why. Legends stand above their axes, where they cover no data.
+says why. A figure without any panel is no figure: no file is made of it, and `why_empty` is told
+instead. Legends stand above their axes, where they cover no data.
 """
 
 import io
@@ -16,6 +17,7 @@ import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
@@ -78,11 +80,10 @@ def panels(
     columns = max((len(row) for row in shown), default=2)
     width = max(size[0] * columns, 6.0)
     letters = int(width * 14)
-    lines = [line for note in notes for line in textwrap.wrap(note, letters)]
+    # A figure without panels is not drawn: its reasons are read, and not broken into lines.
+    lines = [line for note in notes for line in (textwrap.wrap(note, letters) if shown else [note])]
     heads = textwrap.wrap(title, int(width * 11))
-    height = size[1] * len(shown) + _INCH_A_LINE * len(lines)
-    # Panels give way to a title; where there is none, nothing does.
-    height += 0 if shown else 0.2 * (len(heads) + 1)
+    height = size[1] * max(len(shown), 1) + _INCH_A_LINE * len(lines)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle("\n".join(heads), fontsize=_TITLE)
     if lines:
@@ -101,6 +102,11 @@ def panels(
     if same_x:
         _same_range(drawn, "x")
     return figure
+
+
+def why_empty(figure: Figure) -> str:
+    """Return why a figure of `panels` has none to show, in one line; empty if it has one."""
+    return "" if figure.axes else figure.get_supxlabel().replace("\n", "; ")
 
 
 def _same_range(axes: Sequence[Axes], which: str) -> None:
@@ -169,6 +175,14 @@ def zero_lines(axis: Axes, x: bool = True, y: bool = True) -> None:
         axis.axhline(0, color="0.7", lw=0.5, zorder=0)
     if x:
         axis.axvline(0, color="0.7", lw=0.5, zorder=0)
+
+
+def log_y(axis: Axes) -> None:
+    """Make y logarithmic, with plain numbers at its ticks, however little it spans."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def seen(values: ArrayLike) -> bool:

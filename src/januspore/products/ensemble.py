@@ -21,8 +21,8 @@ from ..space.conditions import read_summary
 from ..space.dataspace import as_text, engine_of, names_of, point_of
 from ..space.paper import short_name
 from ..space.varying import Varying, varying
-from .drawing import save
-from .kept import sealed
+from .drawing import save, why_empty
+from .kept import NO_FIGURE, sealed
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,10 @@ class Ensemble:
 
 @dataclass
 class Content:
-    """Result of a product: one table, one figure, and scalars or verdicts for the JSON."""
+    """Result of a product: one table, one figure, and scalars or verdicts for the JSON.
+
+    A figure that has no panel to show is not written (`drawing.why_empty`).
+    """
 
     table: pd.DataFrame
     figure: Figure
@@ -142,6 +145,8 @@ def write(
 ) -> None:
     """Write a product's CSV, PNG and JSON, each whole or not at all.
 
+    Where the figure would show nothing there is no PNG, and the findings say why (`NO_FIGURE`).
+
     Args:
         files: paths by kind.
         head: name, digest and analysis version, which show whether the product is up to date.
@@ -152,10 +157,14 @@ def write(
         content.table.insert(0, key, [value] * len(content.table))
     with written_aside(files["csv"]) as aside:
         content.table.to_csv(aside, index=False)
-    with written_aside(files["png"]) as aside:
-        save(content.figure, aside, "png")
-    # The JSON is written last, as its digest marks the product as made.
     others = {kind: path for kind, path in files.items() if kind != "json"}
+    if why := why_empty(content.figure):
+        content.findings[NO_FIGURE] = why
+        others.pop("png").unlink(missing_ok=True)
+    else:
+        with written_aside(files["png"]) as aside:
+            save(content.figure, aside, "png")
+    # The JSON is written last, as its digest marks the product as made.
     write_json(files["json"], sealed(plain(dict(head) | _record(ensembles, content)), others))
 
 

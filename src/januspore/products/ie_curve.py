@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..analysis.admittance import admittance, in_and_out_of_phase
 from ..analysis.current import (
+    ESTIMATORS,
     Tables,
     crossing_current,
     crossings,
@@ -19,8 +21,9 @@ from ..analysis.current import (
     rate,
     species_of,
 )
-from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase
-from ..analysis.statistics import Interval, poisson
+from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase, harmonic
+from ..analysis.statistics import Interval, poisson, shown
+from ..model.system import Model
 from ..protocols import required
 from ..units import E_PER_PS
 from .drawing import COLORS, Panel, band, legend, panels, zero_lines
@@ -32,7 +35,8 @@ def make(ensemble: Ensemble) -> Content:
 
     Two currents are kept apart: that of the whole cell, which in a fast cycle is mostly the
     reservoirs' displacement current, and that of the pore's slab, on which every verdict rests.
-    Completed crossings are counted by branch.
+    Completed crossings are counted by branch. Findings have the admittance at the field's
+    frequency, which rests on all phases (`analysis.admittance`).
     """
     sums = ensemble.sums()
     phases = np.arange(PHASES)
@@ -47,6 +51,9 @@ def make(ensemble: Ensemble) -> Content:
         frames.append(_frame(ensemble, sums, quarters, "crossings", ion, found))
     table = pd.concat(frames, ignore_index=True)
     findings = _findings(sums, ensemble.model.ion_charges)
+    for estimator in ESTIMATORS:
+        findings |= _admittance(estimator, tables[estimator, "total"], ensemble.model)
+    findings["verdict"] = _verdict(ensemble, findings)
     return Content(table, _figure(ensemble, table, tables, sums), findings)
 
 
@@ -83,24 +90,55 @@ def _findings(sums: dict[str, NDArray], ions: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def _admittance(estimator: str, tables: Tables, model: Model) -> dict[str, Any]:
+    current = current_interval(tables, in_and_out_of_phase)
+    over_voltage = current_interval(tables, lambda t: admittance(t, float(model.box[0])))
+    found = {"in-phase current_nA": current.at(0), "out-of-phase current_nA": current.at(1)}
+    found |= {"conductance_nS": over_voltage.at(0), "susceptance_nS": over_voltage.at(1)}
+    return {f"{estimator}, {name}": one.triple() for name, one in found.items()}
+
+
+def _verdict(ensemble: Ensemble, findings: dict[str, Any]) -> str:
+    frequency = required(ensemble.point.protocol.cycle, "cycle").frequency_GHz
+    conducts, stores = (
+        findings[f"pore slab, {name}_nS"] for name in ("conductance", "susceptance")
+    )
+    if not np.isfinite(conducts).all():
+        return "not enough data: one seed gives no interval"
+    if conducts[1] <= 0 <= conducts[2]:
+        return (
+            f"no current in phase with the field beyond its interval: {shown(conducts)} nS at "
+            f"{frequency:g} GHz"
+        )
+    told = f"conducts {shown(conducts)} nS in phase with the field at {frequency:g} GHz"
+    if stores[1] <= 0 <= stores[2]:
+        return f"{told}; out of phase {shown(stores)} nS, not told from 0"
+    word = "leads" if stores[1] > 0 else "lags behind"
+    return f"{told}; the current {word} it: {shown(stores)} nS out of phase"
+
+
 def _figure(
     ensemble: Ensemble,
     table: pd.DataFrame,
     tables: dict[tuple[str, str], Tables],
     sums: dict[str, NDArray],
 ) -> Figure:
-    shown = [
+    panels_of = [
         ("pore slab", species, f"pore slab, {' and '.join(ions)}")
         for species, ions in species_of(ensemble.model).items()
     ]
-    shown.append(("whole cell", "total", "whole cell (with reservoir charging)"))
+    panels_of.append(("whole cell", "total", "whole cell (with reservoir charging)"))
     row = []
-    for estimator, species, title in shown:
+    over_voltage = partial(admittance, length_nm=float(ensemble.model.box[0]))
+    for estimator, species, title in panels_of:
         rows = table[(table.estimator == estimator) & (table.species == species)]
         who = species if crossings(tables[estimator, "total"]) else "ion"
         crossed = crossings(tables[estimator, species])
+        wave = current_interval(tables[estimator, species], _first_harmonic)
         why = "" if crossed or _stands_out(rows) else f"{estimator}: {_none(who, rows)}"
-        row.append(Panel(partial(_loop, rows=rows, title=title), why))
+        conducts = current_interval(tables[estimator, species], over_voltage).at(0)
+        title += f"\n{conducts.shown('.2g')} nS in phase"
+        row.append(Panel(partial(_loop, rows=rows, wave=wave, title=title), why))
     return panels(_title(ensemble, sums), [row], size=(3.3, 3.8), same_x=True)
 
 
@@ -120,17 +158,43 @@ def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
     crossed = sum(sums[name].sum() for name in ways)
     return (
         f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, {time:.0f} ps, "
-        f"{crossed:.0f} completed crossings; bands 95 %"
+        f"{crossed:.0f} completed crossings; bands 95 %; where no phase by itself "
+        "tells a current, points are phases, curves their first harmonic"
     )
 
 
-def _loop(axis: Axes, rows: pd.DataFrame, title: str) -> None:
+def _first_harmonic(tables: Tables) -> NDArray:
+    """First harmonic of the current by phase, nA, shape (n, PHASES)."""
+    return harmonic(in_and_out_of_phase(tables))
+
+
+def _phases(branch: str) -> tuple[int, int]:
+    """First phase of a branch, and of what follows it."""
+    first = BRANCHES.index(branch) * PHASES // len(BRANCHES)
+    return first, first + PHASES // len(BRANCHES)
+
+
+def _loop(axis: Axes, rows: pd.DataFrame, wave: Interval, title: str) -> None:
+    """Draw the current of every phase, and its first harmonic with the interval.
+
+    The current of one phase rests on few ions; its interval is drawn where it tells something.
+    """
     zero_lines(axis)
+    alone = _stands_out(rows)
     for name in ("forward", "reverse"):
         for sign in ("+", "-"):
-            part = rows[rows.branch == f"{name} {sign}"]
-            label = name if sign == "+" else None
-            axis.plot(part.field_V_per_nm, part.current_nA, color=COLORS[name], label=label, lw=1.5)
-            band(axis, part.field_V_per_nm, part.low_nA, part.high_nA, COLORS[name])
+            branch = f"{name} {sign}"
+            part = rows[rows.branch == branch]
+            style: dict[str, Any] = {"color": COLORS[name]}
+            style["label"] = name if sign == "+" else None
+            field = part.field_V_per_nm
+            if alone:
+                axis.plot(field, part.current_nA, lw=1.5, **style)
+                band(axis, field, part.low_nA, part.high_nA, COLORS[name])
+                continue
+            axis.plot(field, part.current_nA, ".", ms=4, alpha=0.5, **style)
+            own = wave.at(slice(*_phases(branch)))
+            axis.plot(field, own.value, lw=1.5, color=COLORS[name])
+            band(axis, field, own.low, own.high, COLORS[name])
     axis.set(xlabel="E (V/nm)", ylabel="I (nA)")
     legend(axis, title)

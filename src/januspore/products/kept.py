@@ -16,11 +16,13 @@ from ..analysis import VERSION
 from ..space import faults
 from ..stamps import holds, stamp
 
-#: Formats of a figure's file, the first one that every product has.
+#: Formats of a figure's file; the first one is that of every figure.
 FORMATS = ("png", "svg", "pdf")
+#: The finding that says why a product has no figure.
+NO_FIGURE = "no figure"
 #: Version of the form of a product's files: raise it when the form changes, so that they are made
 #: again.
-FORMAT = 10
+FORMAT = 11
 
 
 class Head(NamedTuple):

@@ -229,17 +229,13 @@ def _direct(staircases: list[Ensemble], field: float) -> dict[str, Interval]:
         best = (
             time,
             {
-                species: direct.current_interval(tables["pore slab", species], _pooled).at(0)
+                species: direct.current_interval(
+                    tables["pore slab", species], direct.pooled_rate
+                ).at(0)
                 for species in direct.species_of(ensemble.model)
             },
         )
     return best[1]
-
-
-def _pooled(tables: dict[str, NDArray]) -> NDArray:
-    """Current over all bins together, shape (b, 1); linear in the charge."""
-    charge, time = (tables[name].sum(axis=1, keepdims=True) for name in ("charge", "time"))
-    return np.asarray(charge / time)
 
 
 def verdict(found: Interval, passed: Interval) -> str:
@@ -307,15 +303,21 @@ _STYLES = {"current": ("mean force", "o"), "direct current": ("direct", "s")}
 
 
 def _figure(title: str, table: pd.DataFrame) -> Figure:
-    row = []
+    row, says = [], _reasons(table)
     for quantity, label in (("PMF", "w (kJ/mol), field included"), ("diffusion", "D (nm$^2$/ps)")):
         rows = table[(table.quantity == quantity) & np.isfinite(table.value)]
-        why = "" if len(rows) else f"no {quantity}: the table's statements say why"
+        why = "" if len(rows) else f"no {quantity}: {says}"
         row.append(Panel(partial(_profiles, rows=rows, label=label), why))
     currents = table[table.quantity.isin(list(_STYLES)) & np.isfinite(table.value)]
-    why = "" if len(currents) else "no current: the table's statements say why"
+    why = "" if len(currents) else f"no current: {says}"
     row.append(Panel(partial(_currents, rows=currents), why))
     return panels(f"{title}, bars 95 %. Limits: {LIMITS}", [row])
+
+
+def _reasons(table: pd.DataFrame) -> str:
+    """Why currents of held ions have no value, each reason once."""
+    none = table[(table.quantity == "current") & ~np.isfinite(table.value)]
+    return "; ".join(dict.fromkeys(none.statement))
 
 
 def _profiles(axis: Axes, rows: pd.DataFrame, label: str) -> None:

@@ -149,12 +149,13 @@ def _verdict(membranes: dict[str, dict[str, Loop]]) -> str:
 def _figure(ensembles: list[Ensemble], names: list[str], loops: list[dict[str, Loop]]) -> Figure:
     """A column for each membrane, and one with all of several; pore slab above whole cell."""
     rows = []
+    alone = f"only {names[0]} is finished, nothing to show beside it" if len(names) == 1 else ""
     for estimator in ESTIMATORS:
         named = [(name, own[estimator]) for name, own in zip(names, loops, strict=True)]
         row = [
             Panel(
                 partial(draw_loop, loop=loop, title=f"{name}\n{estimator}"),
-                missing(loop, "ion", f"{name}, {estimator}"),
+                alone or missing(loop, "ion", f"{name}, {estimator}"),
             )
             for name, loop in named
         ]

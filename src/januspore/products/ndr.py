@@ -248,15 +248,18 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
 
 
 def missing(loop: Loop, who: str, where: str) -> str:
-    """Return why a loop is not drawn: no ion crossed, and neither area is significant.
+    """Return why a loop is not drawn: no branch carries a current beyond its interval, no area is.
 
     Args:
         loop: results for a current.
         who: the ions of the current.
         where: its estimator.
     """
-    if crossings(loop.tables) or any(excludes_zero(found) for found in loop.area.values()):
+    branches = any(one.significant for one in loop.ndr.values())
+    if branches or any(excludes_zero(found) for found in loop.area.values()):
         return ""
+    if crossings(loop.tables):
+        return f"{where}, {who}: no branch's mean current and no loop area beyond its interval"
     return f"{where}: no {who} crossed"
 
 

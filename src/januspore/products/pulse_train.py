@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ..analysis.current import ESTIMATORS
+from ..analysis.current import ESTIMATORS, current_interval, pooled_rate
 from ..analysis.orientation import OBSERVABLES, along_field, order
 from ..analysis.pulses import (
     Memory,
@@ -18,10 +18,11 @@ from ..analysis.pulses import (
     by_estimator,
     pulse_segments,
 )
-from ..analysis.statistics import Interval, bootstrap
+from ..analysis.statistics import Interval, bootstrap, shown
 from ..protocols import required
 from ..protocols.field import Programme
-from .drawing import Panel, band, bars, legend, panels
+from ..units import E_PER_PS
+from .drawing import Panel, band, bars, legend, panels, zero_lines
 from .ensemble import Content, Ensemble
 from .paired_pulse import ratio_missing
 from .relaxation import LABELS, WITHIN
@@ -39,6 +40,7 @@ def make(ensemble: Ensemble) -> Content:
     codes: dict[str, str] = {}
     findings: dict[str, Any] = {"mode": mode, "codes": codes}
     for name, one in found.items():
+        findings |= _of_all(name, one, programme)
         codes[name], findings[name] = _trend(one)
         if not one.missing:
             findings[f"{name}, last over first"] = one.ratio.at(-1).triple()
@@ -46,8 +48,8 @@ def make(ensemble: Ensemble) -> Content:
     for name in OBSERVABLES:
         findings[f"{name}, last pulse less first"] = _change(sums, pulses, name).triple()
     table = pd.concat(frames, ignore_index=True)
-    findings["verdict"] = f"pore slab: {findings['pore slab']}"
-    return Content(table, _figure(ensemble, mode, programme, table, orders), findings)
+    findings["verdict"] = _verdict(findings)
+    return Content(table, _figure(ensemble, mode, programme, table, orders, findings), findings)
 
 
 def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
@@ -69,6 +71,16 @@ def _frame(estimator: str, pulses: Pulses, seeds: int) -> pd.DataFrame:
     )
 
 
+def _of_all(estimator: str, pulses: Pulses, programme: Programme) -> dict[str, list[float]]:
+    """Mean current of all pulses together, which few seeds know, and the charge of a pulse."""
+    mean = current_interval(pulses.tables, pooled_rate).at(0)
+    pulse_ps = next(leaf.duration_ps for _, leaf in programme.leaves() if leaf.label == "pulse")
+    return {
+        f"{estimator}, mean pulse current_nA": mean.triple(),
+        f"{estimator}, charge a pulse_e": mean.scaled(pulse_ps / E_PER_PS).triple(),
+    }
+
+
 def _trend(pulses: Pulses) -> tuple[str, str]:
     """Judge whether the last pulse shows a memory of the first: a code, and text."""
     if pulses.missing:
@@ -81,6 +93,12 @@ def _trend(pulses: Pulses) -> tuple[str, str]:
         code = Memory.DEPRESSION
     says = "no memory beyond its interval" if code is Memory.OPEN else str(code)
     return code, f"last pulse over first {last.shown('.2f')}: {says}"
+
+
+def _verdict(findings: dict[str, Any]) -> str:
+    carried = findings["pore slab, mean pulse current_nA"]
+    told = f"pulses carry {shown(carried)} nA; " if np.isfinite(carried).all() else ""
+    return f"pore slab: {told}{findings['pore slab']}"
 
 
 def _aligned(sums: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -108,15 +126,31 @@ def _figure(
     programme: Programme,
     table: pd.DataFrame,
     orders: dict[str, Interval],
+    findings: dict[str, Any],
 ) -> Figure:
-    row = []
-    for estimator in ESTIMATORS:
-        rows = table[table.estimator == estimator]
-        draw = partial(_ratios, estimator=estimator, rows=rows)
-        row.append(Panel(draw, ratio_missing(estimator, rows)))
-    for name, values in orders.items():
-        row.append(Panel(partial(_orders, programme=programme, name=name, values=values)))
-    return panels(f"{ensemble.title}; {mode}; {ensemble.seeds}, bars 95 %", [row])
+    rows = []
+    for estimator, (name, values) in zip(ESTIMATORS, orders.items(), strict=True):
+        own = table[table.estimator == estimator]
+        mean = findings[f"{estimator}, mean pulse current_nA"]
+        currents = partial(_currents, estimator=estimator, rows=own, mean=mean)
+        ratios = partial(_ratios, estimator=estimator, rows=own)
+        order_of = partial(_orders, programme=programme, name=name, values=values)
+        rows.append(
+            [Panel(currents), Panel(ratios, ratio_missing(estimator, own)), Panel(order_of)]
+        )
+    return panels(f"{ensemble.title}; {mode}; {ensemble.seeds}, bars and bands 95 %", rows)
+
+
+def _currents(axis: Axes, estimator: str, rows: pd.DataFrame, mean: list[float]) -> None:
+    zero_lines(axis, x=False)
+    value, low, high = mean
+    if np.isfinite(mean).all():
+        axis.axhline(value, color="0.5", lw=1, zorder=0, label=f"all: {shown(mean)} nA")
+        axis.axhspan(low, high, color="0.5", alpha=0.15, lw=0)
+    bars(axis, rows.pulse, rows.current_nA, rows.low_nA, rows.high_nA, color="black", ms=4)
+    axis.set(xlabel="pulse, from 0", ylabel="In (nA)")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend(axis, estimator)
 
 
 def _ratios(axis: Axes, estimator: str, rows: pd.DataFrame) -> None:

@@ -32,6 +32,7 @@ from .drawing import (
     band,
     bars,
     legend,
+    log_y,
     panels,
     shades,
 )
@@ -228,7 +229,8 @@ def _times(axis: Axes, rows: pd.DataFrame, name: str) -> None:
             bars(axis, found.field_V_per_nm, *ends, color=COLORS[direction], label=direction)
     steps = rows[rows.verdict != Decay.NO_STEP]
     resolved = (steps.verdict == Decay.RESOLVED).sum()
-    axis.set(xlabel="E (V/nm)", ylabel=f"tau of {name} (ps)", yscale="log")
+    axis.set(xlabel="E (V/nm)", ylabel=f"tau of {name} (ps)")
+    log_y(axis)
     legend(axis, f"{resolved} of {len(steps)} steps resolved")
 
 

@@ -34,6 +34,8 @@ from .ensemble import Content, Ensemble, current_rows
 SETTLING = 0.5
 _DIRECTIONS = ("forward", "reverse")
 _SLAB = ("pore slab", "total")
+#: How far apart symbols of one field stand, of the range of fields: they often agree.
+_ASIDE = 0.02
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -197,10 +199,10 @@ def _figure(
 def _total(
     axis: Axes, rows: pd.DataFrame, length_nm: float, findings: dict[str, Any], title: str
 ) -> None:
-    for direction in _DIRECTIONS:
-        # Both directions often agree: an open symbol shows the other one behind it.
+    for k, direction in enumerate(_DIRECTIONS):
         own = rows[rows.direction == direction]
-        _points(axis, own, direction, filled=direction == _DIRECTIONS[0])
+        aside = (k - 0.5) * _ASIDE
+        _points(axis, own, direction, filled=not k, aside=aside, label=direction)
     value, low, high = findings["total conductance_nS"]
     if low > 0 or high < 0:
         field = np.array([min(rows.field_V_per_nm.min(), 0.0), max(rows.field_V_per_nm.max(), 0.0)])
@@ -212,20 +214,23 @@ def _total(
 
 
 def _by_ion(axis: Axes, ions: dict[str, pd.DataFrame], length_nm: float) -> None:
-    for ion, rows in ions.items():
-        _points(axis, rows, ion, filled=True)
-    _axes(axis, length_nm, "each ion, both directions")
+    for k, (ion, rows) in enumerate(ions.items()):
+        for j, direction in enumerate(_DIRECTIONS):
+            own = rows[rows.direction == direction]
+            aside = (2 * k + j - 1.5) * _ASIDE
+            _points(axis, own, ion, filled=not j, aside=aside, label="" if j else ion)
+    _axes(axis, length_nm, "each ion; open: reverse")
 
 
-def _points(axis: Axes, rows: pd.DataFrame, name: str, filled: bool) -> None:
-    color = COLORS[name]
-    style: dict[str, Any] = {
-        "color": color,
-        "mfc": color if filled else "none",
-        "label": name,
-        "ms": 5,
-    }
-    bars(axis, rows.field_V_per_nm, rows.current_nA, rows.low_nA, rows.high_nA, **style)
+def _points(
+    axis: Axes, rows: pd.DataFrame, name: str, filled: bool, aside: float, label: str = ""
+) -> None:
+    """Draw currents with their bars, `aside` of the fields' range beside their fields."""
+    color, field = COLORS[name], rows.field_V_per_nm
+    style: dict[str, Any] = {"color": color, "ms": 5, "label": label or None}
+    style["mfc"] = color if filled else "none"
+    at = field + aside * max(field.max() - min(field.min(), 0.0), 0.0)
+    bars(axis, at, rows.current_nA, rows.low_nA, rows.high_nA, **style)
 
 
 def _axes(axis: Axes, length_nm: float, title: str) -> None:

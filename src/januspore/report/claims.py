@@ -131,6 +131,8 @@ _TABLE_1 = {
     0.5: {"water_vdw": 4.3, "water_electrostatic": 108.8, "membrane": -78.35, "total": 24.0},
     0.7: {"water_vdw": 5.0, "water_electrostatic": 126.2, "membrane": -76.9, "total": 39.5},
 }
+#: What holds an ion at every field of Table 1.
+HOLDS_ALL = "python init.py --study paper --protocol barrier"
 _BARRIER_ASSUMES = (
     "that what lags behind the held ion from window to window is gone after settle_ps, and that "
     "equilibrations are independent"
@@ -153,7 +155,7 @@ def _barrier(field: float, part: str, paper: float) -> Callable[[Made], Reading]
         rows = table[(table.quantity == "barrier") & (table.profile == "whole")]
         rows = rows[(rows.field_V_per_nm - field).abs() < 1e-6]
         if rows.empty:
-            return Reading("-", Verdict.MISSING, "this field was not held")
+            return Reading("-", Verdict.MISSING, "this field was not held", command=HOLDS_ALL)
         own = rows[(rows.part == part) & rows.value.notna()]
         if len(own):
             return judge_value(_triple(own.iloc[0]), paper, "kJ/mol", made.equilibrations)

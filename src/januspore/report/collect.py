@@ -11,7 +11,7 @@ import signac
 
 from ..products import PRODUCTS
 from ..products.ensemble import in_numbers
-from ..products.kept import read_product
+from ..products.kept import NO_FIGURE, read_product
 from ..products.product import Product
 from ..protocols import Protocol
 from ..schema import parse
@@ -47,6 +47,11 @@ class Made:
     stale: str = ""
     #: Other products of the same membranes, cell and dynamics, by name.
     beside: dict[str, "Made"] = field(default_factory=dict)
+
+    @property
+    def without_figure(self) -> str:
+        """Why it has no figure, empty if it has one."""
+        return str(self.findings.get(NO_FIGURE, ""))
 
     @property
     def charges(self) -> str:

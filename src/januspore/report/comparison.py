@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from ..products import PRODUCTS
+from ..protocols import names_with
 from .claims import CLAIMS, Claim
 from .collect import Made
 from .judging import Reading, Verdict, controlled
@@ -33,9 +35,9 @@ def comparison(made: list[Made]) -> list[Row]:
         judges = [m for m in able if not claim.is_said_of(m)]
         rows += [_row(claim, claim.paper, m, claim.read(m)) for m in judges]
         if not judges:
-            own = "of the paper's membrane and conditions " if able else ""
-            why = f"no {claim.product} {own}made yet"
-            rows.append(_row(claim, claim.paper, None, Reading("-", Verdict.MISSING, why)))
+            why = f"no {claim.product} of the paper's membrane and conditions made yet"
+            absent = Reading("-", Verdict.MISSING, why, command=command_for(claim.product))
+            rows.append(_row(claim, claim.paper, None, absent))
         rows += [_row(claim, "-", m, _apart(claim, m)) for m in able if claim.is_said_of(m)]
     readings = controlled([row.reading for row in rows])
     return [replace(row, reading=kept) for row, kept in zip(rows, readings, strict=True)]
@@ -56,3 +58,41 @@ def _apart(claim: Claim, made: Made) -> Reading:
 def tested(rows: list[Row]) -> int:
     """Number of statements among which the false discovery rate is controlled."""
     return sum(row.reading.p is not None for row in rows)
+
+
+def command_for(product: str) -> str:
+    """Return the command that adds the jobs which a product needs, of the paper's conditions.
+
+    `medium` has every protocol with a membrane, `validation` the bulk liquids.
+    """
+    needs = next(own.needs for own in PRODUCTS if own.name == product)
+    study = "validation" if needs == "bulk" else "medium"
+    return f"python init.py --study {study} --protocol {names_with(needs)[0]}"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Statements that one reason leaves without any result, and the command that makes it."""
+
+    why: str
+    command: str
+    rows: tuple[Row, ...]
+
+    @property
+    def panels(self) -> str:
+        """Panels of the statements."""
+        return ", ".join(dict.fromkeys(row.panel for row in self.rows))
+
+    @property
+    def quantities(self) -> list[str]:
+        """The statements."""
+        return list(dict.fromkeys(row.quantity for row in self.rows))
+
+
+def missing(rows: list[Row]) -> list[Missing]:
+    """Group the statements without a result by their reason."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.reading.code is Verdict.MISSING:
+            found.setdefault((row.reading.why, row.reading.command), []).append(row)
+    return [Missing(*key, tuple(own)) for key, own in found.items()]

@@ -33,7 +33,8 @@ class Reading:
     """Result of one ensemble for a claim: its value in words, the verdict, and the reason.
 
     `p` is the p-value of the hypothesis that the verdict rejects; None where nothing was tested.
-    `needs` is the total number of seeds that would decide an open claim, where that is known.
+    `needs` is the total number of seeds that would decide an open claim, where that is known;
+    `command` is what to type for a result that is missing, where one command makes it.
     """
 
     value: str
@@ -41,6 +42,7 @@ class Reading:
     why: str = ""
     p: float | None = None
     needs: int | None = None
+    command: str = ""
 
     @property
     def verdict(self) -> str:

@@ -15,7 +15,7 @@ import signac
 from ..analysis.statistics import shown
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
-from .comparison import Row, comparison
+from .comparison import Row, comparison, missing
 from .judging import Verdict
 
 #: Numbers of this data space's own: product, pattern of the finding, what it is, unit. What the
@@ -30,6 +30,15 @@ NUMBERS = (
         "PMF of the held ion over its windows at {} V/nm",
         "kJ/mol",
     ),
+    (
+        "ie_curve",
+        "pore slab, conductance_nS",
+        "conductance in phase with a periodic field",
+        "nS",
+    ),
+    ("ie_curve", "pore slab, susceptance_nS", "susceptance in a periodic field", "nS"),
+    ("pulse_train", "pore slab, mean pulse current_nA", "current of a train's pulses", "nA"),
+    ("pulse_train", "pore slab, last over first", "last pulse of a train over the first", ""),
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
     ("steady_current", "K_share", "share of K+ in the steady current", ""),
@@ -128,19 +137,22 @@ def _own(made: list[Made]) -> list[str]:
 
 
 def _open(rows: list[Row]) -> list[str]:
-    apart = Verdict.APART
-    undecided = [r for r in rows if not r.reading.decides and r.reading.code is not apart]
+    """Statements that the data leave open, by panel, then those without data, by reason."""
+    undecided = [row for row in rows if row.reading.code is Verdict.OPEN]
     sentences = []
     for panel, group in groupby(undecided, lambda row: row.panel):
         members = list(group)
-        missing = all(row.reading.code is Verdict.MISSING for row in members)
         names = _listed({row.quantity for row in members})
         reasons = _listed({row.reading.why for row in members if row.reading.why}, most=1)
-        word = "not measured" if missing else "not enough data"
+        word = "not enough data"
         judged = dict.fromkeys(row.made.name for row in members if row.made is not None)
         if len(judged) > 1:
             word += f" of {_listed(judged)}"
         sentences.append(f"{panel}, {word}: {names}" + (f" ({reasons})" if reasons else ""))
+    for one in missing(rows):
+        makes = f": {one.command}" if one.command else ""
+        names = _listed(one.quantities, most=1)
+        sentences.append(f"{one.panels}, not measured: {names} ({one.why}){makes}")
     return sentences
 
 

@@ -15,7 +15,7 @@ from ..files import written_aside
 from ..materials import NO_MEMBRANE
 from ..model.dipole import sheet_potential
 from ..products import PRODUCTS
-from ..products.drawing import DPI, FORMATS, save
+from ..products.drawing import DPI, FORMATS, save, why_empty
 from ..products.results import results as job_table
 from ..products.sweep_kept import Kept, kept_sweeps
 from ..space import provenance
@@ -23,12 +23,15 @@ from ..space.paper import MEMBRANES, in_words
 from ..space.paper import PANELS as PANELS_BY_MEMBRANE
 from .charging import sentences
 from .collect import Made, products_made, progress
-from .comparison import Row, comparison, tested
+from .comparison import Row, command_for, comparison, missing, tested
+from .judging import Verdict
 from .panels import PANELS as FIGURES
 from .summary import found
 
 #: Most sentences on the first screen.
 SENTENCES = 5
+#: Rows that are told beside the table of claims, not in it.
+_ASIDE = (Verdict.MISSING, Verdict.APART)
 
 
 def write_report(
@@ -65,14 +68,17 @@ def write_report(
         _copy_products(made, sweeps, results, output)
         with written_aside(output / "jobs.csv") as aside:
             job_table(project).to_csv(aside, index=False)
-    rows = comparison(made)
+    rows, drawn = comparison(made), [m for m in made if not m.without_figure]
     content = {
         "shows": found(made, rows)[:SENTENCES],
-        "groups": _grouped(rows),
+        "groups": _grouped([row for row in rows if row.reading.code not in _ASIDE]),
+        "missing": missing(rows),
+        "apart": [row for row in rows if row.reading.code is Verdict.APART],
         # The source of a number is long and shared by many lines, hence footnotes.
         "sources": _numbered(row.source for row in rows if row.made is not None),
         "tested": tested(rows),
-        "panels": [(panel, *panel.split(made)) for panel in FIGURES],
+        "panels": [(panel, *shown) for panel in FIGURES if any(shown := panel.split(drawn))],
+        "not_drawn": _not_drawn(made),
         "sweeps": sweeps,
         "progress": progress(project),
         "membranes": _membranes(made),
@@ -111,6 +117,8 @@ def _drawn_again(project: signac.Project, results: Path, folder: Path, kind: str
             if product.is_made(*jobs):
                 path = folder / product.path(jobs[0], kind).relative_to(results)
                 figure = product.content(jobs)[1].figure
+                if why_empty(figure):
+                    continue
                 with written_aside(path) as aside:
                     save(figure, aside, kind)
                 paths.append(path)
@@ -121,10 +129,24 @@ def _copy_products(made: list[Made], sweeps: list[Kept], results: Path, output: 
     for figure in (one.figure for each in (made, sweeps) for one in each):
         for kind in (".csv", ".json", ".png"):
             source = figure.with_suffix(kind)
+            if not source.exists():  # a figure that would show nothing
+                continue
             target = output / source.relative_to(results)
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(target) as aside:
                 shutil.copyfile(source, aside)
+
+
+def _not_drawn(made: list[Made]) -> list[str]:
+    """Why panels of the paper, and products that are made, have no figure: a line each."""
+    absent = [panel for panel in FIGURES if not panel.found(made)]
+    lines = [
+        f"{panel.label}: no {' or '.join(panel.products)} made yet: "
+        f"{command_for(panel.products[0])}"
+        for panel in absent
+    ]
+    empty = [m for m in made if m.without_figure]
+    return lines + [f"{m.product} of {m.label}: {m.without_figure}" for m in empty]
 
 
 def _numbered(texts: Iterable[str]) -> dict[str, int]:

@@ -1,0 +1,33 @@
+"""Admittance of a pore at the frequency of a periodic field, from the current's first harmonic.
+
+One number of all phases: it is known where the current of no phase by itself is. Its part in phase
+with the voltage is a conductance, its part a quarter of a cycle ahead a susceptance: positive where
+charge is stored, as in the reservoirs, and negative where ions lag behind the field. Harmonics that
+a current not proportional to the field has besides are left out.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .current import Tables, rate
+from .cycle import fundamental
+
+
+def in_and_out_of_phase(tables: Tables) -> NDArray[np.float64]:
+    """Amplitudes of the current in phase with the field and a quarter cycle ahead, nA, (n, 2).
+
+    Args:
+        tables: of `analysis.current`, by phase: shape (n, PHASES).
+    """
+    return fundamental(rate(tables))
+
+
+def admittance(tables: Tables, length_nm: float) -> NDArray[np.float64]:
+    """Conductance and susceptance, nS, shape (n, 2); linear in the charge.
+
+    Args:
+        tables: of `analysis.current`, by phase: shape (n, PHASES).
+        length_nm: of the box along the field: voltage over field.
+    """
+    field = fundamental(tables["field"] / tables["time"])[:, :1]
+    return in_and_out_of_phase(tables) / (field * length_nm)
