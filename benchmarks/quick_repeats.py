@@ -12,6 +12,7 @@ value in mean standard errors, as few repeats give only a rough count.
 """
 
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -42,6 +43,7 @@ class Finding:
         key: pattern of the finding.
         wide: whether it is for a pore that is not the paper's.
         null: the value that its interval must exclude; None: it must only have an interval.
+        within: the half width that its interval must be below, in the unit of the number.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Finding:
     key: str
     wide: bool = False
     null: float | None = 0.0
+    within: float = math.inf
 
     def read(self, made: list[Made]) -> tuple[list[float] | None, int]:
         """Return value, low and high, None where there is no such number, and the seeds."""
@@ -63,14 +66,23 @@ class Finding:
         """Whether the number is significant: its interval excludes the reference value."""
         if triple is None or not np.isfinite(triple).all():
             return False
-        return self.null is None or not triple[1] <= self.null <= triple[2]
+        narrow = (triple[2] - triple[1]) / 2 < self.within
+        return narrow and (self.null is None or not triple[1] <= self.null <= triple[2])
 
     def expected(self, triples: list[list[float] | None], seeds: int) -> float:
         """Expected fraction of runs in which it is significant; NaN where it is not known.
 
+        Where a width is asked for, that fraction follows from the chi distribution of the spread
+        over seeds.
+
         Ratios of times, whose intervals are not symmetric, are treated by their logarithms.
         """
         known = np.array([triple for triple in triples if triple is not None])
+        if self.within < math.inf and seeds > 1 and len(known):
+            halves = (known[:, 2] - known[:, 1]) / 2
+            return float(
+                stats.chi2.cdf((seeds - 1) * self.within**2 / (halves**2).mean(), seeds - 1)
+            )
         if self.null is None or seeds < 2 or not np.isfinite(known).all() or not len(known):
             return float("nan")
         null = self.null
@@ -130,6 +142,13 @@ FINDINGS = (
     ),
     Finding("susceptance under the sine, nS", "ie_curve", "pore slab, susceptance_nS", wide=True),
     Finding("PMF of the held Cl- over its windows, kJ/mol", "barrier", "E = .*PMF from first.*"),
+    Finding(
+        "PMF of the held Cl-, known within 20 kJ/mol",
+        "barrier",
+        "E = .*PMF from first.*",
+        null=None,
+        within=20.0,
+    ),
     Finding(
         "mean force on Cl- held at the metal plane, kJ/mol/nm", "barrier", "E = .*mean force at.*"
     ),

@@ -58,6 +58,17 @@ def test_the_expected_fraction_is_that_of_planted_runs(effect):
     )
 
 
+def test_a_width_is_counted_and_expected_as_planted_runs_have_it():
+    rng, seeds, runs, wide = np.random.default_rng(2), 8, 4000, Finding("", "", "", within=0.9)
+    values = rng.normal(5.0, 1.0, (runs, seeds))
+    half = student(seeds) * values.std(axis=1, ddof=1) / np.sqrt(seeds)
+    mean = values.mean(axis=1)
+    triples = np.stack([mean, mean - half, mean + half], axis=1).tolist()
+    assert [wide.stands(triple) for triple in triples] == list(half < 0.9)
+    assert wide.expected(triples, seeds) == pytest.approx(np.mean(half < 0.9), abs=0.03)
+    assert not wide.stands(None) and not wide.stands([0.5, -0.1, 1.1])
+
+
 def test_the_table_has_a_row_for_each_finding_and_marks_significant_ones():
     rows = [(CURRENT, [[3.0, 1.0, 5.0], None, [1.0, -1.0, 3.0]], 6)]
     head, _, row = markdown(rows)
