@@ -8,7 +8,7 @@ from planted_order import ordered_rows, phase_sums, relaxing, static, step_sums
 from test_report import made_of
 
 from januspore.analysis.cycle import PHASES
-from januspore.analysis.lag import fundamental, lag
+from januspore.analysis.lag import components, lag
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table
 from januspore.products.step_relaxation import find_times
@@ -75,7 +75,7 @@ def test_the_lag_is_the_phase_of_the_fundamental_whatever_else_is_in_the_respons
     cosine = 0.2 + 0.5 * np.sin(phase - delay) + 0.1 * np.sin(3 * phase) + 0.1 * np.cos(2 * phase)
     waters = np.random.default_rng(0).integers(5, 50, PHASES).astype(float)
     tables = {"cosine": (cosine * waters)[None], "waters": waters[None]}
-    assert fundamental(tables, cycle, sample_ps)[0] == pytest.approx(
+    assert components(tables, cycle, sample_ps)[0] == pytest.approx(
         [0.5 * np.sin(delay), 0.5 * np.cos(delay)]
     )
     found = lag(tables, cycle, sample_ps)
