@@ -21,7 +21,7 @@ from januspore.report.collect import Made
 from januspore.units import E_PER_PS
 
 for module in (paired_pulse, pulse_train):  # figures are not drawn
-    module._figure = lambda *_: None
+    module._figure = lambda *_: None  # type: ignore[attr-defined]
 
 SINE = tiny_point("sine", frequency_GHz=0.2, cycles=10)
 LOOPS = {side: f"reverse current below forward, E {side} 0" for side in "><"}

@@ -21,9 +21,9 @@ from januspore.products.ensemble import Content
 from januspore.report.collect import Made
 
 for module in (relaxation, step_relaxation, held_order):
-    module._figure = lambda *_: None
+    module._figure = lambda *_: None  # type: ignore[attr-defined]
 for module in (relaxation, step_relaxation):
-    module.OBSERVABLES = ("mean cosine",)
+    module.OBSERVABLES = ("mean cosine",)  # type: ignore[attr-defined]
 water_order.circular_std = lambda theta: np.zeros(theta.shape[:-1])
 orientation.circular_std = water_order.circular_std
 

@@ -41,6 +41,7 @@ from januspore.products.ensemble import Ensemble
 from januspore.protocols import required
 from januspore.run import operations
 from januspore.schema import StatePoint, state_point
+from januspore.simulate.layout import RECORD, trajectory
 from januspore.simulate.record import read_record
 from januspore.space import conditions, provenance
 from januspore.space.dataspace import open_project, parent_job
@@ -218,7 +219,7 @@ def settled_sums(ensemble: Ensemble, settle_ps: float) -> dict[str, NDArray]:
     sample_ps = ensemble.point.protocol.recording.sample_interval_ps
     _, _, bins = shape = sums["time_ps"].shape
     for name in _AVERAGED:
-        each = [read_record(conditions.trajectory(job) / "record.h5")[0] for job in ensemble.jobs]
+        each = [read_record(trajectory(job) / RECORD)[0] for job in ensemble.jobs]
         values = np.stack([r[name] for r in each]).reshape(*shape, -1)
         taken = np.isfinite(values)  # temperatures are not taken in every row
         sums[name] = sample_ps * values.sum(axis=3, where=taken)
