@@ -167,10 +167,12 @@ def test_intervals_from_batches_cover_a_slow_part_below_fast_vibration():
 # --- known answers -----------------------------------------------------------------------------
 
 
-def test_a_spline_of_four_positions_is_exact_for_a_cubic_and_fewer_are_a_trapezoid():
+def test_a_spline_is_exact_for_a_cubic_of_four_positions_and_a_parabola_of_three():
     x = np.array([-0.5, -0.1, 0.0, 0.3])
     assert spline_weights(x) @ x**3 == pytest.approx((x[0] ** 4 - x**4) / 4)
-    assert spline_weights(x[:3]) == pytest.approx(trapezoid_weights(x[:3]))
+    few = x[:3]
+    assert spline_weights(few) @ few**2 == pytest.approx((few[0] ** 3 - few**3) / 3)
+    assert spline_weights(x[:2]) == pytest.approx(trapezoid_weights(x[:2]))
 
 
 def test_of_equal_stretches_the_first_is_taken():

@@ -47,9 +47,10 @@ def trapezoid_weights(x: NDArray) -> NDArray[np.float64]:
 
 
 def spline_weights(x: NDArray) -> NDArray[np.float64]:
-    """As `trapezoid_weights`, by a cubic spline through the forces; x of at least 2 positions."""
-    if len(x) < 4:
-        return trapezoid_weights(x)
+    """As `trapezoid_weights`, by a cubic spline through the forces.
+
+    Three positions have the parabola through them, two the trapezoid rule.
+    """
     return -np.asarray(CubicSpline(x, np.eye(len(x))).antiderivative()(x))
 
 
