@@ -169,3 +169,14 @@ def test_sites_are_those_of_the_coarsest_grid_that_holds_them_jittered_by_a_hund
     off = (grid - np.round(grid)) * 1.3 / 4
     assert 0.005 < np.abs(off).max() <= 0.01
     assert np.round(grid).min() == -2 and np.round(grid).max() == 1
+
+
+@pytest.mark.parametrize(("pairs", "apart"), [(8, 0.5), (24, 0.4)])
+def test_ions_are_as_far_apart_as_there_is_room(pairs, apart):
+    model = free_model(pairs, 10, (2.0, 2.0, 2.0))
+    for seed in range(3):
+        ions = build_state(model, np.random.default_rng(seed)).positions[model.ions]
+        between = ions[:, None] - ions
+        between -= model.box * np.round(between / model.box)
+        nearest = np.linalg.norm(between, axis=-1)[~np.eye(len(ions), dtype=bool)].min()
+        assert apart <= nearest < apart + 0.1

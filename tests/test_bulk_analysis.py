@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 from januspore.analysis.bulk import dielectric_constant, pairs_of, r_edges, sums_of
 from januspore.analysis.diffusion import (
+    M2_PER_S,
+    VISCOSITY_MPA_S,
     box_correction,
     einstein_conductivity,
     field_conductivity,
@@ -45,6 +47,11 @@ def test_square_displacements_average_over_all_pairs_of_times(paths):
         assert found[lag] == pytest.approx(np.mean(np.square(pairs), axis=(0, 1)), abs=1e-9)
 
 
+def test_without_particles_no_displacement_is_known():
+    found = square_displacements(np.zeros((9, 0, 3)))
+    assert found.shape == (5, 3) and np.isnan(found).all()
+
+
 @pytest.mark.parametrize("diffusion", [2.5e-3, 1e-4])
 def test_a_random_walk_has_its_diffusion_coefficient_along_each_direction(diffusion):
     paths = walks(np.random.default_rng(0), 400, [diffusion] * 200, 5.0)
@@ -64,9 +71,10 @@ def test_a_slope_needs_lags_to_the_middle_of_its_window():
 
 
 def test_the_finite_box_correction_is_yeh_and_hummer_s():
-    edge, viscosity = 2.5, 0.729
-    si = 2.837297 * K_B * T / (6 * np.pi * viscosity * 1e-3 * edge * 1e-9)
-    assert box_correction(T, edge, viscosity) * 1e-6 == pytest.approx(si, rel=1e-6)
+    edge, viscosity = 2.5, 0.729e-3  # SPC/E at 298 K, Pa s
+    si = 2.837297 * K_B * T / (6 * np.pi * viscosity * edge * 1e-9)
+    found = box_correction(T, edge, VISCOSITY_MPA_S) * M2_PER_S
+    assert found == pytest.approx(si, rel=1e-6)
 
 
 # --- charge --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from januspore.analysis.bulk import (
     R_BINS,
     _longest_run,
     _padded,
+    _structure,
     bulk_sums,
     pairs_of,
     r_edges,
@@ -66,6 +67,14 @@ def test_pairs_and_species_are_those_that_are_there():
 )
 def test_of_torn_frames_the_longest_run_at_equal_intervals_is_used(steps, kept):
     assert _longest_run(np.array(steps)).tolist() == kept
+
+
+@pytest.mark.parametrize(("apart", "contact"), [(0.40, 1.0), (0.42, 0.0)])
+def test_ions_touch_within_the_first_minimum_of_their_g(apart, contact):
+    model = free_model(1, 2, (3.0, 3.0, 3.0))
+    positions = np.tile(np.linspace(1.0, 1.4, model.n_atoms)[:, None], (2, 1, 3))
+    positions[:, model.ions] = [[0, 0, 0], [0, apart, 0]]
+    assert _structure(positions, model)["contact"] == contact
 
 
 def test_lags_that_a_torn_run_lacks_are_unknown():

@@ -77,3 +77,11 @@ def test_planes_of_a_sheet_by_hand():
     assert not np.signbit(se), "printed as -0.00 V"
     assert mo == pytest.approx(0.45 * -below / area * units.PER_VACUUM_PERMITTIVITY)
     assert s - mo == pytest.approx(-0.61 * above / area * units.PER_VACUUM_PERMITTIVITY)
+
+
+@pytest.mark.parametrize(
+    ("name", "planes"),
+    [("MoSSe", ["Se (-x)", "Mo", "S (+x)"]), ("MoS2", ["S (-x)", "Mo", "S (+x)"])],
+)
+def test_potentials_of_a_sheet_are_named_by_their_planes_from_minus_x_on(name, planes):
+    assert list(sheet_potential(MEMBRANES[name])) == planes

@@ -40,6 +40,16 @@ def test_narrower_cells_have_less_access_resistance_and_longer_reservoirs_more(d
 def test_a_pore_as_wide_as_the_cell_is_refused():
     with pytest.raises(ValueError, match="a pore of 4 nm in a cell of 9 nm"):
         cell_conductance(10.0, 4.0, 0.67, 9.0, 3.0)
+    with pytest.raises(ValueError, match="a pore of 2 nm"):
+        cell_conductance(10.0, 2.0, 0.67, np.pi, 3.0)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.7])
+def test_the_narrowing_is_the_published_series(ratio):
+    """A cell of radius 1 nm and no length: 1 / (2 sigma a) on both sides together."""
+    found = 1 / cell_conductance(3.0, 2 * ratio, 0.0, np.pi, 0.0) * 3.0 * 2 * ratio
+    series = np.polynomial.Polynomial([1, -1.40925, 0, 0.29591, 0, 0.05254, 0, 0.02105])
+    assert found == pytest.approx(series(ratio), rel=1e-9)
 
 
 @pytest.mark.parametrize(("radius", "membrane"), [(0.5, 0.7), (1.0, 0.7), (1.0, 0.0)])

@@ -16,6 +16,7 @@ from januspore.analysis.hydration import (
     REGIONS,
     WINDOWS,
     bulk_oxygen_density,
+    first_shell_nm,
     hydration_sums,
     pair_counts,
     profile_edges,
@@ -24,6 +25,7 @@ from januspore.analysis.hydration import (
     shell_volumes,
 )
 from januspore.analysis.store import write_arrays
+from januspore.errors import InputError
 from januspore.model.builder import build_state
 from januspore.model.state import write_state
 from januspore.model.system import build_model, water_geometry
@@ -260,6 +262,14 @@ def test_an_ion_s_first_shell_ends_at_its_own_radius(ion, inside, outside):
 
 
 # --- known answers -----------------------------------------------------------------------------
+
+
+def test_without_water_there_is_no_shell_and_a_species_without_a_radius_is_named():
+    ions, none = np.zeros((2, 3)), np.zeros((0, 3))
+    assert shell_counts(ions, none, BOX, 0.3).tolist() == [0, 0]
+    assert pair_counts(ions, none, BOX).tolist() == [0.0] * 60
+    with pytest.raises(InputError, match=r"species\.O has no first_shell_nm"):
+        first_shell_nm("O")
 
 
 def test_bins_of_g_and_of_profiles_by_hand():

@@ -10,6 +10,7 @@ from januspore import units
 from januspore.errors import InputError
 from januspore.materials import SALTS
 from januspore.model.forcefield import SPECIES, species
+from januspore.model.pore import Pore
 from januspore.model.system import (
     MEMBRANE_LENGTH_NM,
     PURE_WATER_PER_NM3,
@@ -190,7 +191,7 @@ def test_a_bulk_box_holds_what_its_volume_does(density, waters):
     found, model = count(point), build_model(point)
     assert (found.units, found.pairs, found.waters) == (0, 0, waters)
     assert model.box.tolist() == [2.0] * 3 and not model.frozen.any()
-    assert model.membrane_positions.shape == (0, 3) and model.pore.diameter_nm == 0.0
+    assert model.membrane_positions.shape == (0, 3) and model.pore == Pore((0.0, 0.0), 0.0, 0, "")
     salty = {"charge_set": {"material": "none"}, "seed": 0}
     salty["protocol"] = protocol | {"cell": cell | {"salt_mol_per_L": 2.0}}
     salty = state_point(salty)

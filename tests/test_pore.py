@@ -155,6 +155,11 @@ def test_cuts_are_ranked_and_distinct_and_the_list_ends_with_one_clear_line():
         find_pore("MoSSe", 0.85, 99)
 
 
+def test_the_smallest_target_is_within_reach():
+    with pytest.raises(InputError, match="pore_cut = 99: "):
+        find_pore("MoSSe", 0.4, 99)
+
+
 @pytest.mark.parametrize("diameter", [0.1, 0.39, 3.1, 50.0])
 def test_targets_out_of_reach_are_refused(diameter):
     with pytest.raises(InputError, match="pore_diameter_nm"):

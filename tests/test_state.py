@@ -67,6 +67,7 @@ def test_a_plain_gsd_reader_sees_types_masses_charges_and_unwrapped_positions(tm
         frame = trajectory[0]
     assert frame.configuration.step == state.step
     assert frame.configuration.box[:3] == pytest.approx(SMALL.box, rel=1e-6)
+    assert frame.configuration.box[3:].tolist() == [0.0, 0.0, 0.0]  # not tilted
     names = np.array(frame.particles.types)[frame.particles.typeid]
     assert (names == np.array(SPECIES)[SMALL.type_id]).all()
     assert frame.particles.mass == pytest.approx(SMALL.mass, rel=1e-6)
