@@ -28,7 +28,9 @@ from scipy import stats
 from januspore.analysis.statistics import shown, student
 from januspore.report.collect import Made, products_made
 from januspore.run.new import new_space
+from januspore.space.study import load_study
 
+STUDIES = Path(__file__).resolve().parent.parent / "studies"
 #: Difference of the seeds of two repeats, larger than the number of seeds of a study.
 SEEDS_APART = 100
 
@@ -167,7 +169,7 @@ def main() -> None:
     if not options.only_read:
         for number in range(options.repeats):
             run(options.into / f"{number:03d}", options.study, number)
-    rows = list(table(sorted(options.into.glob("[0-9]*"))))
+    rows = list(table(sorted(options.into.glob("[0-9]*")), options.study))
     text = "\n".join(markdown(rows)) + "\n"
     print(text, end="")
     if options.table:
@@ -187,9 +189,23 @@ def run(space: Path, study: str, number: int) -> None:
         subprocess.run([sys.executable, *command], cwd=space, env=quiet, check=True)
 
 
-def table(spaces: list[Path]) -> Iterator[tuple[Finding, list[list[float] | None], int]]:
-    """Read every finding of every data space, None where it does not exist, and its seeds."""
-    made = [products_made(signac.get_project(str(space), search=False)) for space in spaces]
+def table(
+    spaces: list[Path], study: str
+) -> Iterator[tuple[Finding, list[list[float] | None], int]]:
+    """Read every finding of every data space, None where it does not exist, and its seeds.
+
+    Only protocols as the study has them now are read: a data space may also hold an earlier form.
+    """
+    points = load_study(study, STUDIES).state_points()
+    protocols = [point.protocol.model_dump(mode="json") for point in points]
+    made = [
+        [
+            m
+            for m in products_made(signac.get_project(str(space), search=False))
+            if m.protocol in protocols
+        ]
+        for space in spaces
+    ]
     for finding in FINDINGS:
         triples, seeds = zip(*(finding.read(one) for one in made), strict=True)
         yield finding, list(triples), max(seeds)

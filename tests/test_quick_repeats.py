@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import copy_studies
 from scipy import stats
+from test_products import make_all, planted_space
 from test_report import made_of
 
 from januspore.analysis.statistics import student
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-from quick_repeats import Finding, markdown
+import quick_repeats
+from quick_repeats import Finding, markdown, table
 
 CURRENT = Finding("current, nA", "paired_pulse", "pore slab, I0_nA")
 
@@ -67,6 +70,22 @@ def test_a_width_is_counted_and_expected_as_planted_runs_have_it():
     assert [wide.stands(triple) for triple in triples] == list(half < 0.9)
     assert wide.expected(triples, seeds) == pytest.approx(np.mean(half < 0.9), abs=0.03)
     assert not wide.stands(None) and not wide.stands([0.5, -0.1, 1.1])
+
+
+def test_only_protocols_as_the_study_has_them_are_read(tmp_path, monkeypatch):
+    copy_studies(tmp_path)
+    make_all(planted_space(tmp_path), ("ie_curve",))
+    found = Finding("conductance, nS", "ie_curve", "pore slab, conductance_nS")
+    monkeypatch.setattr(quick_repeats, "FINDINGS", (found,))
+    study = tmp_path / "studies" / "quick.toml"
+    ((_, (triple,), seeds),) = table([tmp_path], str(study))
+    # `loop` has 400 and 200 nA per V/nm over a box of 3.67 nm.
+    assert triple[0] == pytest.approx(300 / 3.67, rel=0.05) and seeds == 4
+    other = tmp_path / "other.toml"
+    other.write_text(
+        study.read_text().replace("amplitude_V_per_nm = 1.2", "amplitude_V_per_nm = 1")
+    )
+    assert list(table([tmp_path], str(other))) == [(found, [None], 0)]
 
 
 def test_the_table_has_a_row_for_each_finding_and_marks_significant_ones():
