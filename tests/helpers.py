@@ -1,6 +1,7 @@
 """State points and small models that several tests use."""
 
 import copy
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -39,6 +40,18 @@ CHARGE_SETS: dict[str, dict[str, Any]] = {
     "neutral": {"material": "MoSSe", "Mo": 0.0, "S": 0.0, "Se": 0.0},
     "MoS2": {"material": "MoS2", "Mo": 1.18, "S": -0.59},
 }
+
+
+def charge_sets(*names: str) -> str:
+    """The charge sets of a study as TOML; several have their keys in `CHARGE_SETS` as names."""
+    text = ""
+    for name in names:
+        own = {"name": name} if len(names) > 1 else {}
+        own |= {key: value for key, value in CHARGE_SETS[name].items() if key != "material"}
+        lines = (f"{key} = {json.dumps(value)}\n" for key, value in own.items())
+        text += "[[charge_sets]]\n" + "".join(lines)
+    return text
+
 
 #: The smallest cell that the schema allows with this cut-off, for short runs on a CPU.
 TINY = {

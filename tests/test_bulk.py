@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import CHARGE_SETS, ROOT, raw_point
+from helpers import CHARGE_SETS, ROOT, charge_sets, raw_point
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,29 +37,24 @@ SMALL = {
     "run_ps": 0.8,
     "field_V_per_nm": 0.5,
 }
-STUDY = """
+STUDY = (
+    """
 seeds = "0:2"
 [cell]
 repeats_y = 8
 reservoir_nm = 2.0
 [equilibration]
 count = 2
-[[charge_sets]]
-name = "janus"
-Mo = 1.06
-S = -0.61
-Se = -0.45
-[[charge_sets]]
-name = "neutral"
-Mo = 0.0
-S = 0.0
-Se = 0.0
+"""
+    + charge_sets("janus", "neutral")
+    + """
 [[protocols]]
 name = "sine"
 [[protocols]]
 name = "bulk"
 cell = { edge_nm = 2.5, salt_mol_per_L = 0.0 }
 """
+)
 ENGINES = [
     "openmm",
     pytest.param(
@@ -191,7 +186,7 @@ def test_a_bulk_job_is_built_relaxed_and_run(engine, tmp_path, monkeypatch):
 
 
 def _space(root):
-    text = "[[charge_sets]]\nMo = 1.06\nS = -0.61\nSe = -0.45\n[[protocols]]\n"
+    text = charge_sets("janus") + "[[protocols]]\n"
     for key, value in SMALL.items():
         if isinstance(value, dict):
             inside = ", ".join(f"{k} = {v!r}" for k, v in value.items())

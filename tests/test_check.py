@@ -165,8 +165,8 @@ def space(tmp_path, monkeypatch):
     monkeypatch.setitem(cells.CELLS, "tiny", {"cell": small, "dynamics": dynamics})
     monkeypatch.setattr("januspore.engines.openmm_platform.driver_devices", lambda platform: ())
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
-    monkeypatch.setattr(engines, "_MODULES", {"openmm": ".openmm_engine"})
-    monkeypatch.setattr(engines, "_INSTALLED", {"openmm": lambda: True})
+    only = {"openmm": engines.Entry(".openmm_engine", lambda: True)}
+    monkeypatch.setattr(engines, "ENGINES", only)
     return open_project(tmp_path)
 
 
@@ -183,8 +183,8 @@ def add_engine(monkeypatch, name, factor):
         model, dynamics, replace(resources, platform="CPU"), tether
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(engines._MODULES, name, f".{name}_engine")
-    monkeypatch.setitem(engines._INSTALLED, name, lambda: True)
+    entry = engines.Entry(f".{name}_engine", lambda: True)
+    monkeypatch.setitem(engines.ENGINES, name, entry)
 
 
 def test_a_machine_without_faults_gets_a_recommendation_that_is_stored(space, monkeypatch, capsys):

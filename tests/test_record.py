@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from januspore.analysis.store import read_arrays, write_arrays
 from januspore.errors import InputError
+from januspore.files import seal_holds
 from januspore.simulate.record import (
     RAGGED,
     RecordError,
@@ -130,6 +131,19 @@ def test_libhdf5_is_never_given_a_file_whose_checksum_does_not_hold(
     monkeypatch.setattr(h5py, "File", looked_at)
     with pytest.raises(InputError, match="checksum"):
         read_record(path) if kind == "record" else read_arrays(path)
+
+
+def test_libhdf5_reads_the_bytes_whose_checksum_was_verified(tmp_path, monkeypatch):
+    """Not the file, which another process may change in the meantime."""
+    path = tmp_path / "r.h5"
+    write_record(path, rows(1, 20), {})
+
+    def damaged_after(content):
+        path.write_bytes(b"")
+        return seal_holds(content)
+
+    monkeypatch.setattr("januspore.hdf5.seal_holds", damaged_after)
+    assert read_record(path)[0]["step"].tolist() == rows(1, 20)["step"].tolist()
 
 
 def test_consolidating_twice_or_with_nothing_new_changes_nothing(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from helpers import TINY, raw_point
 from planted import make_products, planted_space
 
+from januspore.__main__ import main
 from januspore.analysis.barrier import way_of
 from januspore.engines.stretch import Observed, Sample
 from januspore.errors import InputError
@@ -15,6 +16,8 @@ from januspore.model.system import build_model
 from januspore.products import PRODUCTS
 from januspore.products.results import product_table, results
 from januspore.protocols import Recording
+from januspore.report.collect import products_made
+from januspore.report.summary import found
 from januspore.schema import state_point
 from januspore.simulate.record import read_record, write_record
 from januspore.simulate.recorder import Recorder
@@ -112,6 +115,16 @@ def test_figures_and_tables_name_the_ions_of_the_salt(project):
         assert set(product_table(project, name).species) == {"total", "Na", "Cl"}
     assert set(product_table(project, "hydration").species) == {"Na", "Cl", "water"}
     assert {"Na_crossings_forward", "Cl_in_pore"} <= set(results(project).columns)
+
+
+def test_the_terminal_s_table_and_the_summary_name_its_elements_and_ions(project, capsys):
+    assert main(["--project", project.path, "results", "protocol.name=sine"]) == 0
+    header = capsys.readouterr().out.splitlines()[0].split()
+    assert {"W", "Na_crossings_forward", "Cl_crossings_backward"} <= set(header)
+    product = next(p for p in PRODUCTS if p.name == "steady_current")
+    product.run(*project.find_jobs({"protocol.name": "staircase"}))
+    (sentence,) = [s for s in found(products_made(project), []) if s.startswith("share of")]
+    assert sentence.startswith("share of Na+ in the steady current: ")
 
 
 def test_the_cation_s_share_is_that_planted(project):

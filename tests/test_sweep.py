@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import charge_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import plant, planted_rows
@@ -31,17 +32,7 @@ timestep_fs = 2.0
 cutoff_nm = 0.9
 [equilibration]
 count = 3
-[[charge_sets]]
-name = "janus"
-Mo = 1.06
-S = -0.61
-Se = -0.45
-[[charge_sets]]
-name = "neutral"
-Mo = 0.0
-S = 0.0
-Se = 0.0
-"""
+""" + charge_sets("janus", "neutral")
 STAIRCASE = """
 [[protocols]]
 name = "staircase"

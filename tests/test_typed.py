@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from helpers import raw_point
+from helpers import charge_sets, raw_point
 from test_workflow import ROOT, copy_project
 
 from januspore.engines import Resources
@@ -23,7 +23,7 @@ from januspore.schema import state_point
 from januspore.settings import VARIABLES, warn_of_misspelt
 from januspore.space.study import load_study
 
-SETS = "[[charge_sets]]\nMo = 1.06\nS = -0.61\nSe = -0.45\n"
+SETS = charge_sets("janus")
 SINE = "[[protocols]]\nname = 'sine'\n"
 
 

@@ -14,6 +14,7 @@ with QuietImports():
 
     from . import __version__
     from .files import written_aside
+    from .materials import MATERIALS, SALTS
     from .products.kept import FORMATS
     from .products.results import (
         figures,
@@ -27,14 +28,14 @@ with QuietImports():
     from .space.dataspace import find_project
     from .space.varying import varying
 
+_ELEMENTS = dict.fromkeys(element for own in MATERIALS.values() for element in own.elements)
+_IONS = dict.fromkeys(ion for salt in SALTS.values() for ion in (salt.cation, salt.anion))
 #: Columns that fit a terminal; `--csv` and `--json` have all columns.
 _SHOWN = (
     "job",
     "charge_set.name",
     "charge_set.material",
-    "charge_set.Mo",
-    "charge_set.S",
-    "charge_set.Se",
+    *(f"charge_set.{element}" for element in _ELEMENTS),
     "protocol.name",
     "seed",
     "simulated_ps",
@@ -43,10 +44,7 @@ _SHOWN = (
     "bulk_water_per_nm3",
     "mean_cosine_low_positive_field",
     "mean_cosine_high_positive_field",
-    "K_crossings_forward",
-    "K_crossings_backward",
-    "Cl_crossings_forward",
-    "Cl_crossings_backward",
+    *(f"{ion}_crossings_{way}" for ion in _IONS for way in ("forward", "backward")),
 )
 
 

@@ -1,10 +1,10 @@
-"""HDF5 files that end in a checksum, which is looked at before libhdf5 sees any of it.
+"""HDF5 files that end in a checksum, which is verified before libhdf5 reads any of the file.
 
-libhdf5 can loop for ever over a file of which a few bytes have changed, so no file is opened that
-is not known to be as it was written. One without a checksum at its end was cut, or is of another
-program.
+libhdf5 can loop for ever over a file of which a few bytes have changed, so it is only given bytes
+whose checksum holds. A file without a checksum at its end was cut, or is of another program.
 """
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,12 +55,14 @@ def open_hdf5(path: Path) -> Iterator[tuple[h5py.File, dict[str, Any]]]:
         OSError: it cannot be read.
         KeyError, ValueError, RuntimeError: it has a checksum, and is another program's.
     """
-    whole = seal_holds(path.read_bytes())
+    content = path.read_bytes()
+    whole = seal_holds(content)
     if whole is None:
         raise TornError("cut, or not of this program: no checksum at its end")
     if not whole:
         raise TornError("damaged: its checksum does not match")
-    with h5py.File(path, "r") as file:
+    # From memory: the file on disk may have been replaced or damaged since it was verified.
+    with h5py.File(io.BytesIO(content), "r") as file:
         attributes = json.loads(file.attrs["attributes"])
         if not isinstance(attributes, dict):
             raise ValueError("its attributes are no table")

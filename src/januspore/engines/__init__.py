@@ -1,13 +1,14 @@
 """Engines: the interface through which the rest of the package runs dynamics.
 
 :class:`~januspore.engines.base.Engine` is the whole interface; types of an engine's own library are
-not visible through it. An engine is a module here that defines ``create`` and a row in `_MODULES`.
+not visible through it. An engine is a module here that defines ``create`` (a `base.Maker`) and
+``devices``, and a row in `ENGINES`.
 """
 
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..errors import SettingError
 from ..model.state import State
@@ -15,13 +16,21 @@ from ..model.system import Model
 from ..protocols import Dynamics
 from ..settings import Resources, engine_set, preferred
 from . import gromacs_program
-from .base import Device, Engine, Tether
+from .base import Device, Engine, Maker, Tether
 
-_MODULES = {"openmm": ".openmm_engine", "hoomd": ".hoomd_engine", "gromacs": ".gromacs_engine"}
-_INSTALLED: dict[str, Callable[[], bool]] = {
-    "openmm": lambda: importlib.util.find_spec("openmm") is not None,
-    "hoomd": lambda: importlib.util.find_spec("hoomd") is not None,
-    "gromacs": gromacs_program.is_installed,
+
+@dataclass(frozen=True)
+class Entry:
+    """The module of an engine, and a test that loads nothing for whether it is installed here."""
+
+    module: str
+    is_installed: Callable[[], bool]
+
+
+ENGINES = {
+    "openmm": Entry(".openmm_engine", lambda: importlib.util.find_spec("openmm") is not None),
+    "hoomd": Entry(".hoomd_engine", lambda: importlib.util.find_spec("hoomd") is not None),
+    "gromacs": Entry(".gromacs_engine", gromacs_program.is_installed),
 }
 
 __all__ = [
@@ -39,7 +48,7 @@ __all__ = [
 
 def available() -> list[str]:
     """Return the engines whose library or program is installed here, without loading it."""
-    return [name for name in _MODULES if _INSTALLED[name]()]
+    return [name for name, entry in ENGINES.items() if entry.is_installed()]
 
 
 def choose(name: str | None = None) -> str:
@@ -53,8 +62,8 @@ def choose(name: str | None = None) -> str:
     """
     wanted = name or engine_set() or ""
     installed = available()
-    if wanted and wanted not in _MODULES:
-        raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(_MODULES)}")
+    if wanted and wanted not in ENGINES:
+        raise SettingError(f"JANUSPORE_ENGINE = {wanted!r}: must be one of {', '.join(ENGINES)}")
     if wanted == "gromacs":
         gromacs_program.find()  # raises an error that names what is missing
     if wanted and wanted not in installed:
@@ -90,7 +99,7 @@ def _usual(installed: list[str]) -> str:
 
 def devices(name: str) -> list[Device]:
     """Return the devices that an engine can run on here; the first is its own choice."""
-    module = importlib.import_module(_MODULES[name], __package__)
+    module = importlib.import_module(ENGINES[name].module, __package__)
     found: list[Device] = module.devices()
     return found
 
@@ -104,8 +113,9 @@ def create(
 ) -> Engine:
     """Create the engine that `resources` names, with a tether if any, and load `state` into it."""
     resources = resources or Resources.from_environment()
-    module = importlib.import_module(_MODULES[choose(resources.engine)], __package__)
-    engine: Engine = module.create(model, dynamics, resources, tether)
+    module = importlib.import_module(ENGINES[choose(resources.engine)].module, __package__)
+    make: Maker = module.create
+    engine = make(model, dynamics, resources, tether)
     engine.load(state)
     return engine
 

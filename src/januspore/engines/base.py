@@ -1,7 +1,7 @@
 """The interface of all engines, and the Ewald parameters that all of them use."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..model.state import State
 from ..model.system import Model
+from ..protocols import Dynamics
+from ..settings import Resources
 from .stretch import Observed, Sample, Stretch
 
 #: Parts of the force on an ion along x (`force_parts`); their sum is the whole force.
@@ -31,7 +33,11 @@ class Engine(Protocol):
     """
 
     name: str
-    step: int
+
+    @property
+    def step(self) -> int:
+        """Steps done since step 0 of the programme."""
+        ...
 
     def provenance(self) -> dict[str, Any]:
         """Engine, version, platform, precision and device, as plain JSON values."""
@@ -111,6 +117,10 @@ class Tether:
 
     atom: int
     stiffness_kJ_per_mol_nm2: float
+
+
+#: The constructor of an engine, which its module names `create`.
+Maker = Callable[[Model, Dynamics, Resources, Tether | None], Engine]
 
 
 def tether_force(

@@ -25,7 +25,7 @@ from ..protocols.field import Constant
 from ..settings import Resources
 from ..units import VOLT_PER_NM
 from . import gromacs_program
-from .base import Tether
+from .base import Maker, Tether
 from .gromacs_input import Output, Pull, wave
 from .gromacs_output import Unwrapping, frames
 from .gromacs_run import Course, Outcome, Runner
@@ -261,4 +261,4 @@ class GromacsEngine:
 
 
 #: What `engines.create` calls.
-create = GromacsEngine
+create: Maker = GromacsEngine

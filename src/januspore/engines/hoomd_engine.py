@@ -22,7 +22,7 @@ from ..model.system import Model
 from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import BOLTZMANN, VOLT_PER_NM
-from .base import Tether, tether_force
+from .base import Maker, Tether, tether_force
 from .hoomd_bodies import (
     Bodies,
     WaterFrame,
@@ -380,4 +380,4 @@ def _tags(model: Model) -> NDArray[np.int64]:
 
 
 #: What `engines.create` calls.
-create = HoomdEngine
+create: Maker = HoomdEngine

@@ -19,7 +19,7 @@ from ..model.system import Model
 from ..protocols import Dynamics
 from ..settings import Resources
 from ..units import VOLT_PER_NM
-from .base import Tether, ewald_parameters
+from .base import Maker, Tether, ewald_parameters
 from .openmm_platform import devices as devices
 from .openmm_platform import make_context
 from .step_by_step import StepByStep
@@ -224,5 +224,4 @@ def _tether_force(model: Model, tether: Tether) -> mm.CustomExternalForce:
     return force
 
 
-#: What `engines.create` calls.
-create = OpenMMEngine
+create: Maker = OpenMMEngine

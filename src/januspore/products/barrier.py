@@ -127,7 +127,7 @@ def _slope_rows(profiles: Profiles) -> Iterator[dict[str, Any]]:
 
     On each field's own way from minimum to maximum, as in the paper's Table 1, where at least two
     fields have a resolved barrier; and on one way common to all fields, which needs no barrier:
-    that of the least field with one, else from the first window to the one nearest to the Mo plane.
+    that of the least field with one, else from the first window to the one nearest to the metal.
     """
     for sign in (1, -1):
         members = [f for f, e in enumerate(profiles.fields) if sign * e >= 0]

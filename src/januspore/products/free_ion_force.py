@@ -125,7 +125,7 @@ def _verdict(table: pd.DataFrame) -> str:
     inside = forces[forces.x_nm.abs() < 0.3]
     known = inside.value.notna().groupby(inside.ion).mean()
     shares = ", ".join(f"{ion} {share:.0%}" for ion, share in known.items())
-    return f"bins within 0.3 nm of the Mo plane visited often enough for a mean: {shares}"
+    return f"bins within 0.3 nm of the metal's plane visited often enough for a mean: {shares}"
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:

@@ -237,24 +237,14 @@ CLAIMS = (
     Claim("loop pinched at E = 0", "Fig. 1B", "yes", "ndr", _pinched, assumes=_PINCH_ASSUMES),
     *(
         Claim(
-            f"water order rises with field, {side}",
+            f"water order rises with {field}, {side}",
             "Fig. 2C",
             "sigma_theta falls",
-            "water_order",
+            product,
             water.rises(side),
             assumes=water.RISES_ASSUMES,
         )
-        for side in ("E > 0", "E < 0")
-    ),
-    *(
-        Claim(
-            f"water order rises with held field, {side}",
-            "Fig. 2C",
-            "sigma_theta falls",
-            "held_order",
-            water.rises(side),
-            assumes=water.RISES_ASSUMES,
-        )
+        for field, product in (("field", "water_order"), ("held field", "held_order"))
         for side in ("E > 0", "E < 0")
     ),
     Claim(

@@ -84,7 +84,7 @@ PANELS = (
     ),
     Panel(
         "not in the paper",
-        "the steady current of held fields: conductance, share of K+, rectification",
+        "the steady current of held fields: conductance, share of the cation, rectification",
         ("steady_current",),
     ),
     Panel(

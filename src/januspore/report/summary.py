@@ -13,14 +13,16 @@ from itertools import groupby
 import signac
 
 from ..analysis.statistics import shown
+from ..materials import SALTS
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
 from .comparison import Row, comparison, missing
 from .judging import Verdict
 
-#: Numbers of this data space's own: product, pattern of the finding, what it is, unit. What the
-#: pattern's groups match goes into the words. The first of each product lead, as a report's first
-#: screen has room for few.
+_CATIONS = "|".join(salt.cation for salt in SALTS.values())
+#: Numbers that no statement of the paper is about: product, pattern of the finding, description,
+#: unit. The groups of the pattern are put into the description. The first number of each product
+#: comes first, as a report's first screen has room for few.
 NUMBERS = (
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
     ("paired_pulse", "pore slab, I0_nA", "current of a first pulse", "nA"),
@@ -41,7 +43,7 @@ NUMBERS = (
     ("pulse_train", "pore slab, last over first", "last pulse of a train over the first", ""),
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
     ("step_relaxation", "mean cosine, tau_down_ps", "the pore's water relaxes within", "ps"),
-    ("steady_current", "K_share", "share of K+ in the steady current", ""),
+    ("steady_current", f"({_CATIONS})_share", "share of {}+ in the steady current", ""),
     ("paired_pulse", "pore slab, I1 over I0 after (.*) ps", "I1/I0 after {} ps", ""),
     (
         "barrier",

@@ -1,6 +1,6 @@
 """Array functions of one configuration or of one displacement.
 
-All positions are in nm with the membrane's Mo plane at x = 0 and the pore's axis at y = z = 0.
+All positions are in nm with the membrane's metal at x = 0 and the pore's axis at y = z = 0.
 """
 
 import numpy as np
