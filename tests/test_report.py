@@ -11,7 +11,7 @@ from test_products import make_all, planted_space, space  # noqa: F401
 
 from januspore.__main__ import main
 from januspore.analysis.statistics import p_value
-from januspore.products import PRODUCTS
+from januspore.products import PRODUCTS, Product
 from januspore.report.charging import sentences
 from januspore.report.claims import CLAIMS, HOLDS_ALL
 from januspore.report.collect import Made, products_made
@@ -24,7 +24,7 @@ from januspore.report.judging import (
     judge_value,
     undecided,
 )
-from januspore.report.panels import PANELS
+from januspore.report.panels import PANELS, panels_of
 from januspore.report.write import write_report
 from januspore.space.dataspace import open_project
 from januspore.space.paper import departures, name_of
@@ -70,8 +70,14 @@ def test_a_command_for_what_is_missing_makes_it():
     assert sum("V/nm, total" in claim.quantity for claim in CLAIMS) == len(held.fields_V_per_nm)
 
 
-def test_every_product_has_a_panel():
+def test_every_product_has_a_panel_and_a_new_one_needs_no_entry():
     assert {name for panel in PANELS for name in panel.products} >= {p.name for p in PRODUCTS}
+    new = panels_of([*PRODUCTS, Product("mean_field", needs="cycle")])[-1]
+    assert (new.label, new.shows, new.products) == (
+        "not in the paper",
+        "mean field",
+        ("mean_field",),
+    )
 
 
 def test_every_claim_has_one_statement_and_its_assumptions():

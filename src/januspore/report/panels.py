@@ -1,8 +1,12 @@
 """The paper's figures, panel by panel, and this data space's version of each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..products import PRODUCTS, Product
 from .collect import Made
+
+_OURS = "not in the paper"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Panel:
         return [m for m in found if id(m) in firsts], [m for m in found if id(m) not in firsts]
 
 
-PANELS = (
+_DESCRIBED = (
     Panel(
         "Fig. 1A",
         "the system: a pore in the membrane between two KCl reservoirs",
@@ -83,23 +87,33 @@ PANELS = (
         "depression",
     ),
     Panel(
-        "not in the paper",
+        _OURS,
         "the steady current of held fields: conductance, share of the cation, rectification",
         ("steady_current",),
     ),
     Panel(
-        "not in the paper",
+        _OURS,
         "the current that the mean force on held ions gives, beside the direct one",
         ("mean_force_current",),
     ),
-    Panel("not in the paper", "the ions' hydration shells and densities", ("hydration",)),
-    Panel("not in the paper", "the potential along x, by field and by part", ("potential",)),
+    Panel(_OURS, "the ions' hydration shells and densities", ("hydration",)),
+    Panel(_OURS, "the potential along x, by field and by part", ("potential",)),
     Panel(
-        "not in the paper",
-        "the bulk liquid by itself, to be held against published numbers (docs/validation.md)",
+        _OURS,
+        "the bulk liquid by itself, to be compared with published numbers (docs/validation.md)",
         ("bulk_structure", "bulk_transport"),
     ),
 )
+
+
+def panels_of(products: Iterable[Product]) -> tuple[Panel, ...]:
+    """Return the panels above, and for each product that has none a panel with its name."""
+    named = {name for panel in _DESCRIBED for name in panel.products}
+    others = [product.name for product in products if product.name not in named]
+    return (*_DESCRIBED, *(Panel(_OURS, name.replace("_", " "), (name,)) for name in others))
+
+
+PANELS = panels_of(PRODUCTS)
 
 
 def label_of(made: Made) -> str:
