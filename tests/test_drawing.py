@@ -14,6 +14,7 @@ from januspore.products.drawing import (
     band,
     bars,
     legend,
+    log_y,
     panels,
     save,
     why_empty,
@@ -48,6 +49,17 @@ def test_a_figure_without_data_is_not_drawn_and_says_why():
     empty = panels("MoSSe", [[Panel(fail, why.strip()), Panel(fail, "no tau")]])
     assert not empty.axes and why_empty(empty) == f"{why.strip()}; no tau"
     assert why_empty(panels("MoSSe", [[Panel(curve), Panel(fail, "no tau")]])) == ""
+
+
+@pytest.mark.parametrize(("ends", "told"), [((0.6, 2.1), ["0.7", "1", "2"]), ((0.02, 30.0), ["5"])])
+def test_a_logarithmic_axis_has_plain_numbers_however_little_it_spans(ends, told):
+    figure = Figure()
+    axis = figure.subplots()
+    axis.plot([0.0, 1.0], ends)
+    log_y(axis)
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert set(told) <= set(labels) and not any("$" in label for label in labels)
 
 
 def test_a_row_with_fewer_panels_fills_the_figure_and_ranges_are_shared():

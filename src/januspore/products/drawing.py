@@ -180,7 +180,9 @@ def zero_lines(axis: Axes, x: bool = True, y: bool = True) -> None:
 def log_y(axis: Axes) -> None:
     """Make y logarithmic, with plain numbers at its ticks, however little it spans."""
     axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_ylim()
+    subs = (1.0, 2.0, 5.0) if high > 10 * low else range(1, 10)
+    axis.yaxis.set_major_locator(LogLocator(subs=subs))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter(NullFormatter())
 

@@ -16,7 +16,7 @@ from ..analysis.statistics import shown
 from ..materials import SALTS
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
-from .comparison import Row, comparison, missing
+from .comparison import Missing, Row, comparison, missing
 from .judging import Verdict
 
 _CATIONS = "|".join(salt.cation for salt in SALTS.values())
@@ -29,16 +29,15 @@ NUMBERS = (
     (
         "barrier",
         r"E = (.*) V/nm, PMF from first to last window \(kJ/mol\)",
-        "PMF of the held ion over its windows at {} V/nm",
+        "PMF of the held ion at {} V/nm",
         "kJ/mol",
     ),
     (
         "ie_curve",
         "pore slab, conductance_nS",
-        "conductance in phase with a periodic field",
+        "in-phase conductance",
         "nS",
     ),
-    ("ie_curve", "pore slab, susceptance_nS", "susceptance in a periodic field", "nS"),
     ("pulse_train", "pore slab, mean pulse current_nA", "current of a train's pulses", "nA"),
     ("pulse_train", "pore slab, last over first", "last pulse of a train over the first", ""),
     ("step_relaxation", "mean cosine, tau_up_ps", "the pore's water orders within", "ps"),
@@ -151,10 +150,19 @@ def _open(rows: list[Row]) -> list[str]:
         if len(judged) > 1:
             word += f" of {_listed(judged)}"
         sentences.append(f"{panel}, {word}: {names}" + (f" ({reasons})" if reasons else ""))
+    return sentences + _not_measured(rows)
+
+
+def _not_measured(rows: list[Row]) -> list[str]:
+    """A sentence for each command that makes what is missing, and for each reason without one."""
+    groups: dict[str, list[Missing]] = {}
     for one in missing(rows):
-        makes = f": {one.command}" if one.command else ""
-        names = _listed(one.quantities, most=1)
-        sentences.append(f"{one.panels}, not measured: {names} ({one.why}){makes}")
+        groups.setdefault(one.command or one.why, []).append(one)
+    sentences = []
+    for how, group in groups.items():
+        panels = ", ".join(one.panels for one in group)
+        count = sum(len(one.rows) for one in group)
+        sentences.append(f"{panels}, not measured, {count} statement{'s' * (count != 1)}: {how}")
     return sentences
 
 
