@@ -56,13 +56,18 @@ class Finding:
     within: float = math.inf
 
     def read(self, made: list[Made]) -> tuple[list[float] | None, int]:
-        """Return value, low and high, None where there is no such number, and the seeds."""
+        """Return value, low and high, None where there is no such number, and the seeds.
+
+        No seeds: the product itself was not made.
+        """
+        seeds = 0
         for m in made:
             if m.product == self.product and bool(m.departs) is self.wide:
+                seeds = m.equilibrations
                 for key, triple in m.findings.items():
                     if re.fullmatch(self.key, key) and None not in triple:
-                        return [float(end) for end in triple], m.equilibrations
-        return None, 0
+                        return [float(end) for end in triple], seeds
+        return None, seeds
 
     def stands(self, triple: list[float] | None) -> bool:
         """Whether the number is significant: its interval excludes the reference value."""
@@ -189,10 +194,12 @@ def run(space: Path, study: str, number: int) -> None:
         subprocess.run([sys.executable, *command], cwd=space, env=quiet, check=True)
 
 
-def table(
-    spaces: list[Path], study: str
-) -> Iterator[tuple[Finding, list[list[float] | None], int]]:
-    """Read every finding of every data space, None where it does not exist, and its seeds.
+#: A finding, and for each repeat its triple, None where it does not exist, and its seeds.
+Read = tuple[Finding, list[tuple[list[float] | None, int]]]
+
+
+def table(spaces: list[Path], study: str) -> Iterator[Read]:
+    """Read every finding of every data space.
 
     Only protocols as the study has them now are read: a data space may also hold an earlier form.
     """
@@ -207,25 +214,29 @@ def table(
         for space in spaces
     ]
     for finding in FINDINGS:
-        triples, seeds = zip(*(finding.read(one) for one in made), strict=True)
-        yield finding, list(triples), max(seeds)
+        yield finding, [finding.read(one) for one in made]
 
 
-def markdown(rows: list[tuple[Finding, list[list[float] | None], int]]) -> Iterator[str]:
-    """Lines of a table with a row per finding and a column per repeat; significant ones in bold."""
+def markdown(rows: list[Read]) -> Iterator[str]:
+    """Lines of a table with a row per finding and a column per repeat; significant ones in bold.
+
+    A repeat without the product has an empty cell and does not count.
+    """
     repeats = len(rows[0][1])
     heads = ["finding", "stands", "expected", *(str(k + 1) for k in range(repeats))]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
-    for finding, triples, seeds in rows:
+    for finding, read in rows:
         cells = []
-        for triple in triples:
-            text = "-" if triple is None else shown(triple)
+        for triple, seeds in read:
+            text = shown(triple) if triple is not None else "none" if seeds else ""
             cells.append(f"**{text}**" if finding.stands(triple) else text)
+        triples = [triple for triple, seeds in read if seeds]
         stands = sum(map(finding.stands, triples))
-        share = finding.expected(triples, seeds)
-        expected = "-" if np.isnan(share) else f"{share:.0%}"
-        yield f"| {finding.name} | {stands} of {repeats} | {expected} | {' | '.join(cells)} |"
+        share = finding.expected(triples, max(seeds for _, seeds in read))
+        counted = f"{stands} of {len(triples)}" if triples else ""
+        expected = "" if np.isnan(share) else f"{share:.0%}"
+        yield f"| {finding.name} | {counted} | {expected} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

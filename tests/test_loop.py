@@ -324,6 +324,12 @@ def test_product_of_a_planted_loop(tmp_path):
     assert figure.stat().st_size > 10_000
 
 
+def test_a_loop_the_other_way_round_is_told(tmp_path):
+    _, found = made(tmp_path, lambda e, r: 400 * e * (0.5 if r > 0 and e > 0 else 1.0))
+    told = "; its reverse branch is above forward at E > 0"
+    assert found["verdict"].endswith(told) and "less current in the reverse" in found["verdict"]
+
+
 def test_a_current_that_is_known_not_to_fall_disagrees_with_the_paper_s_ndr(tmp_path):
     made(tmp_path, lambda e, r: 4000 * e, "--seeds", "0:10")
     found = {row.quantity: row.reading for row in comparison(products_made(open_project(tmp_path)))}

@@ -44,6 +44,7 @@ def test_a_number_is_read_from_its_product_and_its_pore():
     assert CURRENT.read(made) == ([3.0, 1.0, 5.0], 6)
     assert Finding("", "paired_pulse", CURRENT.key, wide=True).read(made) == (None, 0)
     assert CURRENT.read([]) == (None, 0)
+    assert CURRENT.read([made_of("paired_pulse", {}, seeds=6)]) == (None, 6)
 
 
 @pytest.mark.parametrize("effect", [0.5, 1.0, 2.0])
@@ -78,18 +79,19 @@ def test_only_protocols_as_the_study_has_them_are_read(tmp_path, monkeypatch):
     found = Finding("conductance, nS", "ie_curve", "pore slab, conductance_nS")
     monkeypatch.setattr(quick_repeats, "FINDINGS", (found,))
     study = tmp_path / "studies" / "quick.toml"
-    ((_, (triple,), seeds),) = table([tmp_path], str(study))
+    ((_, ((triple, seeds),)),) = table([tmp_path], str(study))
     # `loop` has 400 and 200 nA per V/nm over a box of 3.67 nm.
     assert triple[0] == pytest.approx(300 / 3.67, rel=0.05) and seeds == 4
     other = tmp_path / "other.toml"
     other.write_text(
         study.read_text().replace("amplitude_V_per_nm = 1.2", "amplitude_V_per_nm = 1")
     )
-    assert list(table([tmp_path], str(other))) == [(found, [None], 0)]
+    assert list(table([tmp_path], str(other))) == [(found, [(None, 0)])]
 
 
 def test_the_table_has_a_row_for_each_finding_and_marks_significant_ones():
-    rows = [(CURRENT, [[3.0, 1.0, 5.0], None, [1.0, -1.0, 3.0]], 6)]
-    head, _, row = markdown(rows)
-    assert head.count("|") == row.count("|") == 7
-    assert "| 1 of 3 |" in row and "**3 [1, 5]** | - | 1 [-1, 3]" in row
+    read = [([3.0, 1.0, 5.0], 6), (None, 6), (None, 0), ([1.0, -1.0, 3.0], 6)]
+    head, _, row = markdown([(CURRENT, read)])
+    assert head.count("|") == row.count("|") == 8
+    # A repeat in which the product was not made does not count, one without the number does.
+    assert "| 1 of 3 |" in row and "**3 [1, 5]** | none |  | 1 [-1, 3]" in row

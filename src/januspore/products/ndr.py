@@ -45,6 +45,7 @@ from .ensemble import Content, Ensemble
 
 _AREA = "forward minus reverse area", "nA V/nm"
 _SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
+_NAMED = {"+": "E > 0", "-": "E < 0"}
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,8 @@ def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
 
 def features(loop: Loop) -> dict[str, bool]:
     """Which features of the paper's loop a current shows beyond its intervals."""
-    named = {"+": "E > 0", "-": "E < 0"}
-    shown = {f"NDR at {named[s]}": loop.ndr["forward", s].found for s in _SIGNS}
-    shown |= {f"reverse below forward at {named[s]}": bool(loop.area[s].low > 0) for s in _SIGNS}
+    shown = {f"NDR at {_NAMED[s]}": loop.ndr["forward", s].found for s in _SIGNS}
+    shown |= {f"reverse below forward at {_NAMED[s]}": bool(loop.area[s].low > 0) for s in _SIGNS}
     return shown | {"current at E = 0": loop.pinch.outcome is Opening.OPEN}
 
 
@@ -223,7 +223,12 @@ def verdict(slab: Loop, cell: Loop) -> str:
         bound = max(float(np.abs([m.mean_nA.low, m.mean_nA.high]).max()) for m in slab.ndr.values())
         parts.append(f"no branch of the pore-slab current is significant (bound {bound:.3g} nA)")
     elif not own:
-        parts.append("the pore-slab current shows neither NDR nor a loop beyond its intervals")
+        above = [_NAMED[s] for s in _SIGNS if hysteresis(slab.area[s]) is Hysteresis.REVERSE_ABOVE]
+        loop = f"; its reverse branch is above forward at {' and '.join(above)}" if above else ""
+        less = "less current in the reverse branch" if above else "a loop"
+        parts.append(
+            f"the pore-slab current shows neither NDR nor {less} beyond its intervals{loop}"
+        )
     return "; ".join(parts)
 
 

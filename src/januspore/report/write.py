@@ -178,7 +178,7 @@ def _membranes(made: list[Made]) -> list[tuple[str, str, str, str]]:
     for words, own in charges.items():
         name = named.get(words) or given.get(words, "")
         potential = ", ".join(f"{plane} {v:+.1f}" for plane, v in sheet_potential(own).items())
-        verdict = "; ".join(verdicts.get(words, ["missing"]))
+        verdict = "; ".join(verdicts.get(words, ["not measured"]))
         label = f"{name}: {words}" if name else words
         rows.append((label, PANELS_BY_MEMBRANE.get(name, "-"), potential, verdict))
     return rows
