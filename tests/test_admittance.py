@@ -16,13 +16,13 @@ PHASE = 2 * np.pi * (np.arange(PHASES) + 0.5) / PHASES
 SINE = {"name": "sine", "amplitude_V_per_nm": 1.2, "frequency_GHz": 50.0, "cycles": 2}
 
 
-def test_amplitudes_of_a_harmonic_are_those_it_was_made_of():
+def test_amplitudes_of_a_planted_harmonic_are_recovered():
     planted = np.array([[3.0, -2.0], [0.0, 1.0]])
     higher = 7.0 * np.sin(3 * PHASE) + 5.0 * np.cos(2 * PHASE) + 11.0
     assert fundamental(harmonic(planted) + higher) == pytest.approx(planted)
 
 
-def test_values_that_are_taken_late_are_told_from_values_that_lag():
+def test_late_sampling_is_distinguished_from_a_lag():
     late = 0.02
     assert fundamental(np.sin(PHASE + 2 * np.pi * late)[None], late) == pytest.approx(
         np.array([[1.0, 0.0]])
@@ -51,13 +51,13 @@ def test_planted_currents_in_phase_and_out_of_phase_are_recovered(tmp_path, ahea
         ("susceptance_nS", ahead_nA / voltage),
     ):
         value, low, high = content.findings[f"pore slab, {name}"]
-        # An interval of 95 % misses by its own width in 1 of 700 cases.
+        # The error exceeds the width of a 95 % interval in 1 of 700 cases.
         assert abs(value - truth) < high - low + 0.01 * abs(truth), name
     told = content.findings["verdict"]
     assert told.startswith("conducts") and "50 GHz" in told and word in told
 
 
-def test_one_seed_and_a_pore_without_ions_conduct_nothing_that_is_told(tmp_path):
+def test_one_seed_and_a_pore_without_ions_give_no_conductance(tmp_path):
     for folder in ("none", "one"):
         (tmp_path / folder).mkdir()
 
@@ -67,7 +67,7 @@ def test_one_seed_and_a_pore_without_ions_conduct_nothing_that_is_told(tmp_path)
 
     none = make(ensemble_of(tmp_path / "none", SINE, silent, seeds=3))
     _, low, high = none.findings["pore slab, conductance_nS"]
-    # No ion crossed: what might have, 3.7 charges at most, is within the interval.
+    # No ion crossed, so the interval contains the bound of 3.7 charges.
     assert low < -1 and high > 1
     assert none.findings["verdict"].startswith("no current in phase with the field")
     one = make(ensemble_of(tmp_path / "one", SINE, lambda p, r: (driven(p, r), []), seeds=1))
@@ -84,14 +84,14 @@ def test_intervals_of_conductance_and_susceptance_cover(seeds, charges):
     """Ions cross along the field and against it, a sixth of a cycle behind the field."""
     rng, repeats, covered, bin_ps, length_nm = np.random.default_rng(7), 250, np.zeros(2), 0.2, 3.0
     rates = charges / PHASES * np.array([1 + np.sin(PHASE - 1.0), 1 - np.sin(PHASE - 1.0)])
-    # In phase with the field 2 sin(phase) cos(1), and behind it 2 cos(phase) sin(1).
+    # The part in phase is 2 sin(phase) cos(1), the part behind it 2 cos(phase) sin(1).
     amplitude = 2 * charges / PHASES * E_PER_PS / (bin_ps * seeds) / (1.2 * length_nm)
     truth = amplitude * np.array([np.cos(1.0), -np.sin(1.0)])
     for _ in range(repeats):
         tables = crossing_tables(rng, seeds, rates[0], bin_ps, back=rates[1], dipping=0)
         found = current_interval(tables, lambda t: admittance(t, length_nm))
         covered += (found.low <= truth) & (truth <= found.high)
-    # 95 % nominal; 250 repetitions have a standard error of 1.4 %; few counts cover more.
+    # Nominal 95 % with a standard error of 1.4 % for 250 repeats; few counts cover more.
     assert (covered / repeats >= 0.91).all(), covered / repeats
 
 

@@ -1,4 +1,4 @@
-"""Windows of a barrier by hand: their means, the errors of sums over them, the part of a rise."""
+"""Windows of a barrier: means, errors of sums over windows, and parts of a rise, by hand."""
 
 from dataclasses import replace
 
@@ -19,12 +19,14 @@ HELD = Windows("Cl", (0.3, -0.5), (-0.1, 0.0, 0.2), 1.0, 1.0, 1.0, 2.0, 0.3, 2e4
 
 
 def random_rows(n=400, seed=0):
-    """Rows of which every number is another; windows in any order, none at some."""
+    """Rows with all numbers different, windows in any order, and some rows without a window."""
     rng = np.random.default_rng(seed)
     kinds = columns_of(("K", "Cl")) | COLUMNS
     columns = {name: rng.normal(size=n).astype(kind) for name, kind in kinds.items()}
-    columns["window"] = rng.integers(-1, 5, n)  # of six windows the last is never sampled
-    columns["window"][np.flatnonzero(columns["window"] == 3)[1:]] = -1  # and one only once
+    columns["window"] = rng.integers(-1, 5, n)  # the last of six windows is never sampled
+    columns["window"][
+        np.flatnonzero(columns["window"] == 3)[1:]
+    ] = -1  # and one is sampled only once
     columns["water_in_pore"] = rng.integers(0, 4, n)
     waters = columns["water_in_pore"].sum()
     columns["theta_rad"] = rng.uniform(-np.pi, np.pi, waters)
@@ -111,7 +113,7 @@ def test_the_excess_of_the_spread_over_the_runs_by_hand():
     spread = np.array([4.0, 3.0]) / 3  # of the mean of three
     assert means.excess == pytest.approx(np.sqrt(np.mean(spread / 0.5 * 4 / 6)))
     assert np.isnan(means_of([[[1.0]]]).excess)
-    # Windows with no or a badly known variance do not count.
+    # Windows without a variance, or with an uncertain one, do not count.
     for variance, freedom in ((0.0, 6.0), (0.5, 2.0), (np.nan, 6.0)):
         assert np.isnan(
             replace(
@@ -133,13 +135,13 @@ def test_an_estimate_over_windows_by_hand():
     assert found.high - found.value == pytest.approx(half)
     assert found.value - found.low == pytest.approx(half)
     assert found.interval.triple is not None and found.interval.at(0).value == found.value[0]
-    # Another quadrature widens the interval, and no standard error.
+    # Another quadrature widens the interval but not the standard error.
     other = means.estimate(weights, weights + [[[0.5, 0.0, 0.0]], [[0.0, -1.0, 0.0]]])
     apart = np.array([0.5 * 4.0, 1.0 * 3.0])
     assert other.high - other.value == pytest.approx(half + apart)
     assert other.value - other.low == pytest.approx(half + apart)
     assert other.se_seeds == pytest.approx(found.se_seeds)
-    # A window that is weighed and not known leaves nothing known.
+    # Without the value of a window that has a weight the sum is not known.
     assert np.isnan(means.estimate(np.ones((1, 3))).value)
     # One seed: the runs' error, with the degrees of freedom of the sum.
     one = replace(means, each=each[1:2]).estimate(weights)
@@ -178,7 +180,7 @@ def test_a_barrier_is_looked_for_in_one_field_s_part_of_the_windows(seeds, way):
     found = means.barrier(X, 1, part, way)
     low, high = 2 + (0 if way > 0 else 8), 2 + 4
     assert found.found and (found.minimum, found.maximum) == (low, high)
-    # The trapezoid takes the force at 0 for 0: half a window's rise is missing.
+    # The trapezoid uses the force 0 at x = 0, so half of a window's rise is missing.
     assert found.height.value == pytest.approx(35.0, rel=1e-3)
     rules = [np.zeros((2, 12)), np.zeros((2, 12))]
     rise = trapezoid_weights(X)[4] - trapezoid_weights(X)[low - 2]
@@ -186,7 +188,7 @@ def test_a_barrier_is_looked_for_in_one_field_s_part_of_the_windows(seeds, way):
     share = means.between(found, X, 1, part, rules)
     assert share.value == pytest.approx(found.height.value)
     assert share.low <= share.value <= share.high and share.high - share.low < 0.1
-    # The rule that takes 4 kJ/mol more widens it by as much on either side.
+    # The other rule gives 4 kJ/mol more, which widens the interval by as much on either side.
     rules[1][1, 3] += 0.04
     wide = means.between(found, X, 1, part, rules)
     by = abs(0.04 * means.value[1, 3])

@@ -1,4 +1,4 @@
-"""The pages of a data space, without a browser: what they say."""
+"""The content of the dashboard's pages, requested without a browser."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from januspore.space.dataspace import open_project, point_of
 # --- what the pages say ------------------------------------------------------------------------
 
 
-def test_the_project_page_says_how_far_it_is_and_shows_every_figure(browser, membranes):
+def test_the_project_page_shows_progress_and_every_figure(browser, membranes):
     text = asked_until(browser, "/project/", "of 8 jobs simulated")
     assert "<strong>8 of 8 jobs simulated</strong>, 8 analysed, 2 of" in text
     text = asked_until(browser, "/project/", "figcaption")
@@ -39,7 +39,7 @@ def test_the_project_page_says_how_far_it_is_and_shows_every_figure(browser, mem
     assert "MoSSe (Mo +1.06, S -0.61, Se -0.45 e)" in text and "python -m januspore report" in text
 
 
-def test_what_runs_and_what_failed_is_told(membranes, tmp_path):
+def test_running_and_failed_jobs_are_shown(membranes, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(membranes, copy, symlinks=True)
     job = sine(copy)
@@ -71,7 +71,7 @@ def test_what_runs_and_what_failed_is_told(membranes, tmp_path):
     assert "simulating" in text and "ns/day" in text
 
 
-def test_a_job_is_told_in_words_with_units(browser, membranes):
+def test_a_job_s_state_point_is_shown_with_units(browser, membranes):
     job = sine(membranes)
     text = text_of(browser.get(f"/jobs/{job.id}"))
     assert "<h1>MoSSe, sine, seed 0</h1>" in text
@@ -80,7 +80,7 @@ def test_a_job_is_told_in_words_with_units(browser, membranes):
     assert rows["Se"] == "-0.45 e" and rows["reservoir"] == "0.8 nm" and rows["seed"] == "0"
     assert re.search(r"<dt>engine: name</dt><dd>openmm</dd>", text)
     assert '<span class="stage analysed">analysed</span>' in text
-    # Each value asks for the jobs alike in it.
+    # Each value links to the jobs with the same value.
     (question,) = re.findall(r'href="(/search\?q=[^"]*amplitude[^"]*)"', text)
     assert "4 of 8 jobs" in text_of(browser.get(question))
 
@@ -102,7 +102,7 @@ def test_a_job_is_told_in_words_with_units(browser, membranes):
         ("seed=17", ["seed=17"]),
     ],
 )
-def test_search_answers_as_results_does(browser, membranes, question, where):
+def test_search_finds_the_jobs_that_results_finds(browser, membranes, question, where):
     table = results(open_project(membranes), parse_filter(where))
     wanted = set() if table.empty else set(table["job"])
     text = text_of(browser.get("/search", query_string={"q": question}))
@@ -125,7 +125,7 @@ def test_search_takes_the_beginning_of_an_id(browser, membranes):
         ("seed={\"$where\": \"lambda x: open('ran', 'w')\"}", "runs code"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_told_of(browser, question, told):
+def test_an_invalid_search_is_reported(browser, question, told):
     answer = browser.get("/search", query_string={"q": question})
     assert answer.status_code == 400 and told in answer.text
     assert not Path("ran").exists()
@@ -138,13 +138,13 @@ KEYS = st.sampled_from(["seed", "protocol.name", "charge_set.Se", "charge_set"])
 @given(
     question=st.text(max_size=40) | KEYS.flatmap(lambda key: st.text().map(f"{key}={{}}".format))
 )
-def test_no_question_brings_a_page_down(browser, question):
+def test_no_search_causes_an_unhandled_error(browser, question):
     for page in ("/search", "/compare"):
         answer = browser.get(page, query_string={"q": question})
         assert answer.status_code in (200, 400) and "<script>" not in answer.text
 
 
-def test_jobs_that_come_and_go_are_seen(membranes, tmp_path):
+def test_created_and_deleted_jobs_are_noticed(membranes, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(membranes, copy, symlinks=True)
     browser = pages_of(copy).app.test_client()
@@ -183,7 +183,7 @@ def test_an_empty_data_space_names_init_py(tmp_path):
     assert "No ensemble matches" in text_of(browser.get("/compare"))
 
 
-def test_a_damaged_job_spoils_no_page(membranes, tmp_path):
+def test_a_damaged_job_affects_no_other_page(membranes, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(membranes, copy, symlinks=True)
     job, other = sine(copy), sine(copy, 1)
@@ -205,7 +205,7 @@ def test_a_damaged_job_spoils_no_page(membranes, tmp_path):
 # --- parts -------------------------------------------------------------------------------------
 
 
-def test_what_takes_long_is_waited_for_once_and_found_again():
+def test_slow_values_are_waited_for_once_and_then_renewed():
     found, gate = [], []
 
     def slow():
@@ -220,12 +220,12 @@ def test_what_takes_long_is_waited_for_once_and_found_again():
     assert kept.get(wait_s=0.01) is None
     gate.append(1)
     assert kept.get(wait_s=5).value == 0
-    for _ in range(500):  # a later question has it found again
+    for _ in range(500):  # a later request renews it
         if kept.get().value:
             break
         time.sleep(0.01)
     assert kept.get().value >= 1 and kept.fault == ""
-    gate.append(2)  # what was found last is shown, and why there is nothing newer
+    gate.append(2)  # the last value is shown, with the error of the last attempt
     for _ in range(500):
         last = kept.get().value
         if kept.fault:
@@ -246,5 +246,5 @@ def test_what_takes_long_is_waited_for_once_and_found_again():
         ("K", 1.0, ("K", "1")),
     ],
 )
-def test_a_key_is_told_in_words_and_its_value_with_its_unit(key, value, wanted):
+def test_keys_are_shown_in_words_and_values_with_units(key, value, wanted):
     assert words.measure(key, value) == wanted

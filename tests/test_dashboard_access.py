@@ -1,4 +1,4 @@
-"""Who may see what of a data space's pages: tokens, paths, scripts; and looking changes nothing."""
+"""Access to the dashboard's pages: tokens, paths, scripts; requests change nothing."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from januspore.simulate.layout import trajectory
 
 
 def rules(pages, job):
-    """An address of every page that there is."""
+    """An address of every page."""
     for rule in pages.app.url_map.iter_rules():
         values = {"jobid": job.id, "filename": "summary.json"}
         values = {name: values[name] for name in rule.arguments}
@@ -24,7 +24,7 @@ def rules(pages, job):
             yield rule, url_for(rule.endpoint, **values)
 
 
-def test_without_the_token_no_page_says_anything(pages, membranes):
+def test_without_the_token_every_page_is_refused(pages, membranes):
     job, asked = sine(membranes), 0
     for rule, address in rules(pages, job):
         if rule.endpoint in ("login", "logout", "own", "static") or "GET" not in rule.methods:
@@ -47,7 +47,7 @@ def test_a_wrong_token_opens_nothing(pages, given):
     assert client.get("/jobs/").status_code == 401
 
 
-def test_after_the_token_the_page_that_was_asked_for_follows(pages):
+def test_the_requested_page_is_shown_after_login(pages):
     client = pages.app.test_client()
     client.get("/search?q=seed%3D1")
     client.get("/progress")
@@ -68,7 +68,7 @@ def test_after_the_token_the_page_that_was_asked_for_follows(pages):
         ("127.0.0.1", "with spaces in it, and long", "letters and digits"),
     ],
 )
-def test_a_token_is_asked_for_where_others_can_reach_it(host, given, told):
+def test_a_token_is_required_if_other_machines_can_reach_the_address(host, given, told):
     with pytest.raises(InputError, match=told):
         token_for(host, given)
 
@@ -102,7 +102,7 @@ PATHS = (
 
 @pytest.fixture
 def with_links(membranes, tmp_path):
-    """A copy of the data space, with links out of it, and a secret beside it."""
+    """A copy of the data space with links to the outside, and a secret file beside it."""
     copy = tmp_path / "copy"
     shutil.copytree(membranes, copy, symlinks=True)
     (tmp_path / "secret.txt").write_text("the secret")
@@ -116,7 +116,7 @@ def with_links(membranes, tmp_path):
     return copy, browser
 
 
-def test_no_path_leads_out_of_the_data_space(with_links):
+def test_no_path_gives_access_outside_the_data_space(with_links):
     copy, browser = with_links
     job = sine(copy).id
     for path in PATHS:
@@ -147,7 +147,7 @@ def test_a_workspace_on_another_disk_is_part_of_the_data_space(with_links, tmp_p
 EVIL = "<script>alert('x')</script>"
 
 
-def test_what_files_hold_is_shown_and_never_run(with_links):
+def test_contents_of_files_are_shown_and_never_run(with_links):
     copy, browser = with_links
     job = sine(copy)
     for name in (f"{EVIL.replace('/', '')}.txt", "page.html", "picture.svg", "notes.txt"):
@@ -176,7 +176,7 @@ def test_what_files_hold_is_shown_and_never_run(with_links):
     assert "script-src 'self';" in policy and "default-src 'none'" in policy
 
 
-def test_looking_changes_nothing(membranes, tmp_path):
+def test_requests_change_nothing_in_the_data_space(membranes, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(membranes, copy, symlinks=True)
     (copy / ".signac" / "statepoint_cache.json.gz").unlink(missing_ok=True)

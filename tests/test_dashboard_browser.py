@@ -94,7 +94,7 @@ def sine(space):
     return job
 
 
-def test_a_wrong_token_is_refused_and_the_right_one_leads_on(page, address, space):
+def test_a_wrong_token_is_refused_and_the_right_one_opens_the_page(page, address, space):
     page.goto(f"{address}/jobs/{sine(space).id}")
     page.get_by_label("token").fill("a wrong one")
     page.get_by_role("button", name="Open").click()
@@ -104,7 +104,7 @@ def test_a_wrong_token_is_refused_and_the_right_one_leads_on(page, address, spac
     page.get_by_role("heading", name="MoSSe, sine, seed 0").wait_for()
 
 
-def test_the_project_page_keeps_itself_up_to_date(opened, address, space, tmp_path):
+def test_the_project_page_is_renewed_by_its_script(opened, address, space, tmp_path):
     opened.get_by_text("8 of 8 jobs simulated").wait_for()
     opened.locator(".figures img").first.wait_for()
     until(opened, "document.querySelector('.figures img').naturalWidth > 0")
@@ -191,7 +191,7 @@ def test_two_membranes_are_compared(opened):
     assert opened.get_by_label("figure").input_value() == "current against field"
 
 
-def test_a_deleted_job_is_told_of(opened, address, space, tmp_path):
+def test_a_deleted_job_is_reported(opened, address, space, tmp_path):
     job = sine(space)
     opened.goto(f"{address}/jobs/")
     shutil.move(job.path, tmp_path / "away")

@@ -1,4 +1,4 @@
-"""The command that serves the pages of a data space: its address, its options, its end."""
+"""The command `dashboard`: its address, its options, and how it ends."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from januspore.__main__ import main
 from januspore.dashboard.command import _in_url, listen
 
 
-def test_it_serves_until_it_is_told_to_stop(membranes):
+def test_the_command_serves_until_it_is_interrupted(membranes):
     settings = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-m", "januspore", "dashboard", "--port", "0"]
     process = subprocess.Popen(
@@ -49,7 +49,7 @@ def test_it_serves_until_it_is_told_to_stop(membranes):
     assert process.returncode == 0 and "Traceback" not in told and TOKEN not in told
 
 
-def test_others_are_told_the_name_of_this_machine():
+def test_the_address_for_other_machines_has_the_host_name():
     assert _in_url("0.0.0.0") == _in_url("::") == socket.gethostname()
     assert _in_url("localhost") == "localhost" and _in_url("::1") == "[::1]"
     with listen("0.0.0.0", "0") as listener:
@@ -67,13 +67,13 @@ def test_others_are_told_the_name_of_this_machine():
         (["--token", "short"], "--token of 5 characters"),
     ],
 )
-def test_options_that_cannot_be_used_are_one_line(membranes, capsys, options, told):
+def test_invalid_options_are_refused_in_one_line(membranes, capsys, options, told):
     assert main(["--project", str(membranes), "dashboard", *options]) == 2
     told_here = capsys.readouterr().err
     assert told in told_here and told_here.count("\n") == 1
 
 
-def test_a_folder_that_is_no_data_space_is_told_of(tmp_path, capsys):
+def test_a_folder_that_is_no_data_space_is_refused(tmp_path, capsys):
     assert main(["--project", str(tmp_path), "dashboard", "--port", "0"]) == 2
     assert "no data space here" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

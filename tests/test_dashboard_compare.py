@@ -1,4 +1,4 @@
-"""The page that compares ensembles: its table, its figure, what cannot be compared."""
+"""The page that compares ensembles: table, figure, and invalid comparisons."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ def keys_of(browser, question):
     return re.findall(r'name="e" value="([0-9a-f]+)"', text)
 
 
-def test_two_membranes_stand_side_by_side(browser):
+def test_two_membranes_are_shown_side_by_side(browser):
     keys = keys_of(browser, "protocol.name=sine")
     assert len(keys) == 2
     text = text_of(browser.get("/compare", query_string={"e": keys}))
@@ -39,7 +39,7 @@ def test_two_membranes_stand_side_by_side(browser):
 
 
 def test_the_figure_has_the_curves_of_the_tables(browser, pages, monkeypatch):
-    """Every point drawn is a row of the product, and no other."""
+    """The points drawn are exactly the rows of the product."""
     drawn = []
     figure = compare_figure.Figure
 
@@ -69,7 +69,7 @@ def test_the_figure_has_the_curves_of_the_tables(browser, pages, monkeypatch):
         ({"show": "nonsense"}, "must be one of current against field"),
     ],
 )
-def test_what_cannot_be_compared_is_told_of(browser, asked, told):
+def test_invalid_comparisons_are_reported(browser, asked, told):
     for page in ("/compare", "/compare.png"):
         answer = browser.get(page, query_string=asked)
         assert answer.status_code == 400 and told in answer.text

@@ -1,4 +1,4 @@
-"""What the page of a job draws: its record against time, and its last configuration."""
+"""Data for the drawings on a job's page: its record against time, its last configuration."""
 
 import json
 
@@ -17,7 +17,7 @@ from januspore.space.dataspace import point_of, protocol_of
 from januspore.units import E_PER_PS
 
 
-def test_traces_have_the_means_of_the_record(browser, membranes):
+def test_traces_are_means_of_the_record(browser, membranes):
     job = sine(membranes)
     rows = read_record(trajectory(job) / "record.h5")[0]
     found = browser.get(f"/jobs/{job.id}/traces.json").json
@@ -46,7 +46,7 @@ def test_a_long_record_is_averaged_and_loses_nothing(membranes):
     repeats = 200
     columns = {name: np.tile(values, repeats) for name, values in short.columns.items()}
     columns["step"] = np.arange(1, len(columns["step"]) + 1) * short["step"][0]
-    columns["T_trans_K"][::2] = np.nan  # sampled at every other row
+    columns["T_trans_K"][::2] = np.nan  # sampled in every second row
     columns["potential_kJ_per_mol"][:] = np.nan
     long = Rows(columns)
     found = traces(long, protocol_of(job))
@@ -64,7 +64,7 @@ def test_a_long_record_is_averaged_and_loses_nothing(membranes):
     assert panels["potential energy"]["potential"] == [None] * len(total)
 
 
-def test_what_is_being_simulated_is_seen_so_far(membranes, tmp_path):
+def test_a_running_job_shows_its_finished_parts(membranes, tmp_path):
     job = sine(membranes)
     whole = read_record(trajectory(job) / "record.h5")[0]
     steps = whole["step"]

@@ -1,4 +1,4 @@
-"""Frames kept of a job: each with its field, and the ions at the ends of a held one's windows."""
+"""Kept frames of a job: their fields, and the ions at the ends of a held ion's windows."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from januspore.simulate.layout import frame
 
 
 def planted(folder, model, point, states):
-    """A job whose frames are these, by time in ps."""
+    """A job with the given frames, by time in ps."""
     job = SimpleNamespace(id="j", path=str(folder))
     for time_ps, state in states.items():
         step = round(time_ps / point.protocol.dynamics.timestep_ps)
@@ -53,7 +53,7 @@ def test_hydration_of_a_job_is_that_of_its_frames_in_its_own_field(tmp_path):
 
 
 def test_ions_at_the_ends_are_those_of_the_held_species_but_the_held_one(tmp_path):
-    """Three Cl-: the first is held in the middle, one stands at the lower end; K+ do not count."""
+    """Of three Cl- the first is held in the middle and one is at the lower end; K+ do not count."""
     point = tiny_point(
         "barrier",
         ion="Cl",

@@ -1,4 +1,4 @@
-"""Peaks, falls and their chances by hand; what a loop's verdicts rest on (see also test_loop)."""
+"""Peaks, falls and their probabilities by hand, which verdicts on loops use (see test_loop)."""
 
 import numpy as np
 import pytest
@@ -106,13 +106,13 @@ def test_the_slope_beyond_a_peak_is_that_of_least_squares():
 def test_the_largest_fall_by_hand():
     current = np.array([[1.0, 4.0, 2.0, 6.0, 3.5], [0.0, 1.0, 2.0, 3.0, 4.0]])
     assert largest_fall(current).tolist() == [2.5, 0.0]
-    # What a window may hide takes from the falls to it.
+    # The bound of an empty window reduces the falls to it.
     assert largest_fall(current, np.array([0, 0, 0, 0, 2.0])).tolist() == [2.0, 0.0]
     assert largest_fall(current, np.full(5, 9.0)).tolist() == [0.0, 0.0]
 
 
 def test_the_chance_of_a_fall_is_the_share_of_noise_on_a_rising_current_that_falls_as_much():
-    """0, 4, 0 is nearest to 0, 2, 2 of all that only rise; its noise falls by 0, 4, 5 and 3.9."""
+    """Of all rising curves 0, 2, 2 is nearest to 0, 4, 0; its noise falls by 0, 4, 5 and 3.9."""
     current = np.array([0.0, 4.0, 0.0])
     noise = np.array([[0, 0, 0], [0, 2, -2], [0, 2.5, -2.5], [0, 1.9, -2.0]])
     assert chance_of_fall(current, current + noise, np.zeros(3)) == pytest.approx(3 / 5)
@@ -152,7 +152,7 @@ def test_p_is_that_of_the_hypothesis_which_the_outcome_rejects(outcome, p):
     assert other.p == 0.2
 
 
-def test_what_is_told_of_a_peak_that_is_found():
+def test_numbers_of_a_peak_that_is_found():
     table = tables(both_branches(ndr_curve), noise=0.2)
     found = find_ndr(table, "forward", "+", RISE)
     field, current = (v[0] for v in curve(summed(table), "forward", "+"))
@@ -197,7 +197,7 @@ def test_a_valley_that_may_carry_nothing_bounds_the_ratio_by_the_two_ends_that_f
     assert found.ratio.low == pytest.approx(known.low[peak[0]] / known.high[valley[0]])
 
 
-def test_what_is_told_of_a_current_without_a_fall():
+def test_numbers_of_a_current_without_a_fall():
     table = tables(lambda field, _: 3.0 * np.sign(field), seeds=10, noise=0.15)
     found = find_ndr(table, "forward", "+", RISE)
     assert found.outcome is Outcome.EXCLUDED and 0.02 < found.fall_bound < 0.25
@@ -220,7 +220,7 @@ def test_what_is_told_of_a_current_without_a_fall():
     assert rising.slope.low > 0 and rising.chance_hidden == pytest.approx(1 / 1001)
 
 
-def test_what_is_told_of_a_current_known_badly():
+def test_numbers_of_a_current_with_a_large_error():
     said = set()
     for seed in range(30):
         rng = np.random.default_rng(seed)

@@ -93,7 +93,7 @@ def test_fewer_waters_than_a_quarter_of_the_bins_are_not_fitted():
 
 
 def test_a_narrow_peak_on_a_broad_background_has_two_widths():
-    """Why both are given: the fit sees the peak, the model-free width everything."""
+    """The fit describes the peak only and the model-free width everything, so both are given."""
     counts = wrapped_normal(0.3, 0.3) + 0.5 * wrapped_normal(0.3, 1.5)
     assert gaussian_std(counts) < 0.5 < 0.7 < circular_std(counts)
 
@@ -106,7 +106,7 @@ def test_densities_integrate_to_one():
     assert gaussian(theta, 0.2, -0.4) == pytest.approx(norm.pdf(theta, 0.2, 0.4))
 
 
-def test_order_is_told_along_the_field():
+def test_order_is_relative_to_the_field():
     """Dipoles along +x: with a field along +x, against one along -x."""
     counts = np.stack([wrapped_normal(0.0, 0.5)] * 3)
     sums = {"cosine": np.array([[8.0, 4.0, 2.0]]), "waters": np.array([[10, 10, 0]])}

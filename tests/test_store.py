@@ -46,7 +46,7 @@ def test_arrays_of_another_job_and_what_cannot_be_read_are_refused(tmp_path):
     for bad in (path, tmp_path / "none.h5"):
         with pytest.raises(InputError, match=r"remove summary\.json beside it"):
             read_arrays(bad)
-    # One that does not say whose it is may be anybody's.
+    # One without the id of its job may belong to any job.
     write_arrays(path, {"one": np.ones(2)}, {})
     assert read_arrays(path, "y")["one"].tolist() == [1.0, 1.0]
 

@@ -1,4 +1,4 @@
-"""Sums of a record by phase, segment and step: each row in its own group, with its own waters."""
+"""Sums of a record by phase, segment and step; each row and its waters count in one group."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ SUMMED = [
 
 
 def random_rows(n, sample_ps, programme=None, seed=0):
-    """Rows of which every number is another, 0 to 4 waters in the pore at each."""
+    """Rows with all numbers different and 0 to 4 waters in the pore."""
     rng = np.random.default_rng(seed)
     columns = {name: np.zeros(n, dtype=kind) for name, kind in columns_of(IONS).items()}
     time = (np.arange(n) + 1) * sample_ps
@@ -38,7 +38,7 @@ def random_rows(n, sample_ps, programme=None, seed=0):
 
 
 def expected(rows, chosen, sample_ps):
-    """What `grouped` would give for one group, row by row."""
+    """The result of `grouped` for one group, summed row by row."""
     water = np.repeat(chosen, rows["water_in_pore"])
     theta = rows["theta_rad"][water]
     return {
