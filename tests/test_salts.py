@@ -9,11 +9,12 @@ from januspore.__main__ import main
 from januspore.analysis.barrier import way_of
 from januspore.engines.stretch import Observed, Sample
 from januspore.errors import InputError
-from januspore.materials import SALTS
+from januspore.materials import SALTS, label_of
 from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES as NAMES
 from januspore.model.system import build_model
-from januspore.products import PRODUCTS
+from januspore.products import PRODUCTS, ie_curve
+from januspore.products.ensemble import Ensemble
 from januspore.products.results import product_table, results
 from januspore.protocols import Recording
 from januspore.report.collect import products_made
@@ -21,6 +22,7 @@ from januspore.report.summary import found
 from januspore.schema import state_point
 from januspore.simulate.record import read_record, write_record
 from januspore.simulate.recorder import Recorder
+from januspore.space.varying import Varying
 
 STUDY = """
 [cell]
@@ -125,6 +127,20 @@ def test_the_terminal_s_table_and_the_summary_name_its_elements_and_ions(project
     product.run(*project.find_jobs({"protocol.name": "staircase"}))
     (sentence,) = [s for s in found(products_made(project), []) if s.startswith("share of")]
     assert sentence.startswith("share of Na+ in the steady current: ")
+
+
+def test_a_legend_names_the_salt_with_its_concentration():
+    cell = TINY["cell"] | {"salt": "NaCl", "salt_mol_per_L": 3.0}
+    assert Varying({}).legend(salted("NaCl", cell=cell).protocol) == "3 mol/L NaCl"
+    assert Varying({}).legend(salted("NaCl").protocol) == "salt NaCl"
+
+
+def test_ions_have_their_sign_in_figures(project):
+    ensemble = Ensemble.of(list(project.find_jobs({"protocol.name": "sine"})))
+    axes = ie_curve.make(ensemble).figure.axes
+    titles = [axis.get_legend().get_title().get_text() for axis in axes]
+    assert any(title.startswith("pore slab, Na+ and Cl-") for title in titles)
+    assert [label_of(name) for name in ("Li", "W", "O", "total")] == ["Li+", "W", "O", "total"]
 
 
 def test_the_cation_s_share_is_that_planted(project):

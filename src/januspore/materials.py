@@ -121,6 +121,12 @@ def charge_of(ion: str) -> float:
     return charge
 
 
+def label_of(species: str) -> str:
+    """Return the name of a species in figures; ions of a salt have their sign, such as "Na+"."""
+    cations, anions = zip(*((salt.cation, salt.anion) for salt in SALTS.values()), strict=True)
+    return species + ("+" if species in cations else "-" if species in anions else "")
+
+
 def _read() -> Mapping[str, Mapping[str, Any]]:
     text = files(__package__).joinpath("materials.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.current import current
-from ..materials import SPECIES
+from ..materials import label_of
 from ..protocols import AnyProtocol
 from ..simulate.layout import RECORD, branch, parts_in, trajectory
 from ..simulate.record import RecordError, Rows, join, read_record
@@ -98,12 +98,7 @@ def _panels(
     recording = protocol.recording
     dt = np.array(recording.sample_interval_ps)
     width = 2 * recording.slab_half_width_nm
-    slabs = {
-        f"{ion}{'+' if (SPECIES[ion].charge_e or 0) > 0 else '-'}": current(
-            mean(rows[f"{ion}_slab_e_nm"]), width, dt
-        )
-        for ion in rows.ions
-    }
+    slabs = {label_of(ion): current(mean(rows[f"{ion}_slab_e_nm"]), width, dt) for ion in rows.ions}
     waters = rows["water_in_pore"]
     cosines = _sums(rows["cos_dipole"], waters)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -18,6 +18,7 @@ from ..analysis.barrier import CHARGED_PS_PER_NM, Estimate
 from ..analysis.orientation import circular_std
 from ..analysis.pmf import Barrier
 from ..analysis.statistics import Interval, shown
+from ..materials import label_of
 from ..protocols import required
 from .barrier_figure import draw
 from .barrier_profiles import FORCES, Profiles
@@ -39,7 +40,7 @@ def make(ensemble: Ensemble) -> Content:
     findings = _findings(
         profiles, table, _caution(profiles, ensemble.point.protocol.cell.reservoir_nm)
     )
-    title = f"{windows.ion} in {ensemble.title}; {ensemble.seeds}; bands 95 %, "
+    title = f"{label_of(windows.ion)} in {ensemble.title}; {ensemble.seeds}; bands 95 %, "
     title += f"{profiles.means['total'].interval_from}"
     return Content(table, draw(title, table), findings)
 

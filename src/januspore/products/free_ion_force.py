@@ -25,6 +25,7 @@ from ..analysis.pmf import (
 )
 from ..analysis.statistics import LEVEL
 from ..engines.base import PARTS
+from ..materials import label_of
 from ..protocols.field import held_fields
 from .drawing import Panel, bars, legend, panels, seen, shades, zero_lines
 from .ensemble import Content, Ensemble
@@ -136,8 +137,9 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
         for ion in _ions(ensemble):
             mine = table[(table.ion == ion) & (table.part == "sum")]
             rows = mine[mine.quantity == quantity]
-            why = f"{quantity} of free {ion}: no bin of x visited often enough"
-            draw = partial(_by_field, rows=rows, label=label, title=f"free {ion}")
+            who = f"free {label_of(ion)}"
+            why = f"{quantity} of {who}: no bin of x visited often enough"
+            draw = partial(_by_field, rows=rows, label=label, title=who)
             row.append(Panel(draw, "" if seen(rows.value) else why))
         grid.append(row)
     title = f"{ensemble.title}; {ensemble.seeds}; bars 95 %, frames as independent"

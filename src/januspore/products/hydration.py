@@ -21,6 +21,7 @@ from ..analysis.hydration import (
     profile_species,
 )
 from ..analysis.statistics import Interval, bootstrap, poisson
+from ..materials import label_of
 from ..protocols import required
 from .drawing import COLORS, NOT_NEGATIVE, Panel, band, bars, legend, panels, shades
 from .ensemble import Content, Ensemble
@@ -268,7 +269,7 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame, sums: Tables) -> Figure:
     top = [Panel(partial(_draw_radial, table=table, ions=ions))]
     for name in ions:
         rows = table[(table.quantity == "first-shell waters of an ion") & (table.species == name)]
-        why = "" if rows["count"].any() else f"waters about {name}: none in any frame"
+        why = "" if rows["count"].any() else f"waters about {label_of(name)}: none in any frame"
         top.append(Panel(partial(_draw_coordination, rows=rows, name=name), why))
     bottom = [
         Panel(partial(_draw_profile, table=table, name=name, membrane=membrane))
@@ -283,7 +284,7 @@ def _draw_radial(axis: Axes, table: pd.DataFrame, ions: Sequence[str]) -> None:
     for name in ions:
         rows = table[(table.quantity == "ion-O g(r)") & (table.species == name)]
         color = COLORS[name]
-        axis.plot(rows.position_nm, rows.value, color=color, label=name)
+        axis.plot(rows.position_nm, rows.value, color=color, label=label_of(name))
         band(axis, rows.position_nm, rows.low, rows.high, color, NOT_NEGATIVE)
         axis.axvline(first_shell_nm(name), color=color, ls=":", lw=1)
     axis.axhline(1, color="0.7", lw=0.5)
@@ -315,7 +316,7 @@ def _draw_coordination(axis: Axes, rows: pd.DataFrame, name: str) -> None:
             color=color,
             label=region,
         )
-    ylabel = f"waters within {first_shell_nm(name):g} nm of {name}"
+    ylabel = f"waters within {first_shell_nm(name):g} nm of {label_of(name)}"
     axis.set(xlabel="\n".join(["|E| (V/nm)", *missing]), ylabel=ylabel)
     axis.set_ylim(0, 10)
     legend(axis)
@@ -335,5 +336,5 @@ def _draw_profile(
             band(axis, part.position_nm, part.low, part.high, color, NOT_NEGATIVE)
     axis.axvspan(*membrane, color="0.9", zorder=0)
     axis.set_ylim(0, 1.15 * float(np.nanmax(rows.value.to_numpy(), initial=1e-9)))
-    axis.set(xlabel="x (nm); grey: membrane", ylabel=f"{name} (1/nm$^3$)")
+    axis.set(xlabel="x (nm); grey: membrane", ylabel=f"{label_of(name)} (1/nm$^3$)")
     legend(axis)

@@ -23,6 +23,7 @@ from ..analysis.current import (
 )
 from ..analysis.cycle import BRANCHES, PHASES, branch_of_phase, harmonic
 from ..analysis.statistics import Interval, poisson, shown
+from ..materials import label_of
 from ..model.system import Model
 from ..protocols import required
 from ..units import E_PER_PS
@@ -124,7 +125,7 @@ def _figure(
     sums: dict[str, NDArray],
 ) -> Figure:
     panels_of = [
-        ("pore slab", species, f"pore slab, {' and '.join(ions)}")
+        ("pore slab", species, f"pore slab, {' and '.join(map(label_of, ions))}")
         for species, ions in species_of(ensemble.model).items()
     ]
     panels_of.append(("whole cell", "total", "whole cell (with reservoir charging)"))
@@ -132,7 +133,7 @@ def _figure(
     over_voltage = partial(admittance, length_nm=float(ensemble.model.box[0]))
     for estimator, species, title in panels_of:
         rows = table[(table.estimator == estimator) & (table.species == species)]
-        who = species if crossings(tables[estimator, "total"]) else "ion"
+        who = label_of(species) if crossings(tables[estimator, "total"]) else "ion"
         crossed = crossings(tables[estimator, species])
         wave = current_interval(tables[estimator, species], _first_harmonic)
         why = "" if crossed or _stands_out(rows) else f"{estimator}: {_none(who, rows)}"

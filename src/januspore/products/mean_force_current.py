@@ -21,7 +21,7 @@ from ..analysis import flux
 from ..analysis.barrier import CHARGED_PS_PER_NM
 from ..analysis.pmf import longest_stretch, trapezoid_weights
 from ..analysis.statistics import Interval, bootstrap, by_cluster, difference
-from ..materials import SPECIES
+from ..materials import SPECIES, label_of
 from ..model.system import MEMBRANE_LENGTH_NM
 from ..protocols import required
 from ..units import MOL_PER_LITRE
@@ -324,7 +324,9 @@ def _profiles(axis: Axes, rows: pd.DataFrame, label: str) -> None:
     for k, (_, own) in enumerate(rows.groupby(["ion", "field_V_per_nm"], sort=False)):
         ion, field = own.ion.iloc[0], own.field_V_per_nm.iloc[0]
         style = ("-", "--", ":", "-.")[k % 4]
-        axis.plot(own.x_nm, own.value, style, color=COLORS[ion], label=f"{ion}, {field:g} V/nm")
+        axis.plot(
+            own.x_nm, own.value, style, color=COLORS[ion], label=f"{label_of(ion)}, {field:g} V/nm"
+        )
         band(axis, own.x_nm, own.low, own.high, COLORS[ion])
     axis.set(xlabel="x (nm)", ylabel=label)
     legend(axis)
@@ -334,7 +336,11 @@ def _currents(axis: Axes, rows: pd.DataFrame) -> None:
     for (quantity, ion), own in rows.groupby(["quantity", "ion"], sort=False):
         name, marker = _STYLES[str(quantity)]
         color = COLORS[str(ion)]
-        style: dict[str, Any] = {"fmt": marker, "color": color, "label": f"{ion}, {name}"}
+        style: dict[str, Any] = {
+            "fmt": marker,
+            "color": color,
+            "label": f"{label_of(str(ion))}, {name}",
+        }
         style["mfc"] = color if quantity == "current" else "none"
         low, high = own.low.fillna(own.value), own.high.fillna(own.value)
         bars(axis, own.field_V_per_nm, own.value, low, high, **style)

@@ -140,8 +140,10 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
     missing = "" if len(table) else "No frame of a field that was held can be read."
     fields = sorted(table["field_V_per_nm"].unique(), key=abs)
     row = [
-        Panel(partial(_by_field, table, "potential_V", "of the charges (V)"), missing),
-        Panel(partial(_by_field, table, "total_V", "with the applied field (V)"), missing),
+        Panel(partial(_by_field, table, "potential_V", "potential of the charges (V)"), missing),
+        Panel(
+            partial(_by_field, table, "total_V", "potential with the applied field (V)"), missing
+        ),
         Panel(partial(_by_part, table, fields[0] if fields else 0.0), missing),
     ]
     return panels(f"{ensemble.title}; {ensemble.seeds}, bands 95 %", [row])
@@ -161,7 +163,7 @@ def _by_part(table: pd.DataFrame, field: float, axis: Axes) -> None:
     for name, color in zip(PARTS, ("tab:orange", "tab:blue", "tab:green"), strict=True):
         part = own[own["of"] == name]
         axis.plot(part.x_nm, part.potential_V, lw=1.2, color=color, label=name)
-    _axes(axis, f"parts at {field:.3g} V/nm (V)")
+    _axes(axis, f"parts of the potential at {field:.3g} V/nm (V)")
 
 
 def _axes(axis: Axes, label: str) -> None:

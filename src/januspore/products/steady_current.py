@@ -26,6 +26,7 @@ from ..analysis.current import (
 )
 from ..analysis.hall import continuum
 from ..analysis.statistics import Interval, ratio_of_means, shown
+from ..materials import label_of
 from ..model.system import Model
 from .drawing import COLORS, Panel, bars, legend, panels, zero_lines
 from .ensemble import Content, Ensemble, current_rows
@@ -173,7 +174,7 @@ def _verdict(table: pd.DataFrame, findings: dict[str, Any], cation: str) -> str:
     known = f"conducts {shown(findings['total conductance_nS'])} nS"
     share = findings.get(f"{cation}_share", [np.nan] * 3)
     if np.isfinite(share).all():
-        known += f", {cation}+ carrying {shown(share, '.2g')} of the current"
+        known += f", {label_of(cation)} carrying {shown(share, '.2g')} of the current"
     return known
 
 
@@ -188,7 +189,7 @@ def _figure(
     total = slab[slab.species == _SLAB[1]]
     ions = {ion: slab[slab.species == ion] for ion in ensemble.model.ion_charges}
     why = "" if crossed[_SLAB[1]] else f"no ion crossed: {findings['verdict']}"
-    both = " and ".join(ions)
+    both = " and ".join(map(label_of, ions))
     row = [
         Panel(partial(_total, rows=total, length_nm=length_nm, findings=findings, title=both), why),
         Panel(partial(_by_ion, ions=ions, length_nm=length_nm), why),
@@ -218,7 +219,7 @@ def _by_ion(axis: Axes, ions: dict[str, pd.DataFrame], length_nm: float) -> None
         for j, direction in enumerate(_DIRECTIONS):
             own = rows[rows.direction == direction]
             aside = (2 * k + j - 1.5) * _ASIDE
-            _points(axis, own, ion, filled=not j, aside=aside, label="" if j else ion)
+            _points(axis, own, ion, filled=not j, aside=aside, label="" if j else label_of(ion))
     _axes(axis, length_nm, "each ion; open: reverse")
 
 

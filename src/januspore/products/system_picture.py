@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..materials import label_of
 from ..model.forcefield import SPECIES
 from ..model.state import read_state
 from ..simulate.layout import frames_in, trajectory
@@ -35,7 +36,7 @@ def make(ensemble: Ensemble) -> Content:
     legend(front, "membrane from +x")
     for name in dict.fromkeys(SPECIES[i] for i in model.type_id):
         style = {"color": COLORS[name], "ec": "0.3", "lw": 0.5, "s": 600 * RADII_NM[name]}
-        side.scatter([], [], label=name, **style)
+        side.scatter([], [], label=label_of(name), **style)
     legend(side, "cut through the pore's axis", columns=7)
     figure.suptitle(ensemble.title, fontsize=10)
     return Content(_census(model, path), figure, {"frame": path.name, "job": job.id})

@@ -67,11 +67,20 @@ class Varying:
         return {f"protocol.{key}": own.get(key) for key in self.values}
 
     def legend(self, protocol: AnyProtocol) -> str:
-        """Describe a protocol by these keys, such as "salt 4 mol/L, temperature 340 K"."""
+        """Describe a protocol by these keys, such as "salt 4 mol/L, temperature 340 K".
+
+        Where the salt is named as well: "4 mol/L NaCl".
+        """
         own = dict(flat(protocol))
         apart = [key for key in _CONDITIONS if key in own and own[key] != _default(key)]
         told = sorted({*self.telling, *apart} - {*_NAMED_ANYWAY}, key=[*_FIRST, *own].index)
-        return ", ".join(_in_words(key.rpartition(".")[2], own.get(key)) for key in told)
+        words = {key: _in_words(key.rpartition(".")[2], own.get(key)) for key in told}
+        if "cell.salt" in words and "cell.salt_mol_per_L" in words:
+            words["cell.salt_mol_per_L"] = (
+                f"{own['cell.salt_mol_per_L']:g} mol/L {own['cell.salt']}"
+            )
+            del words["cell.salt"]
+        return ", ".join(words.values())
 
 
 _NOTHING = Varying({})
