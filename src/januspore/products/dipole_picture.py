@@ -13,6 +13,7 @@ from matplotlib.patches import Arc
 from numpy.typing import NDArray
 
 from ..analysis.frames import kept_frames
+from ..materials import label_of
 from ..model.forcefield import SPECIES
 from ..model.state import State
 from ..model.system import Model
@@ -219,4 +220,4 @@ def _draw_convention(axis: Axes, model: Model) -> None:
     present = {SPECIES[i] for i in model.type_id}
     for k, name in enumerate(name for name in COLORS if name in present):
         axis.plot(-0.3, -0.85 - 0.15 * k, "o", ms=7, color=COLORS[name], mec="0.3")
-        axis.text(-0.15, -0.85 - 0.15 * k, name, va="center", fontsize=8)
+        axis.text(-0.15, -0.85 - 0.15 * k, label_of(name), va="center", fontsize=8)

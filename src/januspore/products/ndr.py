@@ -38,6 +38,7 @@ from ..analysis.loop import (
 )
 from ..analysis.ndr import Ndr, find_ndr
 from ..analysis.statistics import Interval, bootstrap, summed
+from ..materials import label_of
 from ..protocols import required
 from ..protocols.views import Cycle
 from .drawing import COLORS, Panel, band, legend, panels, zero_lines
@@ -240,7 +241,7 @@ def _figure(ensemble: Ensemble, loops: dict[tuple[str, str], Loop]) -> Figure:
     for estimator in ESTIMATORS:
         row = []
         for species, ions in species_of(ensemble.model).items():
-            loop, name = loops[estimator, species], " and ".join(ions)
+            loop, name = loops[estimator, species], " and ".join(map(label_of, ions))
             who = name if crossings(loops[estimator, "total"].tables) else "ion"
             title = f"{estimator}, {name}\n{_areas(loop)}"
             draw = partial(draw_loop, loop=loop, title=title)
