@@ -113,7 +113,7 @@ def _verdict(ensemble: Ensemble, findings: dict[str, Any]) -> str:
         )
     told = f"conducts {shown(conducts)} nS in phase with the field at {frequency:g} GHz"
     if stores[1] <= 0 <= stores[2]:
-        return f"{told}; out of phase {shown(stores)} nS, not told from 0"
+        return f"{told}; out of phase {shown(stores)} nS, not significant"
     word = "leads" if stores[1] > 0 else "lags behind"
     return f"{told}; the current {word} it: {shown(stores)} nS out of phase"
 
@@ -159,8 +159,8 @@ def _title(ensemble: Ensemble, sums: dict[str, NDArray]) -> str:
     crossed = sum(sums[name].sum() for name in ways)
     return (
         f"{ensemble.title}; {cycle.title}; {ensemble.seeds}, {time:.0f} ps, "
-        f"{crossed:.0f} completed crossings; bands 95 %; where no phase by itself "
-        "tells a current, points are phases, curves their first harmonic"
+        f"{crossed:.0f} completed crossings; bands 95 %; where no single phase "
+        "has a significant current: points are phases, curves the first harmonic"
     )
 
 
