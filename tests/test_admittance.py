@@ -30,7 +30,7 @@ def test_late_sampling_is_distinguished_from_a_lag():
 
 
 @pytest.mark.parametrize(
-    ("ahead_nA", "word"), [(-150.0, "lags behind"), (150.0, "leads"), (0.0, "not told from 0")]
+    ("ahead_nA", "word"), [(-150.0, "lags behind"), (150.0, "leads"), (0.0, "not significant")]
 )
 def test_planted_currents_in_phase_and_out_of_phase_are_recovered(tmp_path, ahead_nA, word):
     def rows(point, rng):
