@@ -1,10 +1,10 @@
 """Admittance of a pore at the frequency of a periodic field, from the current's first harmonic.
 
 It combines all phases, and can therefore be significant where the current of no single phase is.
-The
-part in phase with the voltage is a conductance. The part a quarter of a cycle ahead is a susceptance:
-positive where charge is stored, as in the reservoirs, and negative where ions lag behind the field.
-Higher harmonics, which a current that is not proportional to the field also has, are left out.
+The part in phase with the voltage is a conductance. The part a quarter of a cycle ahead is a
+susceptance: positive where charge is stored, as in the reservoirs, and negative where ions lag
+behind the field. Higher harmonics, which a current that is not proportional to the field also has,
+are left out.
 """
 
 import numpy as np
