@@ -220,6 +220,13 @@ def test_numbers_of_a_current_without_a_fall():
     assert rising.slope.low > 0 and rising.chance_hidden == pytest.approx(1 / 1001)
 
 
+def test_two_seeds_have_an_outcome_of_their_own():
+    known = {"noise": 1e-3, "seeds": 2}
+    assert find_ndr(tables(both_branches(ndr_curve), **known), "forward", "+", RISE).found
+    rising = find_ndr(tables(both_branches(ohmic), **known), "forward", "+", RISE)
+    assert rising.outcome is Outcome.OPEN and rising.chance == 1.0  # few ions crossed at low fields
+
+
 def test_numbers_of_a_current_with_a_large_error():
     said = set()
     for seed in range(30):

@@ -335,6 +335,8 @@ def test_a_ratio_of_pulses_has_fieller_s_interval_with_what_seeds_share(correlat
 
 def test_why_there_is_no_ratio():
     rng = np.random.default_rng(0)
+    two = pulses_of(pulse_sums(rng, np.array([2.0, 3.0]), seeds=2, noise=1e-3))["pore slab"]
+    assert two.missing is None and np.isfinite(two.ratio.high).all()
     one = pulses_of(pulse_sums(rng, np.array([2.0, 3.0]), seeds=1))["pore slab"]
     assert one.missing is Memory.ONE_SEED and one.flag == "one seed gives no interval"
     assert one.ratio.value.shape == (2,) and np.isnan(one.ratio.value).all()

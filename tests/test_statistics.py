@@ -182,6 +182,12 @@ def test_no_interval_where_more_than_a_tenth_of_the_resamples_have_no_estimate(s
     assert np.isnan(bootstrap(tables, lambda t: t["q"], repeats=1).low).all()
 
 
+def test_two_seeds_have_an_interval():
+    tables = {"each": np.array([[3.0, 2.0], [3.1, 2.1]])}
+    assert np.isfinite(bootstrap(tables, lambda t: t["each"]).low).all()
+    assert np.isfinite(bootstrap_ratio(tables, lambda t: t["each"]).triple()).all()
+
+
 def test_resamples_hold_as_many_seeds_as_there_are_and_are_repeatable():
     tables = {"one": np.ones((5, 2)), "own": np.eye(5)}
     found = resampled(tables, 300, seed=1)
