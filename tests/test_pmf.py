@@ -308,3 +308,20 @@ def test_draws_of_independent_means_have_their_errors_and_student_s_tails():
     again, other = (independent_draws(np.ones(3), variance, freedom, seed) for seed in (0, 1))
     assert (again == independent_draws(np.ones(3), variance, freedom)).all()
     assert (again != other).any()
+
+
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize(("error", "chance"), [(0.0, 1 / 3), (2.0, 1 / 3), (5.0, 2 / 3)])
+def test_a_force_that_may_drive_the_ion_no_faster_than_noise_does_not_hide_noise(
+    way, error, chance
+):
+    """It rises by 4 and falls by 12. Noise of 5 rises by 5 where the drive's lower bound allows.
+
+    The drive of 6 less its error: 6 and 4 hide it, and 1 does not.
+    """
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    force = np.array([-4.0, -4.0, 6.0, 6.0])[::way] * way
+    noise = np.array([[0.0, 0.0, -5.0, -5.0], [0.0, 0.0, 0.0, 0.0]])[:, ::way] * way
+    found = find_barrier(x, force, np.full(4, error), noise, way)
+    assert found.height.value == pytest.approx(4.0)
+    assert found.chance == pytest.approx(chance)
