@@ -4,7 +4,9 @@ It combines all phases, and can therefore be significant where the current of no
 The part in phase with the voltage is a conductance. The part a quarter of a cycle ahead is a
 susceptance: positive where charge is stored, as in the reservoirs, and negative where ions lag
 behind the field. Higher harmonics, which a current that is not proportional to the field also has,
-are left out.
+are left out. The first cycle also contains the transient of the start: where ions
+follow with a time tau, the part out of phase is underestimated by up to the fraction 2 tau / T,
+where T is the time of all cycles.
 """
 
 import numpy as np
