@@ -138,7 +138,9 @@ def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
             mine = table[(table.ion == ion) & (table.part == "sum")]
             rows = mine[mine.quantity == quantity]
             who = f"free {label_of(ion)}"
-            why = f"{quantity} of {who}: no bin of x visited often enough"
+            why = f"{who}: no bin of x has one in {LEAST_VISITS} frames, so no mean force"
+            if seen(mine.value):
+                why = f"{quantity} of {who}: no two neighbouring bins of x visited often enough"
             draw = partial(_by_field, rows=rows, label=label, title=who)
             row.append(Panel(draw, "" if seen(rows.value) else why))
         grid.append(row)
