@@ -8,7 +8,12 @@ from scipy import stats
 
 from januspore.analysis.barrier import SERIES, Means, by_window, summary
 from januspore.analysis.orientation import histogram
-from januspore.analysis.pmf import trapezoid_weights
+from januspore.analysis.pmf import (
+    chance_of_rise,
+    independent_draws,
+    shared_draws,
+    trapezoid_weights,
+)
 from januspore.analysis.statistics import mean_of_batches
 from januspore.engines.base import PARTS
 from januspore.protocols.windows import Windows
@@ -217,3 +222,25 @@ def test_what_the_two_windows_may_be_widens_a_part_s_interval():
     assert share.low == pytest.approx(min(value, 2 * value - top))
     assert share.high == pytest.approx(max(value, 2 * value - bottom))
     assert share.high - share.low > 50
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_barrier_s_chance_rests_on_the_error_of_its_seeds_or_of_its_run(seeds, way):
+    """Forces about as large as their errors, so that the chance depends on them."""
+    rng = np.random.default_rng([seeds, 30])
+    each = way * np.array([-9.0, -9, 0, 12, 12, 12, 12, 12, 12]) + 15 * rng.normal(
+        size=(seeds, 2, 9)
+    )
+    means, part = means_of(each, 100.0), slice(0, 9)
+    found, own = means.barrier(X, 1, part, way), each[:, 1]
+    if seeds > 1:
+        error = stats.t.ppf(0.975, seeds - 1) * own.std(axis=0, ddof=1) / np.sqrt(seeds)
+        noise = shared_draws(own)
+    else:
+        error = np.full(9, stats.t.ppf(0.975, 4.0) * np.sqrt(100.0))
+        noise = independent_draws(trapezoid_weights(X)[-1], means.variance[1], means.freedom[1])
+    force = own.mean(axis=0)
+    assert found.chance == chance_of_rise(X, force, way * force - error, noise, way)
+    apart = {chance_of_rise(X, force, way * force - k * error, noise, way) for k in (0.5, 1, 2)}
+    assert len(apart) > 1
