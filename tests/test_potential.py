@@ -19,6 +19,7 @@ from januspore.analysis.potential import (
 )
 from januspore.model.state import State, write_state
 from januspore.model.system import build_model
+from januspore.products import potential as product
 from januspore.products.potential import ALL, make
 from januspore.schema import state_point
 from januspore.simulate.layout import frame
@@ -141,7 +142,8 @@ def ensemble_of(folder, seeds, charges, point=POINT):
 
 def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
     planted = 0.5  # e nm at 1 V/nm, and 0 without a field
-    content = make(ensemble_of(tmp_path, 3, lambda field: planted * field))
+    ensemble = ensemble_of(tmp_path, 3, lambda field: planted * field)
+    content = make(ensemble)
     model = build_model(POINT)
     table, found = content.table, content.findings
     assert sorted(table.field_V_per_nm.unique()) == [0.0, 1.0]
@@ -161,6 +163,10 @@ def test_the_product_has_the_voltage_across_the_membrane(tmp_path):
     ]
     assert change[1] - change[0] == pytest.approx(step * 1.2 / length, rel=0.05)
     assert "V of 3.67 V fall between" in found["verdict"]
+    # Without a field its part is nothing to show.
+    still = product._figure(ensemble, table[table.field_V_per_nm == 0.0])
+    assert len(content.figure.axes) == 3 and len(still.axes) == 2
+    assert still.get_supxlabel().startswith("No field was held")
 
 
 def test_the_field_of_a_sine_s_frames_is_their_mean(tmp_path):

@@ -139,10 +139,12 @@ def _drop(tables: dict[str, NDArray], model: Model, here: list[int], applied: fl
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
     missing = "" if len(table) else "No frame of a field that was held can be read."
     fields = sorted(table["field_V_per_nm"].unique(), key=abs)
+    same = "" if any(fields) else "No field was held: the potential with it is that of the charges."
     row = [
         Panel(partial(_by_field, table, "potential_V", "potential of the charges (V)"), missing),
         Panel(
-            partial(_by_field, table, "total_V", "potential with the applied field (V)"), missing
+            partial(_by_field, table, "total_V", "potential with the applied field (V)"),
+            missing or same,
         ),
         Panel(partial(_by_part, table, fields[0] if fields else 0.0), missing),
     ]
