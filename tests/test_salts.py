@@ -1,6 +1,9 @@
 """Another salt and another monolayer, from `init.py` to their figures, without new code."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import TINY, raw_point
 from planted import make_products, planted_space
@@ -17,7 +20,7 @@ from januspore.products import PRODUCTS, ie_curve
 from januspore.products.ensemble import Ensemble
 from januspore.products.results import product_table, results
 from januspore.protocols import Recording
-from januspore.report.collect import products_made
+from januspore.report.collect import Made, products_made
 from januspore.report.summary import found
 from januspore.schema import state_point
 from januspore.simulate.record import read_record, write_record
@@ -141,6 +144,15 @@ def test_ions_have_their_sign_in_figures(project):
     titles = [axis.get_legend().get_title().get_text() for axis in axes]
     assert any(title.startswith("pore slab, Na+ and Cl-") for title in titles)
     assert [label_of(name) for name in ("Li", "W", "O", "total")] == ["Li+", "W", "O", "total"]
+
+
+def test_the_summary_names_the_ion_that_was_held():
+    findings = {"E = 0.7 V/nm, PMF from first to last window (kJ/mol)": [209.0, 37.0, 381.0]}
+    charges = {"material": "WSSe", "W": 1.06, "S": -0.61, "Se": -0.45}
+    held = {"name": "barrier", "ion": "Na"}
+    made = Made("barrier", (charges,), held, findings, pd.DataFrame(), Path(), ())
+    (sentence,) = found([made], [])
+    assert sentence.startswith("PMF of the held Na+ at 0.7 V/nm: WSSe")
 
 
 def test_the_cation_s_share_is_that_planted(project):

@@ -78,7 +78,10 @@ def _loop(axis: Axes, one: Prediction | None) -> None:
     )
     several = len(one.area or []) > 1
     label = "predicted, worst end of the ranges" if several else "predicted"
-    bars(axis, field, seen, low, high, color=COLORS["total"], ms=3, lw=0.7, label="simulated")
+    style: dict[str, Any] = {"color": COLORS["total"], "ms": 3, "lw": 0.7, "label": "simulated"}
+    if one.quantity == "order":
+        style["within"] = COSINE
+    bars(axis, field, seen, low, high, **style)
     axis.plot(field, predicted, color="C1", label=label)
     zero_lines(axis)
     axis.set(xlabel="E (V/nm)", ylabel=one.quantity)

@@ -13,7 +13,7 @@ from itertools import groupby
 import signac
 
 from ..analysis.statistics import shown
-from ..materials import SALTS
+from ..materials import SALTS, label_of
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
 from .comparison import Missing, Row, comparison, missing
@@ -22,14 +22,14 @@ from .judging import Verdict
 _CATIONS = "|".join(salt.cation for salt in SALTS.values())
 #: Numbers that no statement of the paper is about: product, pattern of the finding, description,
 #: unit. The groups of the pattern are put into the description. The first number of each product
-#: comes first, as a report's first screen has room for few.
+#: comes first, as a report's first screen has room for few. {ion} is the held ion of a barrier.
 NUMBERS = (
     ("steady_current", "total conductance_nS", "steady conductance", "nS"),
     ("paired_pulse", "pore slab, I0_nA", "current of a first pulse", "nA"),
     (
         "barrier",
         r"E = (.*) V/nm, PMF from first to last window \(kJ/mol\)",
-        "PMF of the held ion at {} V/nm",
+        "PMF of the held {ion} at {} V/nm",
         "kJ/mol",
     ),
     (
@@ -47,7 +47,7 @@ NUMBERS = (
     (
         "barrier",
         r"E = (.*) V/nm, mean force at the metal plane \(kJ/mol/nm\)",
-        "mean force on the ion held at the metal plane, {} V/nm",
+        "mean force on the {ion} held at the metal plane, {} V/nm",
         "kJ/mol/nm",
     ),
     ("relaxation", "order_reverse_less_forward", "order left at equal held field, mean cosine", ""),
@@ -130,7 +130,8 @@ def _own(made: list[Made]) -> list[str]:
             for key, triple in m.findings.items() if m.product == product else ():
                 match = re.fullmatch(pattern, key)
                 if match and None not in triple and (triple[1] > 0 or triple[2] < 0):
-                    named = words.format(*match.groups())
+                    ion = label_of(m.protocol.get("ion", "ion"))
+                    named = words.format(*match.groups(), ion=ion)
                     told = f"{named}: {m.name} {shown(triple)} {unit}".rstrip()
                     warned = "; mind the caution in the report" if m.findings.get("caution") else ""
                     sentences.append(told + warned)
