@@ -74,6 +74,13 @@ def test_one_seed_and_a_pore_without_ions_give_no_conductance(tmp_path):
     assert one.findings["verdict"] == "not enough data: one seed gives no interval"
 
 
+def test_a_cycle_with_fewer_samples_than_phases_has_no_first_harmonic(tmp_path):
+    fast = SINE | {"frequency_GHz": 500.0}
+    content = make(ensemble_of(tmp_path, fast, lambda p, r: (driven(p, r), []), seeds=2))
+    assert content.findings["verdict"] == "not enough data: a phase of the cycle has no sample"
+    assert np.isnan(content.findings["pore slab, conductance_nS"]).all()
+
+
 def driven(point, rng):
     return planted_rows(point, lambda e, r: 900.0 * e, lambda e: 1.0, rng, waters=2)
 

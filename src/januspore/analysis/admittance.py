@@ -32,5 +32,5 @@ def admittance(tables: Tables, length_nm: float) -> NDArray[np.float64]:
         tables: of `analysis.current`, by phase: shape (n, PHASES).
         length_nm: of the box along the field: voltage over field.
     """
-    field = fundamental(tables["field"] / tables["time"])[:, :1]
+    field = fundamental(rate(tables | {"charge": tables["field"]}))[:, :1]
     return in_and_out_of_phase(tables) / (field * length_nm)

@@ -104,6 +104,8 @@ def _verdict(ensemble: Ensemble, findings: dict[str, Any]) -> str:
     conducts, stores = (
         findings[f"pore slab, {name}_nS"] for name in ("conductance", "susceptance")
     )
+    if np.isnan(conducts[0]):
+        return "not enough data: a phase of the cycle has no sample"
     if not np.isfinite(conducts).all():
         return "not enough data: one seed gives no interval"
     if conducts[1] <= 0 <= conducts[2]:
@@ -138,7 +140,8 @@ def _figure(
         wave = current_interval(tables[estimator, species], _first_harmonic)
         why = "" if crossed or _stands_out(rows) else f"{estimator}: {_none(who, rows)}"
         conducts = current_interval(tables[estimator, species], over_voltage).at(0)
-        title += f"\n{conducts.shown('.2g')} nS in phase"
+        if np.isfinite(conducts.triple()).all():
+            title += f"\n{conducts.shown('.2g')} nS in phase"
         row.append(Panel(partial(_loop, rows=rows, wave=wave, title=title), why))
     return panels(_title(ensemble, sums), [row], size=(3.3, 3.8), same_x=True)
 
