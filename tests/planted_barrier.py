@@ -6,6 +6,7 @@ from scipy.signal import lfilter
 from januspore.analysis.barrier import TOGETHER
 from januspore.analysis.orientation import BINS
 from januspore.engines.base import PARTS
+from januspore.materials import SALTS, charge_of
 from januspore.protocols.field import mean
 from januspore.protocols.windows import Path
 from januspore.simulate.record import HELD, RAGGED, Rows, columns_of
@@ -41,8 +42,8 @@ def held_rows(point, forces, rng, noise=30.0, shift=0.0, waters=8, alignment=0.5
     field = np.array([mean(programme, t - dt, t) for t in time])
     window = np.array([path.sampled(t - dt, t) for t in time])
     x = np.array([path.at(t)[0] for t in time])
-    charge = 1.0 if protocol.ion == "K" else -1.0
-    kinds = columns_of(("K", "Cl")) | HELD
+    charge = charge_of(protocol.ion)
+    kinds = columns_of(SALTS[protocol.cell.salt].charges) | HELD
     columns = {name: np.zeros(n, dtype=kind) for name, kind in kinds.items()}
     steps = round(dt / (protocol.dynamics.timestep_fs * 1e-3))
     columns["step"] = (np.arange(n) + 1) * steps

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from barrier_ensembles import ensemble_of, point, rows_of
 from helpers import TINY, raw_point
 from planted import make_products, planted_space
 
@@ -16,7 +17,7 @@ from januspore.materials import SALTS, label_of
 from januspore.model.builder import build_state
 from januspore.model.forcefield import SPECIES as NAMES
 from januspore.model.system import build_model
-from januspore.products import PRODUCTS, ie_curve
+from januspore.products import PRODUCTS, barrier, ie_curve
 from januspore.products.ensemble import Ensemble
 from januspore.products.results import product_table, results
 from januspore.protocols import Recording
@@ -53,6 +54,24 @@ seeds = "0:2"
 name = "staircase"
 holds_V_per_nm = [0.5, 1.0]
 hold_ps = 20.0
+seeds = "0:2"
+[[protocols]]
+name = "steps"
+high_V_per_nm = 1.2
+up_ps = 5.0
+down_ps = 5.0
+repeats = 2
+seeds = "0:2"
+[[protocols]]
+name = "pulse_train"
+mode = "depression"
+preparation_V_per_nm = 0.0
+preparation_ps = 0.0
+pulse_V_per_nm = 1.0
+pulse_ps = 5.0
+rest_V_per_nm = 0.0
+delay_ps = 2.0
+pulses = 3
 seeds = "0:2"
 """
 
@@ -120,6 +139,24 @@ def test_figures_and_tables_name_the_ions_of_the_salt(project):
         assert set(product_table(project, name).species) == {"total", "Na", "Cl"}
     assert set(product_table(project, "hydration").species) == {"Na", "Cl", "water"}
     assert {"Na_crossings_forward", "Cl_in_pore"} <= set(results(project).columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "product"), [("steps", "step_relaxation"), ("pulse_train", "pulse_train")]
+)
+def test_other_protocols_have_their_products(project, name, product):
+    jobs = list(project.find_jobs({"protocol.name": name}))
+    assert make_products(jobs) == {product, "potential"}
+
+
+def test_the_barrier_of_another_cation_is_recovered_and_named():
+    held = point(ion="Na", cell=TINY["cell"] | {"salt": "NaCl"})
+    content = barrier.make(ensemble_of(held, 4))
+    (row,) = rows_of(
+        content.table, "barrier", "total_without_field", 0.7, "without field"
+    ).itertuples()
+    assert abs(row.value - (25 + 60 * 0.7)) < 2 * (row.high - row.value)
+    assert content.figure.get_suptitle().startswith("Na+ in MoSSe, salt NaCl")
 
 
 def test_the_terminal_s_table_and_the_summary_name_its_elements_and_ions(project, capsys):
