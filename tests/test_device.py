@@ -154,6 +154,13 @@ def test_a_wrong_device_predicts_badly_and_its_number_says_so(fitted):
     assert bad.chi_square > 100 * good.chi_square and bad.inside < 0.3
 
 
+def test_chi_square_is_about_1_for_the_true_device_with_two_seeds(fitted):
+    """A mean of ratios diverges: by chance the two seeds nearly agree in some bins."""
+    point = tiny_point("sine", amplitude_V_per_nm=1.2, frequency_GHz=20.0, cycles=4)
+    order, current = compare(fitted, unfitted_of(planted(truth(), point, seeds=2)))
+    assert 0.2 < order.chi_square < 5 and 0.2 < current.chi_square < 5
+
+
 def test_a_prediction_beyond_the_fields_held_says_so(fitted):
     point = tiny_point("sine", amplitude_V_per_nm=2.0, frequency_GHz=20.0, cycles=1)
     beyond = compare(fitted, unfitted_of(planted(truth(), point)))[0]

@@ -30,7 +30,8 @@ class Prediction:
         rms: root mean square deviation; where parameters are not fixed, at the worst combination
             of the ends of their ranges.
         rms_error: root mean square standard error of the simulation.
-        chi_square: mean square deviation in standard errors, 1 if the deviations are only noise.
+        chi_square: mean square deviation over mean square standard error, 1 if the deviations are
+            only noise.
         explained: fraction of the variance over the bins that the prediction explains.
         inside: fraction of the bins whose 95 % interval contains the prediction.
         area: area of the predicted loop, at every combination of the ends of the ranges.
@@ -130,7 +131,8 @@ def _compare(
         int(known.sum()),
         float(np.sqrt(np.mean(apart**2))),
         float(np.sqrt(np.mean(error**2))),
-        float(np.mean((apart / error) ** 2)),
+        # Of mean squares: with few seeds the mean of single ratios has no finite expectation.
+        float(np.mean(apart**2) / np.mean(error**2)),
         1 - float(np.mean(apart**2)) / variance if variance else float("nan"),
         float(inside.mean()) if known.any() else float("nan"),
         area,
