@@ -1,12 +1,12 @@
-"""Time all engines found here side by side, with what the driver and the recorder add.
+"""Time all installed engines, with the additional cost of the driver and the recorder.
 
     python benchmarks/engines.py --cells tiny small --seconds 20 --output engines.json
 
-Every engine gets the same relaxed configuration, field and time step, on whatever the machine has
-(JANUSPORE_PLATFORM and JANUSPORE_THREADS apply, to the engine named by --engines). Prints ms a
-step, ns a day and the share of a sample interval that is not integration; writes all of it as JSON
-with device and versions. Processor time a step, sampling and programs that an engine runs included,
-is less disturbed than wall time where other work runs beside it.
+Every engine gets the same relaxed configuration, field and time step, on its default device
+(JANUSPORE_PLATFORM and JANUSPORE_THREADS apply to the engine named by --engines). Prints ms per
+step, ns per day and the fraction of a sample interval that is not integration, and writes them as
+JSON with device and versions. The processor time of a step, which includes sampling and programs
+that an engine runs, is less disturbed by other work than wall time.
 """
 
 import argparse
@@ -59,14 +59,14 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict[str, Any]:
-    """Time stretches of one engine on one cell, as the driver asks for them, and the recorder."""
+    """Time stretches of one engine in one cell, as the driver runs them, and the recorder."""
     dynamics = case.point.protocol.dynamics
     began = time.perf_counter()
     wanted = Resources(name, resources.platform, resources.precision, resources.threads)
     engine = create(case.model, case.state, dynamics, wanted)
     recorder = Recorder(case.model, Recording(), dynamics.timestep_ps)
     recorder.begin(engine.save())
-    _follow(engine, recorder, dynamics.timestep_ps, seconds / 8)  # compiles and tunes
+    _follow(engine, recorder, dynamics.timestep_ps, seconds / 8)  # lets the engine compile and tune
     start_s = time.perf_counter() - began
     first, cpu_began, began = engine.step, _cpu_s(), time.perf_counter()
     sampling = _follow(engine, recorder, dynamics.timestep_ps, seconds)
@@ -87,7 +87,7 @@ def measure(case: Case, name: str, resources: Resources, seconds: float) -> dict
 
 
 def _follow(engine: Engine, recorder: Recorder, timestep_ps: float, seconds: float) -> list[float]:
-    """Go on for some wall time; returns what the recorder took for each sample, s."""
+    """Simulate for some wall time; return the recorder's time for each sample, s."""
     end, steps = time.perf_counter() + seconds, round(SAMPLE_PS / timestep_ps)
     sampling: list[float] = []
     while (left := end - time.perf_counter()) > 0:

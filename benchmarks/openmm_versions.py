@@ -3,10 +3,10 @@
     python benchmarks/openmm_versions.py --interpreters OLD/bin/python NEW/bin/python
 
 Each interpreter needs this package's dependencies, with the OpenMM in question. All get the same
-relaxed configuration, field and time step. One process runs at a time; rounds alternate, so that
-whatever else the machine does falls on both. Prints each one's median processor and wall time of a
-step, the nonbonded kernel that its library takes, and the ratio of the first's to each; writes all
-of it as JSON.
+relaxed configuration, field and time step. One process runs at a time, and rounds alternate, so
+that other work on the machine disturbs both. Prints the median processor and wall time of a step of
+each, the nonbonded kernel that its library uses, and the ratio of the first's time to each, and
+writes them as JSON.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
         "--ewald-tolerance", type=float, help="of the mesh; by default that of a state point"
     )
     parser.add_argument("--output", help="JSON file to write")
-    parser.add_argument("--time", help=argparse.SUPPRESS)  # what a process of one round is told
+    parser.add_argument("--time", help=argparse.SUPPRESS)  # for the process of one round
     return parser.parse_args()
 
 
@@ -119,7 +119,7 @@ def _timed(task: dict[str, Any]) -> dict[str, Any]:
     resources = Resources("openmm", "CPU", threads=1)
     engine = create(model, state, point.protocol.dynamics, resources)
     engine.set_field(FIELD_V_PER_NM)
-    engine.advance(2 * STEPS)  # neighbour lists and the like
+    engine.advance(2 * STEPS)  # makes neighbour lists and tunes
     steps, began, cpu_began = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - began < task["seconds"]:
         engine.advance(STEPS)
