@@ -202,3 +202,18 @@ def test_what_is_left_out_of_a_run_is_its_relaxation():
     assert _settled_ps(point.protocol) == 10.0
     assert _settled_ps(tiny_point("sine").protocol) == 0.0
     assert _settled_ps(tiny_point("equilibrate", relax_ps=20.0).protocol) == 10.0
+
+
+def test_phases_without_a_row_take_no_part_in_the_order_of_a_strength():
+    """Twenty rows a cycle: every other of the forty phases has none, and no field."""
+    point = tiny_point("sine", frequency_GHz=500.0, cycles=3)
+    record = planted_rows(point, lambda e, way: 0.0, lambda e: 1.0, np.random.default_rng(0))
+    field = np.repeat(record["field_V_per_nm"], record["water_in_pore"])
+    record["cos_dipole"][:] = np.abs(field) / 2
+    found = summary(record, point)
+    own = np.sort(np.unique(np.round(record["field_V_per_nm"], 9)))
+    rising = own[own > 0]  # five fields, each of two phases: a third of ten is three
+    thirds = {"low": rising[[0, 0, 1]].mean() / 2, "high": rising[[-1, -1, -2]].mean() / 2}
+    for which, value in thirds.items():
+        assert found[f"mean_cosine_{which}_positive_field"] == pytest.approx(value, abs=1e-6)
+        assert found[f"mean_cosine_{which}_negative_field"] == pytest.approx(-value, abs=1e-6)
