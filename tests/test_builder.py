@@ -184,7 +184,7 @@ def test_ions_are_as_far_apart_as_there_is_room(pairs, apart):
 
 def test_of_a_short_box_ions_leave_three_tenths_about_the_membrane_free():
     """Planes of the grid every 0.25 nm: of 2 nm the first beyond 0.6 nm is at 0.625 nm."""
-    model = free_model(3, 180, (2.0, 1.3, 1.3), membrane=(("Mo", 0.0, 0.0, 0.0),))
+    model = free_model(3, 140, (2.0, 1.2, 1.3), membrane=(("Mo", 0.0, 0.0, 0.0),))
     nearest = [
         np.abs(build_state(model, np.random.default_rng(seed)).positions[model.ions, 0]).min()
         for seed in range(8)

@@ -325,3 +325,13 @@ def test_a_force_that_may_drive_the_ion_no_faster_than_noise_does_not_hide_noise
     found = find_barrier(x, force, np.full(4, error), noise, way)
     assert found.height.value == pytest.approx(4.0)
     assert found.chance == pytest.approx(chance)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_draws_of_a_few_profiles_have_student_s_tails(seeds, monkeypatch):
+    monkeypatch.setattr("januspore.analysis.pmf.DRAWS", 20_000)
+    each = np.random.default_rng(1).normal(size=(seeds, 2))
+    error = each.std(axis=0, ddof=1) / np.sqrt(seeds)
+    for level in (0.5, 0.95):
+        found = np.quantile(np.abs(shared_draws(each)) / error, level, axis=0)
+        assert found == pytest.approx([stats.t.ppf(0.5 + level / 2, seeds - 1)] * 2, rel=0.05)
