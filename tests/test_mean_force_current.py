@@ -5,8 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import tiny_point
+from matplotlib.figure import Figure
 from planted import jobs_of, plant, planted_rows
 from planted_barrier import held_rows
 from test_nernst_planck import held_x
@@ -18,7 +20,7 @@ from januspore.analysis.store import write_arrays
 from januspore.engines.base import PARTS
 from januspore.model.system import MEMBRANE_LENGTH_NM, build_model
 from januspore.products import PRODUCTS
-from januspore.products.mean_force_current import make, verdict
+from januspore.products.mean_force_current import _currents, make, verdict
 from januspore.products.results import product_table
 from januspore.schema import with_seed
 from januspore.space.dataspace import dump, open_project, point_of
@@ -242,3 +244,20 @@ def test_short_and_distant_windows_are_reported_with_what_would_suffice():
     one = held_ensemble("K", seeds=2, window_ps=8.0, positions_nm=positions)
     text = shown(make([one]), "current", "K").statement
     assert "positions_nm every 0.2 nm" in text and "window_ps = 15" in text
+
+
+def test_the_figure_tells_currents_apart_that_span_decades():
+    rows = [
+        ("current", "K", 18.0, 0.2, 1700.0),
+        ("current", "Cl", 19.0, 1.3, 300.0),
+        ("direct current", "K", 9.8, -9.3, 29.0),
+        ("direct current", "Cl", 7.1, -1.2, 18.0),
+    ]
+    table = pd.DataFrame(rows, columns=["quantity", "ion", "value", "low", "high"])
+    axis = Figure().subplots()
+    _currents(axis, table.assign(field_V_per_nm=1.2))
+    drawn = [line[0].get_xdata()[0] for line in axis.containers]
+    assert len(set(drawn)) == len(rows) and np.mean(drawn) == pytest.approx(1.2)
+    heights = axis.transAxes.inverted().transform(axis.transData.transform([(1.2, 7.1), (1.2, 19)]))
+    assert heights[1, 1] - heights[0, 1] > 0.05  # on a linear axis 0.007 of its height
+    assert axis.get_ylim()[0] < -9.3

@@ -25,7 +25,7 @@ from ..materials import SPECIES, label_of
 from ..model.system import MEMBRANE_LENGTH_NM
 from ..protocols import required
 from ..units import MOL_PER_LITRE
-from .drawing import COLORS, Panel, band, bars, legend, panels, zero_lines
+from .drawing import COLORS, Panel, band, bars, legend, log_y, panels, zero_lines
 from .ensemble import Content, Ensemble
 from .steady_current import settled
 
@@ -329,11 +329,17 @@ def _profiles(axis: Axes, rows: pd.DataFrame, label: str) -> None:
         )
         band(axis, own.x_nm, own.low, own.high, COLORS[ion])
     axis.set(xlabel="x (nm)", ylabel=label)
+    if (rows.quantity == "diffusion").all():
+        log_y(axis)  # its interval is that of its logarithm
     legend(axis)
 
 
 def _currents(axis: Axes, rows: pd.DataFrame) -> None:
-    for (quantity, ion), own in rows.groupby(["quantity", "ion"], sort=False):
+    """Draw all currents side by side at each field; those above 1 nA on a logarithmic scale."""
+    groups = rows.groupby(["quantity", "ion"], sort=False)
+    fields = np.unique(rows.field_V_per_nm)
+    step = 0.05 * (np.diff(fields).min() if len(fields) > 1 else 1.0)
+    for k, ((quantity, ion), own) in enumerate(groups):
         name, marker = _STYLES[str(quantity)]
         color = COLORS[str(ion)]
         style: dict[str, Any] = {
@@ -343,7 +349,11 @@ def _currents(axis: Axes, rows: pd.DataFrame) -> None:
         }
         style["mfc"] = color if quantity == "current" else "none"
         low, high = own.low.fillna(own.value), own.high.fillna(own.value)
-        bars(axis, own.field_V_per_nm, own.value, low, high, **style)
+        beside = own.field_V_per_nm + step * (k - 0.5 * (groups.ngroups - 1))
+        bars(axis, beside, own.value, low, high, **style)
     zero_lines(axis, x=False)
-    axis.set(xlabel="E (V/nm)", ylabel="I (nA)")
+    # Over a barrier an interval may span decades, while a direct current's may hold 0.
+    axis.set_yscale("symlog", linthresh=1.0)
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set(xlabel="E (V/nm)", ylabel="I (nA)", xticks=fields)
     legend(axis, columns=2)
