@@ -216,6 +216,9 @@ def test_p_is_the_level_at_an_interval_s_ends_and_falls_beyond():
     assert p_value(wide_above, 0.0, 5) == pytest.approx(beyond)
     assert p_value(wide_above, 6.0, 5) == pytest.approx(beyond)
     assert p_value((2.0, 2.0, 2.0), 2.1, 5) == 0.0 and p_value((2.0, 2.0, 2.0), 2.0, 5) == 1.0
+    # An interval whose end is not known decides nothing on that side.
+    assert p_value((2.0, np.nan, np.nan), 9.0, 5) == 1.0
+    assert p_value((2.0, np.nan, 2.1), 9.0, 5) < 1e-6
     assert student(5) == pytest.approx(2.776, abs=1e-3)
     assert student(5, 0.9) == pytest.approx(2.132, abs=1e-3)
 

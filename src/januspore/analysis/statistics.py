@@ -140,7 +140,8 @@ def p_value(triple: Sequence[float], truth: float, seeds: int, level: float = LE
 
     It follows from Student's distribution, scaled by the interval's half width on the side of the
     true value. For intervals of counts or ratios, which are not Student's, this is an approximation
-    that is exact at the interval's ends.
+    that is exact at the interval's ends. Where the end on that side is unknown (NaN), it is 1: the
+    interval excludes nothing.
 
     Args:
         triple: value, low and high.
@@ -152,7 +153,9 @@ def p_value(triple: Sequence[float], truth: float, seeds: int, level: float = LE
     if truth == value:
         return 1.0
     half = high - value if truth > value else value - low
-    if not half > 0:
+    if np.isnan(half):
+        return 1.0
+    if half <= 0:
         return 0.0
     return float(2 * stats.t.sf(student(seeds, level) * abs(truth - value) / half, seeds - 1))
 
