@@ -20,6 +20,7 @@ from januspore.engines import Resources
 from januspore.engines.force_parts import PARTS, ForceParts
 from januspore.model.state import write_state
 from januspore.protocols.field import held_fields
+from januspore.simulate import layout
 from januspore.units import VOLT_PER_NM
 
 BOX = np.array([4.0, 2.0, 2.0])
@@ -161,16 +162,21 @@ def test_the_held_ion_of_a_barrier_is_left_out():
     assert held_fields(barrier.programme()).tolist() == [0.3, 0.5]
 
 
+def job_with_frames(path, model, state, times_ps):
+    """A job, 2 fs a step, with a frame of one configuration at each time."""
+    job = SimpleNamespace(id="j", path=str(path), fn=lambda name: str(path / name))
+    layout.frame(job, 0).parent.mkdir(parents=True)
+    for time_ps in times_ps:
+        step = round(time_ps / 0.002)
+        write_state(layout.frame(job, step), model, replace(state, step=step), "j")
+    return job
+
+
 def test_a_job_s_frames_come_with_the_field_they_were_held_at(tmp_path):
     point = tiny_point("staircase", holds_V_per_nm=[0.1, 0.5], hold_ps=10.0)
-    job = SimpleNamespace(id="j", path=str(tmp_path), fn=lambda name: str(tmp_path / name))
-    (tmp_path / "trajectory" / "frames").mkdir(parents=True)
     model = free_model(1, 0, (1.3, 1.3, 1.3))
     state = thermal_state(model)
-    for time_ps in (0.0, 2.0, 10.0, 18.0):
-        step = round(time_ps / 0.002)
-        path = tmp_path / "trajectory" / "frames" / f"{step:015d}.gsd"
-        write_state(path, model, replace(state, step=step), "j")
+    job = job_with_frames(tmp_path, model, state, (0.0, 2.0, 10.0, 18.0))
     found = list(held_frames(job, point, 5.0))
     assert [field for field, _ in found] == [0.1, 0.5]
     assert np.array_equal(found[0][1], state.positions)
@@ -230,15 +236,10 @@ def test_the_edges_of_a_bin_belong_to_the_bin_above():
 def test_a_job_s_sums_are_those_of_the_second_half_of_its_holds(tmp_path):
     """Two ions of each species in the cylinder; frames 4, 6 and 10 ps into a hold of 10 ps."""
     point = tiny_point("staircase", holds_V_per_nm=[0.1, 0.5], hold_ps=10.0)
-    job = SimpleNamespace(id="j", path=str(tmp_path), fn=lambda name: str(tmp_path / name))
-    (tmp_path / "trajectory" / "frames").mkdir(parents=True)
     model = free_model(2, 0, (3.0, 3.0, 3.0))
     state = thermal_state(model)
     state.positions[:] = [[-1.04, 0, 0.29], [1.04, 0.29, 0], [0, 0, 0], [0.96, 0, 0.31]]
-    for time_ps in (4.0, 6.0, 10.0, 14.0, 16.0, 34.0, 36.0):
-        step = round(time_ps / 0.002)
-        path = tmp_path / "trajectory" / "frames" / f"{step:015d}.gsd"
-        write_state(path, model, replace(state, step=step), "j")
+    job = job_with_frames(tmp_path, model, state, (4.0, 6.0, 10.0, 14.0, 16.0, 34.0, 36.0))
     found = job_sums(job, point, model, Planted())
     for ion in ("K", "Cl"):
         assert found[f"{ion}_frames"].tolist() == [3, 1]  # 6, 10, 36 and 16 ps

@@ -14,7 +14,7 @@ with QuietImports():
 
     from . import __version__
     from .files import written_aside
-    from .materials import MATERIALS, SALTS
+    from .materials import ION_CHARGES, MATERIALS
     from .products.kept import FORMATS
     from .products.results import (
         figures,
@@ -29,7 +29,6 @@ with QuietImports():
     from .space.varying import varying
 
 _ELEMENTS = dict.fromkeys(element for own in MATERIALS.values() for element in own.elements)
-_IONS = dict.fromkeys(ion for salt in SALTS.values() for ion in (salt.cation, salt.anion))
 #: Columns that fit a terminal; `--csv` and `--json` have all columns.
 _SHOWN = (
     "job",
@@ -44,7 +43,7 @@ _SHOWN = (
     "bulk_water_per_nm3",
     "mean_cosine_low_positive_field",
     "mean_cosine_high_positive_field",
-    *(f"{ion}_crossings_{way}" for ion in _IONS for way in ("forward", "backward")),
+    *(f"{ion}_crossings_{way}" for ion in ION_CHARGES for way in ("forward", "backward")),
 )
 
 

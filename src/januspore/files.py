@@ -86,9 +86,14 @@ _DIGITS = 64
 
 def seal(path: Path) -> None:
     """Append a checksum of a file's content; GSD and HDF5 ignore bytes after their own end."""
-    mark = _SEAL + _digest(path.read_bytes())
+    mark = seal_of(path.read_bytes())
     with path.open("ab") as file:
         file.write(mark)
+
+
+def seal_of(content: bytes) -> bytes:
+    """Return what `seal` appends to a file of this content."""
+    return _SEAL + _digest(content)
 
 
 def seal_holds(content: bytes) -> bool | None:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import seal, seal_holds, written_aside
+from .files import seal_holds, seal_of, written_aside
 
 
 class TornError(ValueError):
@@ -30,8 +30,7 @@ def write_hdf5(path: Path, arrays: Mapping[str, NDArray], attributes: Mapping[st
     """
     image = _image(arrays, attributes)
     with written_aside(path) as aside:
-        aside.write_bytes(image)
-        seal(aside)
+        aside.write_bytes(image + seal_of(image))
 
 
 def _image(arrays: Mapping[str, NDArray], attributes: Mapping[str, Any]) -> bytes:

@@ -123,8 +123,8 @@ def charge_of(ion: str) -> float:
 
 def label_of(species: str) -> str:
     """Return the name of a species in figures; ions of a salt have their sign, such as "Na+"."""
-    cations, anions = zip(*((salt.cation, salt.anion) for salt in SALTS.values()), strict=True)
-    return species + ("+" if species in cations else "-" if species in anions else "")
+    charge = ION_CHARGES.get(species, 0.0)
+    return species + ("+" if charge > 0 else "-" if charge < 0 else "")
 
 
 def _read() -> Mapping[str, Mapping[str, Any]]:
@@ -140,3 +140,5 @@ MATERIALS = {
     for name, own in _TABLES["materials"].items()
 }
 SALTS = {name: Salt(**own) for name, own in _TABLES["salts"].items()}
+#: Charge of each ion of any salt, e.
+ION_CHARGES = {ion: charge for salt in SALTS.values() for ion, charge in salt.charges.items()}

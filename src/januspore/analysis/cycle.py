@@ -11,6 +11,8 @@ from .sums import grouped
 PHASES = 40
 #: Branch of each quarter of the cycle: forward while |E| rises, reverse while it falls.
 BRANCHES = ("forward +", "reverse +", "forward -", "reverse -")
+#: The sign of the field in words.
+SIGNS = {"+": "E > 0", "-": "E < 0"}
 
 
 def by_phase(rows: Rows, cycle: Cycle, sample_ps: float) -> dict[str, NDArray]:
@@ -47,11 +49,15 @@ def fundamental(values: NDArray, late: float = 0.0) -> NDArray[np.float64]:
     Returns:
         Shape (n, 2).
     """
-    phase = 2 * np.pi * ((np.arange(PHASES) + 0.5) / PHASES + late)
-    return np.asarray(values @ np.stack([np.sin(phase), np.cos(phase)], axis=1) * 2 / PHASES)
+    return np.asarray(values @ _waves(late).T * 2 / PHASES)
 
 
 def harmonic(amplitudes: NDArray) -> NDArray[np.float64]:
     """Return the first harmonic of given `fundamental` amplitudes, by phase: shape (n, PHASES)."""
-    phase = 2 * np.pi * (np.arange(PHASES) + 0.5) / PHASES
-    return np.asarray(amplitudes @ np.stack([np.sin(phase), np.cos(phase)]))
+    return np.asarray(amplitudes @ _waves())
+
+
+def _waves(late: float = 0.0) -> NDArray[np.float64]:
+    """Sine and cosine of the phase at the middle of each bin, or later, shape (2, PHASES)."""
+    phase = 2 * np.pi * ((np.arange(PHASES) + 0.5) / PHASES + late)
+    return np.stack([np.sin(phase), np.cos(phase)])

@@ -41,7 +41,7 @@ class Interval:
         """Return all three times a positive factor."""
         return self.changed(lambda end: end * factor)
 
-    def at(self, *index: int | slice) -> "Interval":
+    def at(self, *index: int | slice | NDArray[np.bool_]) -> "Interval":
         """Return one element, or a part, of each array."""
         return self.changed(lambda end: end[index])
 

@@ -172,12 +172,6 @@ def _first_harmonic(tables: Tables) -> NDArray:
     return harmonic(in_and_out_of_phase(tables))
 
 
-def _phases(branch: str) -> tuple[int, int]:
-    """First phase of a branch, and of what follows it."""
-    first = BRANCHES.index(branch) * PHASES // len(BRANCHES)
-    return first, first + PHASES // len(BRANCHES)
-
-
 def _loop(axis: Axes, rows: pd.DataFrame, wave: Interval, title: str) -> None:
     """Draw the current of every phase, and its first harmonic with the interval.
 
@@ -197,7 +191,7 @@ def _loop(axis: Axes, rows: pd.DataFrame, wave: Interval, title: str) -> None:
                 band(axis, field, part.low_nA, part.high_nA, COLORS[name])
                 continue
             axis.plot(field, part.current_nA, ".", ms=4, alpha=0.5, **style)
-            own = wave.at(slice(*_phases(branch)))
+            own = wave.at(branch_of_phase() == BRANCHES.index(branch))
             axis.plot(field, own.value, lw=1.5, color=COLORS[name])
             band(axis, field, own.low, own.high, COLORS[name])
     axis.set(xlabel="E (V/nm)", ylabel="I (nA)")

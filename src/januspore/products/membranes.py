@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..analysis.current import ESTIMATORS
+from ..analysis.cycle import SIGNS
 from ..analysis.loop import TURN, curve, window_currents
 from ..analysis.statistics import Interval, summed
 from ..space.paper import (
@@ -38,7 +39,7 @@ from .ndr import (
 from .ndr import verdict as loop_verdict
 from .water_order import changes
 
-_SIGNS, _BRANCHES = {"+": "E > 0", "-": "E < 0"}, ("forward", "reverse")
+_BRANCHES = ("forward", "reverse")
 
 
 def make(ensembles: Sequence[Ensemble]) -> Content:
@@ -99,7 +100,7 @@ def _curves(loops: dict[str, Loop]) -> list[dict[str, Any]]:
     """Current along the field by window of |E|."""
     rows = []
     for estimator, loop in loops.items():
-        for sign in _SIGNS:
+        for sign in SIGNS:
             for branch in _BRANCHES:
                 field = curve(summed(loop.tables), branch, sign)[0][0]
                 found = window_currents(loop.tables, branch, sign)
@@ -122,7 +123,7 @@ def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
             rows.append(_row((estimator, sign, "both"), what, found, (), says=says))
     for name, found in changes(ensemble).items():
         quantity, side = name.rsplit(", ", 1)
-        sign = "+" if side == _SIGNS["+"] else "-"
+        sign = "+" if side == SIGNS["+"] else "-"
         what = quantity, "rad" if "sigma_theta" in quantity else "1"
         rows.append(_row(("pore water", sign, "both"), what, found, ()))
     return rows
@@ -134,7 +135,7 @@ def _facts(ensemble: Ensemble, loops: dict[str, Loop]) -> list[dict[str, Any]]:
 def _verdict(membranes: dict[str, dict[str, Loop]]) -> str:
     """Give the number of membranes whose pore-slab current has NDR, and a loop."""
     slabs = {name: loops["pore slab"] for name, loops in membranes.items()}
-    with_ndr = [n for n, slab in slabs.items() if any(slab.ndr["forward", s].found for s in _SIGNS)]
+    with_ndr = [n for n, slab in slabs.items() if any(slab.ndr["forward", s].found for s in SIGNS)]
     with_loop = [n for n, slab in slabs.items() if any(a.low > 0 for a in slab.area.values())]
     parts = []
     for what, found in (("NDR", with_ndr), ("reverse below forward", with_loop)):

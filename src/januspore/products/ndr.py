@@ -24,6 +24,7 @@ from ..analysis.current import (
     current_tables,
     species_of,
 )
+from ..analysis.cycle import SIGNS
 from ..analysis.loop import (
     ONE_SEED,
     QUARTER,
@@ -45,8 +46,7 @@ from .drawing import COLORS, Panel, band, legend, panels, zero_lines
 from .ensemble import Content, Ensemble
 
 _AREA = "forward minus reverse area", "nA V/nm"
-_SIGNS, _BRANCHES = ("+", "-"), ("forward", "reverse")
-_NAMED = {"+": "E > 0", "-": "E < 0"}
+_BRANCHES = ("forward", "reverse")
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def tables_of(ensemble: Ensemble) -> dict[tuple[str, str], Tables]:
 
 def find_loop(tables: Tables, edges: NDArray) -> Loop:
     """Find NDR, area and pinch of one current; `edges` as in `analysis.loop`."""
-    ndr = {(b, s): find_ndr(tables, b, s, edges) for s in _SIGNS for b in _BRANCHES}
-    areas = {s: _area(tables, s, edges) for s in _SIGNS}
+    ndr = {(b, s): find_ndr(tables, b, s, edges) for s in SIGNS for b in _BRANCHES}
+    areas = {s: _area(tables, s, edges) for s in SIGNS}
     whole = summed(tables)
     largest = max(float(np.abs(curve(whole, b, s)[1]).max()) for b, s in ndr)
     significant = any(one.significant for one in ndr.values())
@@ -169,7 +169,7 @@ def _charging_rows(loops: dict[tuple[str, str], Loop], edges: NDArray) -> list[d
     for species in dict.fromkeys(species for _, species in loops):
         slab, cell = (loops[estimator, species].tables for estimator in ESTIMATORS)
         apart = {**cell, "charge": cell["charge"] - slab["charge"]}
-        for sign in _SIGNS:
+        for sign in SIGNS:
             # Crossings cancel in the difference, so the interval over seeds needs no Poisson bound.
             found = bootstrap(apart, partial(area, sign=sign, edges=edges)).at(0)
             key = "whole cell minus pore slab", species
@@ -186,7 +186,7 @@ def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
     found: dict[str, Any] = {"codes": codes, "p": p}
     for estimator in ESTIMATORS:
         loop = loops[estimator, "total"]
-        for sign in _SIGNS:
+        for sign in SIGNS:
             name = f"{estimator}, E {'>' if sign == '+' else '<'} 0"
             found[f"{name}, forward"] = loop.ndr["forward", sign].statement
             codes[f"{name}, forward"] = loop.ndr["forward", sign].outcome
@@ -202,8 +202,8 @@ def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
 
 def features(loop: Loop) -> dict[str, bool]:
     """Which features of the paper's loop a current shows beyond its intervals."""
-    shown = {f"NDR at {_NAMED[s]}": loop.ndr["forward", s].found for s in _SIGNS}
-    shown |= {f"reverse below forward at {_NAMED[s]}": bool(loop.area[s].low > 0) for s in _SIGNS}
+    shown = {f"NDR at {SIGNS[s]}": loop.ndr["forward", s].found for s in SIGNS}
+    shown |= {f"reverse below forward at {SIGNS[s]}": bool(loop.area[s].low > 0) for s in SIGNS}
     return shown | {"current at E = 0": loop.pinch.outcome is Opening.OPEN}
 
 
@@ -224,7 +224,7 @@ def verdict(slab: Loop, cell: Loop) -> str:
         bound = max(float(np.abs([m.mean_nA.low, m.mean_nA.high]).max()) for m in slab.ndr.values())
         parts.append(f"no branch of the pore-slab current is significant (bound {bound:.3g} nA)")
     elif not own:
-        above = [_NAMED[s] for s in _SIGNS if hysteresis(slab.area[s]) is Hysteresis.REVERSE_ABOVE]
+        above = [SIGNS[s] for s in SIGNS if hysteresis(slab.area[s]) is Hysteresis.REVERSE_ABOVE]
         loop = f"; its reverse branch is above forward at {' and '.join(above)}" if above else ""
         less = "less current in the reverse branch" if above else "a loop"
         parts.append(
@@ -298,7 +298,7 @@ def _areas(loop: Loop) -> str:
     if not all(np.isfinite(found.low) for found in loop.area.values()):
         return str(hysteresis(loop.area["+"]))
     parts = []
-    for sign, name in (("-", "E < 0"), ("+", "E > 0")):
+    for sign, name in reversed(SIGNS.items()):
         found = loop.area[sign]
         mark = "" if excludes_zero(found) else " n.s."
         half = float(found.high - found.value)

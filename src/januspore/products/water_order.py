@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.cycle import branch_of_phase
+from ..analysis.cycle import SIGNS, branch_of_phase
 from ..analysis.lag import lag
 from ..analysis.orientation import (
     CENTRES,
@@ -42,7 +42,6 @@ from .ensemble import Content, Ensemble
 
 #: Equal windows of |E| between zero and the amplitude.
 WINDOWS = 6
-SIGNS = {"+": "E > 0", "-": "E < 0"}
 _BRANCHES = ("forward", "reverse")
 #: Resamples of the fitted width, whose fit is slow; only for both branches together.
 _FITS = 30

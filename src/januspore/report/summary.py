@@ -13,13 +13,13 @@ from itertools import groupby
 import signac
 
 from ..analysis.statistics import shown
-from ..materials import SALTS, label_of
+from ..materials import ION_CHARGES, label_of
 from ..space.paper import short_name
 from .collect import Made, products_made, progress
 from .comparison import Missing, Row, comparison, missing
 from .judging import Verdict
 
-_CATIONS = "|".join(salt.cation for salt in SALTS.values())
+_CATIONS = "|".join(ion for ion, charge in ION_CHARGES.items() if charge > 0)
 #: Numbers that no statement of the paper is about: product, pattern of the finding, description,
 #: unit. The groups of the pattern are put into the description. The first number of each product
 #: comes first, as a report's first screen has room for few. {ion} is the held ion of a barrier.

@@ -126,11 +126,10 @@ def _drawn_again(project: signac.Project, results: Path, folder: Path, kind: str
 
 
 def _copy_products(made: list[Made], sweeps: list[Kept], results: Path, output: Path) -> None:
+    not_drawn = {m.figure for m in made if m.without_figure}
     for figure in (one.figure for each in (made, sweeps) for one in each):
-        for kind in (".csv", ".json", ".png"):
+        for kind in (".csv", ".json") if figure in not_drawn else (".csv", ".json", ".png"):
             source = figure.with_suffix(kind)
-            if not source.exists():  # a figure that would show nothing
-                continue
             target = output / source.relative_to(results)
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(target) as aside:
