@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import signac
@@ -18,7 +19,9 @@ from januspore.__main__ import main
 from januspore.errors import InputError, SettingError, told_in_one_line
 from januspore.run import workers
 from januspore.run.failures import Ledger, marked
+from januspore.run.flow_project import _longest_first
 from januspore.run.initialise import init_command
+from januspore.run.progress import left_atom_steps
 from januspore.run.workers import Failure, one_by_one, side_by_side
 from januspore.space.conditions import is_analysed, is_equilibrated
 
@@ -92,6 +95,17 @@ def test_a_run_asked_to_end_lets_its_workers_write_checkpoints_and_leaves_none(
         time.sleep(0.05)
     tell(process)
     ended(process, status)
+
+
+def test_parallel_operations_begin_with_the_longest(tmp_path):
+    copy_project(tmp_path)
+    init_command(["--study", "quick"], tmp_path)
+    project = signac.get_project(str(tmp_path), search=False)
+    jobs = list(project)
+    order = _longest_first([SimpleNamespace(_jobs=[job]) for job in jobs])
+    left = left_atom_steps(jobs)
+    steps = [left[one._jobs[0].id] for one in order]
+    assert steps == sorted(left.values(), reverse=True) and len(set(steps)) > 3
 
 
 # --- tasks that fail ---------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .command import carry_out
 from .failures import Ledger
 from .obstacles import obstacles
 from .pace import Pace
-from .progress import verdict
+from .progress import left_atom_steps, verdict
 from .workers import (
     Failure,
     available_cpus,
@@ -78,6 +78,8 @@ class PatientProject(SoundProject, FlowProject):
                 raise error.__cause__ or error from None
 
         processes = available_cpus() if np is not None and np < 0 else np or 1
+        if processes > 1:
+            operations = _longest_first(operations)
         many = len(operations)
         self._pace.expect(operations)
         ended = one_by_one(many, work) if processes == 1 else side_by_side(many, work, processes)
@@ -135,6 +137,15 @@ class PatientProject(SoundProject, FlowProject):
         except (LookupError, ValueError) as error:
             asked = " ".join([*(args.job_id or ()), *(getattr(args, "filter", None) or ())])
             raise InputError(f"jobs = {asked!r}: {error}") from None
+
+
+def _longest_first(operations: Sequence[Any]) -> list[Any]:
+    """Order parallel operations so that none that takes long runs alone at the end.
+
+    Operations that simulate nothing, such as analyses, come last in their own order.
+    """
+    left = left_atom_steps(one._jobs[0] for one in operations)
+    return sorted(operations, key=lambda one: -left.get(one._jobs[0].id, 0.0))
 
 
 def main(project: type[PatientProject], root: Path) -> int:
