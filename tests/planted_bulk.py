@@ -69,7 +69,11 @@ def plant_bulk(job, conductivity_S_per_m):
     frames = len(point.protocol.frame_steps())
     lags = 5.0 * np.arange(frames // 2 + 1)
     arrays = sums_of(_paths(model, frames, 5.0, moved / 2, rng), model)
-    arrays |= {"lag_ps": lags, "pressure_bar": np.asarray(50.0 + rng.normal(0, 5))}
+    arrays |= {
+        "lag_ps": lags,
+        "drift_ps": np.asarray(5.0 * (frames - 1)),
+        "pressure_bar": np.asarray(50.0 + rng.normal(0, 5)),
+    }
     write_arrays(Path(job.fn("bulk.h5")), arrays, {})
 
 
@@ -86,7 +90,10 @@ def _rows(point, model, moved, rng):
 
 
 def _paths(model, frames, interval_ps, moved, rng):
-    """Random walks from random positions; ions drift along x and carry half of the charge each."""
+    """Random walks from random positions; ions drift along x and carry half of the charge each.
+
+    The whole liquid drifts besides, as nothing holds its centre of mass.
+    """
     paths = np.zeros((frames, model.n_atoms, 3))
     half = model.box[0] / 2
 
@@ -104,4 +111,5 @@ def _paths(model, frames, interval_ps, moved, rng):
     for k in range(3):
         turned = turns.apply(water_geometry()[k]).reshape(frames, -1, 3)
         paths[:, model.waters[:, k]] = oxygens + turned
+    paths[:, :, 0] += 0.02 * interval_ps * np.arange(frames)[:, None]
     return paths

@@ -166,8 +166,18 @@ def test_a_drift_of_the_whole_liquid_does_not_count_as_diffusion():
     still = np.cumsum(rng.normal(0, 0.05, (20, model.n_atoms, 3)), axis=0)
     drift = np.arange(20)[:, None, None] * np.array([0.1, 0.0, -0.2])
     alone, together = sums_of(still, model), sums_of(still + drift, model)
-    for name in ("squares", "charge"):
+    for name in ("squares", "charge", "drift"):
         assert together[name] == pytest.approx(alone[name], abs=1e-9)
+
+
+def test_the_drift_of_ions_is_relative_to_the_centre_of_mass():
+    model = free_model(3, 40, (3.0, 3.0, 3.0))
+    positions = np.zeros((5, model.n_atoms, 3))
+    positions[:, model.indices("K"), 0] = 0.5 * np.arange(5)[:, None]
+    share = model.mass[model.indices("K")].sum() / model.mass.sum()
+    way = sums_of(positions + np.arange(5)[:, None, None], model)["drift"]
+    assert way[:, 0] == pytest.approx([2.0 * (1 - share), -2.0 * share])
+    assert way[:, 1:] == pytest.approx(0.0)
 
 
 def test_ions_that_touch_and_waters_beside_them_are_counted():

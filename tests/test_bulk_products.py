@@ -82,7 +82,8 @@ def test_conductivity_is_einstein_s_without_a_field_and_the_drift_s_in_a_field(f
     assert value == pytest.approx(next(parts) - next(parts))
     driven = findings[4.0, 0.2]["bulk_transport"]["findings"]
     near(driven["conductivity_S_per_m"], SIGMA, 0.02)
-    near(driven["conductivity_field_K_S_per_m"], SIGMA / 2, 0.03)
+    for ion in ("K", "Cl"):  # relative to the centre of mass, which drifts as fast as they
+        near(driven[f"conductivity_field_{ion}_S_per_m"], SIGMA / 2, 0.2)
     assert "conductivity_field_S_per_m" not in own
 
 

@@ -64,6 +64,7 @@ def bulk_sums(
         **{k: _padded(k, v, lags) for k, v in sums_of(positions, model).items()},
         "pressure_bar": np.asarray(np.mean(bars)),
         "lag_ps": point.protocol.recording.frame_interval_ps * np.arange(lags),
+        "drift_ps": np.asarray(point.protocol.recording.frame_interval_ps * (len(whole) - 1)),
     }
 
 
@@ -103,7 +104,9 @@ def sums_of(positions: NDArray, model: Model) -> dict[str, NDArray]:
         waters in each ion's first shell, (ions,); `contact`, share of the cations that touch an
         anion; `squares`, mean square displacements of molecules and ions relative to the centre of
         mass of all, nm^2, (species, lags, 3); `charge`, that of sum q r of all ions, e^2 nm^2,
-        (lags, 3); `dipole_square`, of the waters' total dipole, e^2 nm^2, (3,).
+        (lags, 3); `drift`, mean way of each kind of ion from the first to the last configuration
+        relative to the centre of mass of all, nm, (ions, 3); `dipole_square`, of the waters' total
+        dipole, e^2 nm^2, (3,).
     """
     mass = model.mass / model.mass.sum()
     centred = positions - np.einsum("i,tij->tj", mass, positions)[:, None]
@@ -112,10 +115,13 @@ def sums_of(positions: NDArray, model: Model) -> dict[str, NDArray]:
     ions = model.ions
     moved = np.einsum("i,tij->tj", model.charge[ions], positions[:, ions])
     dipole = _dipoles(positions, model)
+    way = centred[-1] - centred[0]
+    drift = [way[model.indices(name)].mean(axis=0) for name in species_of(model)[1:]]
     return {
         **_structure(positions, model),
         "squares": np.stack([square_displacements(centred[:, own]) for own in members]),
         "charge": square_displacements(moved[:, None]),
+        "drift": np.reshape(drift, (-1, 3)),
         "dipole_square": np.square(dipole).mean(axis=0),
     }
 

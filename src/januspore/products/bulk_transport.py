@@ -49,7 +49,7 @@ def make(ensemble: Ensemble) -> Content:
     table = _table(ensemble, lag, tables)
     findings = _diffusion(ensemble, lag, tables) | _dielectric(ensemble, sums)
     if len(ensemble.model.ions):
-        findings |= _conductivity(ensemble, lag, tables)
+        findings |= _conductivity(ensemble, sums, lag, tables)
     findings["verdict"] = _verdict(findings)
     return Content(table, _figure(ensemble, table), findings)
 
@@ -127,7 +127,7 @@ def _dielectric(ensemble: Ensemble, sums: Tables) -> dict[str, Any]:
     return {"dielectric_constant": found.at(0).triple()}
 
 
-def _conductivity(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str, Any]:
+def _conductivity(ensemble: Ensemble, sums: Tables, lag: NDArray, tables: Tables) -> dict[str, Any]:
     model, volume = ensemble.model, float(np.prod(ensemble.model.box))
     temperature = ensemble.point.protocol.dynamics.temperature_K
     weights = _charge_squares(model)
@@ -151,7 +151,7 @@ def _conductivity(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str,
         .triple(),
     }
     if _field(ensemble):
-        found |= _in_field(ensemble, volume)
+        found |= _in_field(ensemble, sums, volume)
         found["conductivity_S_per_m"] = found["conductivity_field_S_per_m"]
     else:
         found["conductivity_S_per_m"] = found["conductivity_einstein_S_per_m"]
@@ -164,21 +164,31 @@ def _charge_squares(model: Model) -> NDArray[np.float64]:
     return np.array([0.0, *ions])
 
 
-def _in_field(ensemble: Ensemble, volume: float) -> dict[str, Any]:
-    """Conductivity of each ion and of all, from the charge that the record counted."""
-    sums, field = ensemble.sums(), _field(ensemble)
-    # The record is summed by segment of the programme: the relaxation, then the run.
-    time = sums["time_ps"][:, 1, 0]
-    carried = {ion: sums[f"{ion}_cell_e_nm"][:, 1, 0] for ion in ensemble.model.ion_charges}
-    carried["total"] = np.add.reduce(list(carried.values()))
-    found = {}
-    for name, charge in carried.items():
+def _in_field(ensemble: Ensemble, sums: Tables, volume: float) -> dict[str, Any]:
+    """Conductivity of all ions and of each kind.
+
+    That of all is from the charge that the record counted, which contains no motion of the whole
+    liquid, as the liquid is neutral. That of one kind of ion is relative to the centre of mass, as
+    nothing holds that: its thermal velocity would be as large as the ions' in a low field.
+    """
+    recorded, field, model = ensemble.sums(), _field(ensemble), ensemble.model
+
+    def of(charge: NDArray, time: NDArray) -> Interval:
         own = {"charge": charge[:, None], "time": time[:, None]}
-        interval = _over_seeds(
+        return _over_seeds(
             own, lambda mean: field_conductivity(mean["charge"], mean["time"], volume, field)
-        )
-        label = "" if name == "total" else f"_{name}"
-        found[f"conductivity_field{label}_S_per_m"] = interval.at(0).triple()
+        ).at(0)
+
+    # The record is summed by segment of the programme: the relaxation, then the run.
+    both = [recorded[f"{ion}_cell_e_nm"][:, 1, 0] for ion in model.ion_charges]
+    every = of(np.add.reduce(both), recorded["time_ps"][:, 1, 0])
+    found = {"conductivity_field_S_per_m": every.triple()}
+    if "drift" not in sums:  # an analysis made before it was taken
+        return found
+    for k, (ion, charge) in enumerate(model.ion_charges.items()):
+        moved = charge * len(model.indices(ion)) * sums["drift"][:, k, 0]
+        own = of(moved, sums["drift_ps"])
+        found[f"conductivity_field_{ion}_S_per_m"] = own.triple()
     return found
 
 
