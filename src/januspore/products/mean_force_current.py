@@ -299,6 +299,8 @@ def _findings(table: pd.DataFrame, held: list[Ensemble]) -> dict[str, Any]:
 
 # --- figure ------------------------------------------------------------------------------------
 
+#: Up to this size currents are drawn on a linear scale, nA; else, above 1 nA, on a logarithmic one.
+_LINEAR_NA = 10.0
 _STYLES = {"current": ("mean force", "o"), "direct current": ("direct", "s")}
 
 
@@ -335,7 +337,7 @@ def _profiles(axis: Axes, rows: pd.DataFrame, label: str) -> None:
 
 
 def _currents(axis: Axes, rows: pd.DataFrame) -> None:
-    """Draw all currents side by side at each field; those above 1 nA on a logarithmic scale."""
+    """Draw all currents side by side at each field."""
     groups = rows.groupby(["quantity", "ion"], sort=False)
     fields = np.unique(rows.field_V_per_nm)
     step = 0.05 * (np.diff(fields).min() if len(fields) > 1 else 1.0)
@@ -353,7 +355,8 @@ def _currents(axis: Axes, rows: pd.DataFrame) -> None:
         bars(axis, beside, own.value, low, high, **style)
     zero_lines(axis, x=False)
     # Over a barrier an interval may span decades, while a direct current's may hold 0.
-    axis.set_yscale("symlog", linthresh=1.0)
-    axis.yaxis.set_major_formatter("{x:g}")
+    if max(map(abs, axis.get_ylim())) > _LINEAR_NA:
+        axis.set_yscale("symlog", linthresh=1.0)
+        axis.yaxis.set_major_formatter("{x:g}")
     axis.set(xlabel="E (V/nm)", ylabel="I (nA)", xticks=fields)
     legend(axis, columns=2)
