@@ -116,7 +116,7 @@ def sums_of(positions: NDArray, model: Model) -> dict[str, NDArray]:
     moved = np.einsum("i,tij->tj", model.charge[ions], positions[:, ions])
     dipole = _dipoles(positions, model)
     way = centred[-1] - centred[0]
-    drift = [way[model.indices(name)].mean(axis=0) for name in species_of(model)[1:]]
+    drift = [way[own].mean(axis=0) for own in members[1:]]
     return {
         **_structure(positions, model),
         "squares": np.stack([square_displacements(centred[:, own]) for own in members]),

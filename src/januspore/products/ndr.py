@@ -187,7 +187,7 @@ def _findings(loops: dict[tuple[str, str], Loop]) -> dict[str, Any]:
     for estimator in ESTIMATORS:
         loop = loops[estimator, "total"]
         for sign in SIGNS:
-            name = f"{estimator}, E {'>' if sign == '+' else '<'} 0"
+            name = f"{estimator}, {SIGNS[sign]}"
             found[f"{name}, forward"] = loop.ndr["forward", sign].statement
             codes[f"{name}, forward"] = loop.ndr["forward", sign].outcome
             p[f"{name}, forward"] = loop.ndr["forward", sign].p

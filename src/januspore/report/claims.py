@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from ..analysis.cycle import SIGNS
 from ..analysis.statistics import p_value
 from ..space.paper import MEMBRANES, name_of
 from . import water
@@ -71,7 +72,7 @@ def _onset(sign: str, paper: float) -> Callable[[Made], Reading]:
             & (table.quantity == "peak field")
         ]
         row = rows.iloc[0]
-        name = f"pore slab, E {'>' if sign == '+' else '<'} 0, forward"
+        name = f"pore slab, {SIGNS[sign]}, forward"
         outcome, p = made.findings["codes"][name], made.findings["p"][name]
         if outcome != "found":
             excluded = Verdict.DISAGREES if outcome == "excluded" else Verdict.OPEN
