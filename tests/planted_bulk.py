@@ -34,22 +34,25 @@ name = "bulk"
 cell = {{ edge_nm = 2.0, salt_mol_per_L = {salt}, water_per_nm3 = 10.0 }}
 field_V_per_nm = {field}
 relax_ps = 5.0
-run_ps = 400.0
+run_ps = {run}
+dynamics = {{ temperature_K = {kelvin} }}
 seeds = "0:{seeds}"
 """
 
 
-def bulk_space(folder, blocks, conductivity_S_per_m):
+def bulk_space(folder, blocks, conductivity_S_per_m, run=400.0, kelvin=300.0):
     """A data space of planted bulk jobs.
 
     Args:
         folder: an empty one.
         blocks: (salt, field, seeds) of each ensemble.
         conductivity_S_per_m: the conductivity, of which each ion carries half.
+        run: length of the run, ps.
+        kelvin: temperature, K.
     """
     text = STUDY
     for salt, field, seeds in blocks:
-        text += BLOCK.format(salt=salt, field=field, seeds=seeds)
+        text += BLOCK.format(salt=salt, field=field, seeds=seeds, run=run, kelvin=kelvin)
     (folder / "bulk.toml").write_text(text)
     init_command(["--study", str(folder / "bulk.toml")], folder)
     project = open_project(folder)

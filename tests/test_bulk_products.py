@@ -19,7 +19,10 @@ SIGMA = 11.0
 def findings(tmp_path_factory):
     """Findings by (salt, field), then by product."""
     blocks = [(0.0, 0.0, 4), (4.0, 0.0, 4), (4.0, 0.2, 4), (4.0, 0.4, 1)]
-    project = bulk_space(tmp_path_factory.mktemp("bulk"), blocks, SIGMA)
+    return _made(bulk_space(tmp_path_factory.mktemp("bulk"), blocks, SIGMA))
+
+
+def _made(project):
     found = {}
     for job in project:
         protocol = point_of(job).protocol
@@ -94,6 +97,23 @@ def test_one_seed_has_no_interval(findings):
     for product in ("bulk_structure", "bulk_transport"):
         verdict = findings[4.0, 0.4][product]["findings"]["verdict"]
         assert verdict == "one seed gives no interval"
+
+
+def test_a_short_run_of_hot_water_tells_only_what_is_known_of_it(tmp_path):
+    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 3)], SIGMA, run=100.0, kelvin=500.0))[0.0, 0.0]
+    transport = found["bulk_transport"]["findings"]
+    assert not [name for name in transport if name.startswith(("D_", "box_correction"))]
+    assert "too short for diffusion: it needs lags of 60 ps" in transport["verdict"]
+    structure = found["bulk_structure"]["findings"]
+    assert "pressure_bar" in structure and "1_bar" not in " ".join(structure)
+    assert "at 1 bar" not in structure["verdict"]
+
+
+def test_hot_water_s_diffusion_is_that_in_its_box(tmp_path):
+    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 2)], SIGMA, kelvin=500.0))[0.0, 0.0]
+    own = found["bulk_transport"]["findings"]
+    near(own["D_water_in_box_1e-9_m2_per_s"], WALK["water"] * 1e3, 0.2)
+    assert "D_water_1e-9_m2_per_s" not in own and "box_correction_1e-9_m2_per_s" not in own
 
 
 def test_the_dielectric_constant_is_given_for_pure_water_only(findings):

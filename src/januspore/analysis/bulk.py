@@ -26,7 +26,14 @@ _R_MAX_NM, _R_SHARE, R_BINS = 1.0, 0.48, 200
 #: A cation and an anion nearer than this touch, nm: the first minimum of the K-Cl g(r) here.
 CONTACT_NM = 0.41
 #: Most configurations of a job whose pressure is computed: each takes tens of ms.
-_PRESSURES = 200
+_PRESSURES = 1000
+#: Temperatures, K, at which properties of water at 298 K (viscosity, compressibility) are used.
+AMBIENT_K = (285.0, 315.0)
+
+
+def is_ambient(temperature_K: float) -> bool:
+    """Whether a liquid's temperature lies within `AMBIENT_K`."""
+    return AMBIENT_K[0] <= temperature_K <= AMBIENT_K[1]
 
 
 def pairs_of(model: Model) -> tuple[tuple[str, str], ...]:

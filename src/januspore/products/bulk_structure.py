@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.bulk import CONTACT_NM, pairs_of, r_edges
+from ..analysis.bulk import CONTACT_NM, is_ambient, pairs_of, r_edges
 from ..analysis.hydration import first_shell_nm
 from ..analysis.pressure import tail
 from ..analysis.statistics import Interval, bootstrap, shown
@@ -54,7 +54,8 @@ def make(ensemble: Ensemble) -> Content:
         for k, pair in enumerate(pairs_of(model))
     ]
     table = pd.concat(frames, ignore_index=True)
-    findings = _findings(model, sums, r, g.value)
+    findings = _pressure(ensemble, sums) | _structure(model, sums, r, g.value)
+    findings["verdict"] = _verdict(findings)
     return Content(table, _figure(ensemble, table), findings)
 
 
@@ -71,18 +72,27 @@ def density_kg_per_m3(model: Model) -> float:
     return float(model.mass.sum() / np.prod(model.box) * _KG_PER_M3)
 
 
-def _findings(model: Model, sums: dict[str, NDArray], r: NDArray, g: NDArray) -> dict[str, Any]:
-    pressure, beyond = mean_over_seeds(sums["pressure_bar"]), tail(model)
+def _pressure(ensemble: Ensemble, sums: dict[str, NDArray]) -> dict[str, Any]:
+    """Density and pressure; the density at 1 bar only where the compressibility is known."""
+    model, temperature = ensemble.model, ensemble.point.protocol.dynamics.temperature_K
+    own, beyond = mean_over_seeds(sums["pressure_bar"]), tail(model)
+    with_tail = own.changed(lambda p: p + beyond)
     density = density_kg_per_m3(model)
     found: dict[str, Any] = {
         "density_kg_per_m3": density,
-        "pressure_bar": pressure.triple(),
+        "pressure_bar": own.triple(),
         "tail_pressure_bar": beyond,
-        "density_at_1_bar_kg_per_m3": _at_1_bar(density, pressure).triple(),
-        "density_at_1_bar_with_tail_kg_per_m3": _at_1_bar(
-            density, pressure.changed(lambda p: p + beyond)
-        ).triple(),
+        "pressure_with_tail_bar": with_tail.triple(),
     }
+    if is_ambient(temperature):
+        found["density_at_1_bar_kg_per_m3"] = _at_1_bar(density, own).triple()
+        found["density_at_1_bar_with_tail_kg_per_m3"] = _at_1_bar(density, with_tail).triple()
+    return found
+
+
+def _structure(model: Model, sums: dict[str, NDArray], r: NDArray, g: NDArray) -> dict[str, Any]:
+    """First peaks of g(r), waters about ions, and ions that touch."""
+    found: dict[str, Any] = {}
     for pair, own in zip(pairs_of(model), g, strict=True):
         name, peak = "-".join(pair), _first_peak(r, own)
         found[f"{name}_peak_nm"], found[f"{name}_peak"] = float(r[peak]), float(own[peak])
@@ -90,7 +100,6 @@ def _findings(model: Model, sums: dict[str, NDArray], r: NDArray, g: NDArray) ->
         found[f"{ion}_coordination"] = mean_over_seeds(sums["shell"][:, k]).triple()
     if len(model.ions):
         found["contact_share"] = mean_over_seeds(sums["contact"]).triple()
-    found["verdict"] = _verdict(found)
     return found
 
 
@@ -108,10 +117,15 @@ def _first_peak(r: NDArray, g: NDArray) -> int:
 def _verdict(found: dict[str, Any]) -> str:
     if not np.isfinite(found["pressure_bar"][1]):
         return "one seed gives no interval"
+    with_tail = shown(found["pressure_with_tail_bar"])
     text = f"{shown(found['pressure_bar'])} bar at {found['density_kg_per_m3']:.1f} kg/m3"
-    text += f"; at 1 bar {shown(found['density_at_1_bar_kg_per_m3'], '.1f')} kg/m3"
-    with_tail = shown(found["density_at_1_bar_with_tail_kg_per_m3"], ".1f")
-    return text + f", with the attraction beyond the cut-off {with_tail}"
+    text += f", with the attraction beyond the cut-off {with_tail} bar"
+    if "density_at_1_bar_kg_per_m3" not in found:
+        return text
+    plain, corrected = (
+        shown(found[f"density_at_1_bar_{name}kg_per_m3"], ".1f") for name in ("", "with_tail_")
+    )
+    return text + f"; at 1 bar {plain} kg/m3, with it {corrected}"
 
 
 # --- figure --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.bulk import dielectric_constant, species_of
+from ..analysis.bulk import dielectric_constant, is_ambient, species_of
 from ..analysis.diffusion import (
     M2_PER_S,
     VISCOSITY_MPA_S,
@@ -50,8 +50,14 @@ def make(ensemble: Ensemble) -> Content:
     findings = _diffusion(ensemble, lag, tables) | _dielectric(ensemble, sums)
     if len(ensemble.model.ions):
         findings |= _conductivity(ensemble, sums, lag, tables)
-    findings["verdict"] = _verdict(findings)
+    findings = {name: found for name, found in findings.items() if _is_known(found)}
+    findings["verdict"] = _verdict(ensemble, findings)
     return Content(table, _figure(ensemble, table), findings)
+
+
+def _is_known(found: Any) -> bool:
+    """Whether a number is there: a run may be too short for a slope."""
+    return bool(np.isfinite(found[0] if isinstance(found, list) else found))
 
 
 def _field(ensemble: Ensemble) -> float:
@@ -103,13 +109,15 @@ def _table(ensemble: Ensemble, lag: NDArray, tables: Tables) -> pd.DataFrame:
 def _diffusion(ensemble: Ensemble, lag: NDArray, tables: Tables) -> dict[str, Any]:
     temperature = ensemble.point.protocol.dynamics.temperature_K
     box = box_correction(temperature, float(ensemble.model.box[0]), VISCOSITY_MPA_S) * _NANO
-    found: dict[str, Any] = {"box_correction_1e-9_m2_per_s": box}
+    ambient = is_ambient(temperature)  # the viscosity is not known elsewhere
+    found: dict[str, Any] = {"box_correction_1e-9_m2_per_s": box} if ambient else {}
     for k, name in enumerate(species_of(ensemble.model)):
         one = {"squares": tables["molecules"][:, k]}
         own = _over_seeds(one, lambda mean: slope(lag, mean["squares"], MOLECULES_PS)[:, None] / 2)
         in_box = own.at(0).scaled(_NANO)
         found[f"D_{name}_in_box_1e-9_m2_per_s"] = in_box.triple()
-        found[f"D_{name}_1e-9_m2_per_s"] = in_box.changed(lambda end: end + box).triple()
+        if ambient:
+            found[f"D_{name}_1e-9_m2_per_s"] = in_box.changed(lambda end: end + box).triple()
     return found
 
 
@@ -192,7 +200,7 @@ def _in_field(ensemble: Ensemble, sums: Tables, volume: float) -> dict[str, Any]
     return found
 
 
-def _verdict(findings: dict[str, Any]) -> str:
+def _verdict(ensemble: Ensemble, findings: dict[str, Any]) -> str:
     told = (
         ("D of water", "D_water_1e-9_m2_per_s", " 1e-9 m2/s"),
         ("dielectric constant", "dielectric_constant", ""),
@@ -203,7 +211,11 @@ def _verdict(findings: dict[str, Any]) -> str:
         for name, key, unit in told
         if key in findings and np.isfinite(findings[key][1])
     ]
-    return "; ".join(parts) or "one seed gives no interval"
+    if len(ensemble.jobs) < 2:
+        return "one seed gives no interval"
+    if "D_water_in_box_1e-9_m2_per_s" not in findings:
+        parts.append(f"too short for diffusion: it needs lags of {np.mean(MOLECULES_PS):g} ps")
+    return "; ".join(parts)
 
 
 # --- figure --------------------------------------------------------------------------------------
