@@ -9,6 +9,7 @@ from test_report import made_of
 from januspore.products.held_order import make
 from januspore.report import water
 from januspore.report.judging import Verdict
+from januspore.simulate.record import RAGGED
 
 HOLDS = [-1.2, 0.0, 0.6, 1.2]
 
@@ -46,6 +47,25 @@ def test_order_of_each_hold_and_its_rise_are_recovered(tmp_path):
         made = made_of("held_order", found, seeds=5)
         assert water.rises(side)(made).code is Verdict.AGREES
     assert "E > 0: mean cosine +0.7" in found["verdict"] and "rises" in found["verdict"]
+
+
+def test_waters_that_a_field_draws_in_are_counted(tmp_path):
+    def rows(point, rng):
+        found = ordered_rows(point, rng, lambda field, _step: static(field), waters=12)
+        number = np.where(found["field_V_per_nm"] > 1.0, 12, 9) - rng.integers(0, 3, len(found))
+        kept = (np.arange(12) < number[:, None]).ravel()
+        found.columns["water_in_pore"][:] = number
+        for name in RAGGED:
+            found.columns[name] = found.columns[name][kept]
+        return found, []
+
+    protocol = {"name": "staircase", "holds_V_per_nm": HOLDS, "hold_ps": 20.0}
+    content = make(ensemble_of(tmp_path, protocol, rows, 5))
+    truth = np.where(content.table.field_V_per_nm > 1.0, 11.0, 8.0)
+    assert content.table.waters.to_numpy() == pytest.approx(truth, abs=0.15)
+    assert (content.table.waters_low < content.table.waters_high).all()
+    assert content.findings["waters gained with field, E > 0"][1] > 2.5
+    assert inside(content.findings["waters gained with field, E < 0"], 0.0)
 
 
 def test_water_that_does_not_respond_to_the_field_is_not_reported_as_ordered(tmp_path):

@@ -1,4 +1,4 @@
-"""Order of the pore's water at held fields, forward and back (paper, Figs 2C, 3).
+"""Order and number of the pore's waters at held fields, forward and back (paper, Figs 2C, 3).
 
 A fast sine shows the water's lag as well as its order. A hold long enough shows the order alone; it
 is read in its second half, as `steady_current` reads the current.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..analysis.orientation import OBSERVABLES, along_field, order
 from ..analysis.statistics import Interval, bootstrap
-from .drawing import COLORS, Panel, bars, legend, panels
+from .drawing import COLORS, NOT_NEGATIVE, Panel, bars, legend, panels
 from .ensemble import Content, Ensemble
 from .relaxation import DIRECTIONS, LABELS, WITHIN
 from .steady_current import settled
@@ -24,24 +24,42 @@ SIDES = {"E > 0": 1, "E < 0": -1}
 
 
 def make(ensemble: Ensemble) -> Content:
-    """Mean cosine of the dipoles to the field, and width of P(theta), of every hold.
+    """Mean cosine of the dipoles to the field, width of P(theta), and waters, of every hold.
 
-    Without a field, theta and the cosine are taken from +x.
+    Without a field, theta and the cosine are taken from +x. The waters are those in the cylinder of
+    `recording.pore_radius_nm` and `recording.pore_half_length_nm`.
     """
     sums = settled(ensemble.sums())
     field = sums["field_ps"].sum(axis=0) / sums["time_ps"].sum(axis=0)
-    table = _table(sums, field)
+    waters = {
+        "waters": sums["waters"] * ensemble.point.protocol.recording.sample_interval_ps,
+        "time": sums["time_ps"],
+    }
+    table = _table(sums, field, bootstrap(waters, _number))
     table["seeds"] = len(ensemble.jobs)
     findings: dict[str, Any] = {}
     for side, sign in SIDES.items():
         ends = _ends(field, sign)
         if ends is not None:
             findings |= _rise(along_field(sums, np.full_like(field, sign)), ends, side)
+            gained = bootstrap(waters, partial(_change, ends=ends, of=_number)).at(0)
+            findings[f"waters gained with field, {side}"] = gained.triple()
     findings["verdict"] = _verdict(findings)
     return Content(table, _figure(ensemble, table), findings)
 
 
-def _table(sums: dict[str, NDArray], field: NDArray) -> pd.DataFrame:
+def _number(tables: dict[str, NDArray]) -> NDArray:
+    """Mean number of waters in each hold, shape (n, holds)."""
+    return np.asarray(tables["waters"] / tables["time"])
+
+
+def _change(tables: dict[str, NDArray], ends: tuple[int, int], of: Any) -> NDArray:
+    """What a value of each hold changes by from one hold to another, shape (n, 1)."""
+    values, (low, high) = of(tables), ends
+    return np.asarray(values[:, [high]] - values[:, [low]])
+
+
+def _table(sums: dict[str, NDArray], field: NDArray, waters: Interval) -> pd.DataFrame:
     aligned = along_field(sums, field)
     columns: dict[str, Any] = {
         "direction": np.repeat(DIRECTIONS, len(field) // 2),
@@ -52,6 +70,7 @@ def _table(sums: dict[str, NDArray], field: NDArray) -> pd.DataFrame:
         found = bootstrap(aligned, partial(order, observable=name))
         column = name.replace(" ", "_")
         columns |= {column: found.value, f"{column}_low": found.low, f"{column}_high": found.high}
+    columns |= {"waters": waters.value, "waters_low": waters.low, "waters_high": waters.high}
     return pd.DataFrame(columns)
 
 
@@ -66,13 +85,10 @@ def _ends(field: NDArray, sign: int) -> tuple[int, int] | None:
 
 def _rise(aligned: dict[str, NDArray], ends: tuple[int, int], side: str) -> dict[str, list[float]]:
     """How the order grows from the lowest hold to the highest, on the way forward."""
-    low, high = ends
-
-    def change(tables: dict[str, NDArray], name: str) -> NDArray:
-        values = order(tables, name)
-        return values[:, [high]] - values[:, [low]]
-
-    cosine, width = (bootstrap(aligned, partial(change, name=name)).at(0) for name in OBSERVABLES)
+    cosine, width = (
+        bootstrap(aligned, partial(_change, ends=ends, of=partial(order, observable=name))).at(0)
+        for name in OBSERVABLES
+    )
     fall = Interval(-width.value, -width.high, -width.low)
     return {
         f"rise of mean cosine with field, {side}": cosine.triple(),
@@ -97,7 +113,7 @@ def _verdict(findings: dict[str, Any]) -> str:
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    row = [Panel(partial(_by_field, table=table, name=name)) for name in OBSERVABLES]
+    row = [Panel(partial(_by_field, table=table, name=name)) for name in (*OBSERVABLES, "waters")]
     return panels(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", [row])
 
 
@@ -116,6 +132,6 @@ def _by_field(axis: Axes, table: pd.DataFrame, name: str) -> None:
             "mfc": face,
             "label": direction,
         }
-        bars(axis, rows.field_V_per_nm, *ends, WITHIN[name], **style)
-    axis.set(xlabel="held field (V/nm)", ylabel=LABELS[name])
+        bars(axis, rows.field_V_per_nm, *ends, WITHIN.get(name, NOT_NEGATIVE), **style)
+    axis.set(xlabel="held field (V/nm)", ylabel=LABELS.get(name, "waters in the pore"))
     legend(axis)

@@ -22,7 +22,7 @@ FORMATS = ("png", "svg", "pdf")
 NO_FIGURE = "no figure"
 #: Version of the form of a product's files: raise it when the form changes, so that they are made
 #: again.
-FORMAT = 12
+FORMAT = 13
 
 
 class Head(NamedTuple):
