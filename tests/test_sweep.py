@@ -154,8 +154,18 @@ def test_lists_and_names_are_swept_as_labels(tmp_path):
     other = STAIRCASE.replace("[0.6, 1.2]", "[1.2]").format(depth=1.5, pore=1.2, sets=JANUS)
     project = space_of(tmp_path, (1.5, 1.2, JANUS), more=other)
     table, _ = write_sweep(project, asked(over="protocol.holds_V_per_nm", where=[]))
-    assert table["protocol.holds_V_per_nm"].tolist() == [[0.6, 1.2], [1.2]]
+    assert table["protocol.holds_V_per_nm"].tolist() == ["0.6, 1.2", "1.2"]
     assert len(kept_sweeps(project)) == 1
+
+
+def test_a_curve_for_each_value_of_a_list(tmp_path):
+    more = STAIRCASE.replace("[0.6, 1.2]", "[1.2]")
+    more = "".join(more.format(depth=1.5, pore=pore, sets=JANUS) for pore in (1.2, 1.6))
+    project = space_of(tmp_path, (1.5, 1.2, JANUS), (1.5, 1.6, JANUS), more=more)
+    table, paths = write_sweep(project, asked(by="protocol.holds_V_per_nm", where=[]))
+    assert table["protocol.holds_V_per_nm"].tolist() == ["0.6, 1.2"] * 2 + ["1.2"] * 2
+    assert table[OVER].tolist() == [1.2, 1.6] * 2
+    assert all(path.exists() for path in paths)
 
 
 def test_a_single_point_is_stated_with_the_command_for_more(project, tmp_path):

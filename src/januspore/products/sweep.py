@@ -288,7 +288,7 @@ def _row(
     value, low, high = number
     return {
         "quantity": quantity,
-        **{key: made.state.get(key) for key in keys},
+        **{key: _cell(made.state.get(key)) for key in keys},
         "value": value,
         "low": low,
         "high": high,
@@ -296,6 +296,11 @@ def _row(
         "seeds": made.seeds,
         "ensemble": made.ensemble,
     }
+
+
+def _cell(value: Any) -> Any:
+    """A value of a state point as a table and a figure take it: a list in words."""
+    return ", ".join(map(_short, value)) if isinstance(value, list) else value
 
 
 def _values(own: Sequence[Any]) -> str:
