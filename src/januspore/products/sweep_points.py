@@ -119,6 +119,9 @@ def _means(summaries: list[dict[str, Any]], runs: NDArray) -> dict[str, list[flo
     """Mean and interval of each number; seeds of one equilibration count as one."""
     found = {}
     for name in summaries[0]:
+        base, _, end = name.rpartition("_")
+        if end in ("low", "high") and base in summaries[0]:
+            continue  # of an interval within one run
         values = [one.get(name) for one in summaries]
         if name in NOTED or not all(isinstance(v, int | float) for v in values):
             continue
