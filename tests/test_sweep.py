@@ -116,6 +116,8 @@ def test_numbers_of_jobs_are_swept_by_their_mean_over_seeds(project):
     assert all(is_made_of(project, p, one.made_of[p]) for one in made for p in one.made_of)
     assert not is_made_of(project, places[0], "another")
     assert not is_made_of(project, "0" * 32, "another")
+    with pytest.raises(InputError, match="no product has 'waters_in_pore_low'"):
+        sweep(project, asked("waters_in_pore_low", where=where))
 
 
 def test_an_ambiguous_row_is_refused_with_the_columns_that_distinguish_rows(project):
