@@ -1,5 +1,7 @@
 """Order at held fields: planted order, order that remains on the way back, and no order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted_order import ordered_rows, static
@@ -8,6 +10,7 @@ from test_report import made_of
 
 from januspore.products.held_order import make
 from januspore.report import water
+from januspore.report.comparison import comparison
 from januspore.report.judging import Verdict
 from januspore.simulate.record import RAGGED
 
@@ -88,3 +91,20 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path):
     content = held(tmp_path, lambda field, back: static(field), [0.0, 1.2], seeds=1)
     assert "one seed gives no interval" in content.findings["verdict"]
     assert content.table.mean_cosine_low.isna().all()
+
+
+def test_a_staircase_of_one_sign_does_not_hide_that_of_the_other():
+    """Neither of two staircases tells what the other does, and both together tell all."""
+    cell = {"repeats_y": 6, "repeats_z": 4, "reservoir_nm": 1.5}
+    both, dynamics = [], {"cutoff_nm": 0.9, "timestep_fs": 2.0}
+    for side in ("E > 0", "E < 0"):
+        found = {
+            f"rise of mean cosine with field, {side}": [0.5, 0.4, 0.6],
+            f"fall of sigma_theta with field, {side}": [0.5, 0.4, 0.6],
+        }
+        made = made_of("held_order", found, {"cell": cell, "dynamics": dynamics}, seeds=5)
+        both.append(replace(made, jobs=tuple({**job, "engine": {}} for job in made.jobs)))
+    rows = [row for row in comparison(both) if "held field, E" in row.quantity]
+    assert [row.reading.code for row in rows] == [Verdict.AGREES] * 2
+    (alone,) = (row for row in comparison(both[:1]) if row.quantity.endswith("held field, E < 0"))
+    assert alone.reading.code is Verdict.MISSING

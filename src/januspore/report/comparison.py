@@ -32,13 +32,20 @@ def comparison(made: list[Made]) -> list[Row]:
     rows = []
     for claim in CLAIMS:
         able = [m for m in made if claim.concerns(m)]
-        judges = [m for m in able if not claim.is_said_of(m)]
-        rows += [_row(claim, claim.paper, m, claim.read(m)) for m in judges]
+        judges = [(m, claim.read(m)) for m in able if not claim.is_said_of(m)]
+        # One that has no result is told of only where none has: a staircase of one sign, say.
+        told = [pair for pair in judges if pair[1].code is not Verdict.MISSING] or judges
+        rows += [_row(claim, claim.paper, m, reading) for m, reading in told]
         if not judges:
             why = f"no {claim.product} of the paper's membrane and conditions made yet"
             absent = Reading("-", Verdict.MISSING, why, command=command_for(claim.product))
             rows.append(_row(claim, claim.paper, None, absent))
-        rows += [_row(claim, "-", m, _apart(claim, m)) for m in able if claim.is_said_of(m)]
+        others = [(m, claim.read(m)) for m in able if claim.is_said_of(m)]
+        rows += [
+            _row(claim, "-", m, Reading(reading.value, Verdict.APART, claim.is_said_of(m)))
+            for m, reading in others
+            if reading.code is not Verdict.MISSING
+        ]
     readings = controlled([row.reading for row in rows])
     return [replace(row, reading=kept) for row, kept in zip(rows, readings, strict=True)]
 
@@ -48,11 +55,6 @@ def _row(claim: Claim, paper: str, made: Made | None, reading: Reading) -> Row:
     if made is None:
         return Row(*head, "-", reading, "-")
     return Row(*head, made.name, reading, f"{made.provenance}; {made.conditions}", made)
-
-
-def _apart(claim: Claim, made: Made) -> Reading:
-    """The number without a verdict, where the paper gives none for these conditions."""
-    return Reading(claim.read(made).value, Verdict.APART, claim.is_said_of(made))
 
 
 def tested(rows: list[Row]) -> int:
