@@ -236,6 +236,7 @@ def _points(
 
 def _axes(axis: Axes, length_nm: float, title: str) -> None:
     zero_lines(axis, x=False)
+    axis.locator_params(axis="x", nbins=6)  # with a sign, more of them would touch
     axis.set(xlabel="E (V/nm); in grey: voltage over the cell (V)", ylabel="I (nA)")
     for field in axis.get_xticks()[1:-1]:
         axis.annotate(
