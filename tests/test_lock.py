@@ -124,20 +124,20 @@ def write(path, text):
         aside.write_text(text)
 
 
-def keeps_writing(folder, ready):
+def stops_and_writes_again(folder):
+    """Suspend this process between two writes, as a host that sleeps would."""
     with locked(folder):
-        while True:
-            write(folder / "checkpoint", "the sleeper's")
-            ready.set()
+        write(folder / "checkpoint", "the sleeper's")
+        os.kill(os.getpid(), signal.SIGSTOP)
+        write(folder / "checkpoint", "the sleeper's")
 
 
 def test_a_suspended_owner_does_not_overwrite_files_of_the_new_owner(tmp_path, monkeypatch):
-    ready = multiprocessing.Event()
-    sleeper = multiprocessing.Process(target=keeps_writing, args=(tmp_path, ready))
+    sleeper = multiprocessing.Process(target=stops_and_writes_again, args=(tmp_path,))
     sleeper.start()
-    assert ready.wait(30)
-    os.kill(sleeper.pid, signal.SIGSTOP)
     try:
+        _, status = os.waitpid(sleeper.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
         silence(tmp_path / "lock")
         monkeypatch.setattr(lock, "here", lambda: "another/host")
         with locked(tmp_path):
