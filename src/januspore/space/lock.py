@@ -3,8 +3,8 @@
 The lock is a file that is created atomically across hosts and touched regularly by its owner. It is
 stale when its owner is a dead process of this host (see `here`), or when it has not been touched
 for `STALE_S`. An owner that was suspended for so long checks its lock before it puts another file
-in place (`files.fenced`), finds that it was taken over, and stops. Only one that is suspended in the
-microseconds between that check and the renaming still puts that one file in place.
+in place (`files.fenced`), finds that it was taken over, and stops. Only one that is suspended in
+the microseconds between that check and the renaming still puts that one file in place.
 """
 
 import os
