@@ -160,6 +160,19 @@ def test_lists_and_names_are_swept_as_labels(tmp_path):
     assert len(kept_sweeps(project)) == 1
 
 
+def test_a_staircase_without_the_field_is_left_out(tmp_path):
+    more = STAIRCASE.replace("[0.6, 1.2]", "[-0.6]").format(depth=1.5, pore=1.2, sets=JANUS)
+    project = space_of(tmp_path, (1.5, 1.2, JANUS), (1.5, 1.6, JANUS), more=more)
+    row = {"field_V_per_nm": 1.2, "direction": "forward", "estimator": "pore slab"}
+    where = [f"{key}={value}" for key, value in (row | {"species": "total"}).items()]
+    table, _ = sweep(project, asked("current_nA", where=where))
+    assert table[OVER].tolist() == [1.2, 1.6]
+    assert table.value[1] / table.value[0] == pytest.approx((1.6 / 1.2) ** 2, rel=0.05)
+    none = [*where[1:], "field_V_per_nm=0.9"]
+    with pytest.raises(InputError, match="no row of steady_current"):
+        sweep(project, asked("current_nA", where=none, allowed=("protocol.holds_V_per_nm",)))
+
+
 def test_a_curve_for_each_value_of_a_list(tmp_path):
     more = STAIRCASE.replace("[0.6, 1.2]", "[1.2]")
     more = "".join(more.format(depth=1.5, pore=pore, sets=JANUS) for pore in (1.2, 1.6))

@@ -2,7 +2,8 @@
 
 The points are the products of the data space, one an ensemble, and the means over seeds of what
 stands in the jobs' summaries, such as temperatures. They must differ in the key that is
-swept alone: where they differ in others, the sweep says in which and asks for a filter.
+swept alone: where they differ in others, the sweep says in which and asks for a filter. A product
+without the row that is asked for is left out.
 """
 
 import hashlib
@@ -83,6 +84,7 @@ def sweep(project: signac.Project, asked: Asked) -> tuple[pd.DataFrame, list[Mad
     for quantity in asked.quantities:
         product, read = resolve(quantity, chosen)
         points = [one for one in chosen if one.product == product and _has(one, read)]
+        points = [one for one in points if not read.column or len(_rows(one, asked))] or points
         _check_keys(points, asked)
         numbers = [_number(read, one, asked) for one in points]
         _check_count(project, product, points, asked)
@@ -177,16 +179,22 @@ def _number(read: Reading, made: Made, asked: Asked) -> tuple[float, float, floa
             )
         found = _triple(made.findings.get(read.name))
         return found or (float("nan"),) * 3
-    table = made.table()
-    for key, value in asked.rows.items():
-        if key not in table:
-            raise InputError(f"sweep: {key}: {made.product} has no such column")
-        table = table[_equal(table[key], value)]
+    table = _rows(made, asked)
     if len(table) != 1:
         raise InputError(_rows_differ(read, made, table, asked))
     row = {str(key): value for key, value in table.iloc[0].items()}
     low, high = (float(row[end]) if end in row else float("nan") for end in _ends(read.name, row))
     return float(row[read.name]), low, high
+
+
+def _rows(made: Made, asked: Asked) -> pd.DataFrame:
+    """The rows that are asked for; a staircase of other fields has none, and is left out."""
+    table = made.table()
+    for key, value in asked.rows.items():
+        if key not in table:
+            raise InputError(f"sweep: {key}: {made.product} has no such column")
+        table = table[_equal(table[key], value)]
+    return table
 
 
 def _ends(name: str, columns: Iterable[str]) -> tuple[str, str]:
