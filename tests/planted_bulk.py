@@ -34,25 +34,27 @@ name = "bulk"
 cell = {{ edge_nm = 2.0, salt_mol_per_L = {salt}, water_per_nm3 = 10.0 }}
 field_V_per_nm = {field}
 relax_ps = 5.0
-run_ps = {run}
-dynamics = {{ temperature_K = {kelvin} }}
+run_ps = {run_ps}
+dynamics = {{ temperature_K = {temperature_K} }}
 seeds = "0:{seeds}"
 """
 
 
-def bulk_space(folder, blocks, conductivity_S_per_m, run=400.0, kelvin=300.0):
+def bulk_space(folder, blocks, conductivity_S_per_m, run_ps=400.0, temperature_K=300.0):
     """A data space of planted bulk jobs.
 
     Args:
         folder: an empty one.
         blocks: (salt, field, seeds) of each ensemble.
         conductivity_S_per_m: the conductivity, of which each ion carries half.
-        run: length of the run, ps.
-        kelvin: temperature, K.
+        run_ps: length of the run.
+        temperature_K: its temperature.
     """
     text = STUDY
     for salt, field, seeds in blocks:
-        text += BLOCK.format(salt=salt, field=field, seeds=seeds, run=run, kelvin=kelvin)
+        text += BLOCK.format(
+            salt=salt, field=field, seeds=seeds, run_ps=run_ps, temperature_K=temperature_K
+        )
     (folder / "bulk.toml").write_text(text)
     init_command(["--study", str(folder / "bulk.toml")], folder)
     project = open_project(folder)

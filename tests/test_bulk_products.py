@@ -100,7 +100,9 @@ def test_one_seed_has_no_interval(findings):
 
 
 def test_a_short_run_of_hot_water_tells_only_what_is_known_of_it(tmp_path):
-    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 3)], SIGMA, run=100.0, kelvin=500.0))[0.0, 0.0]
+    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 3)], SIGMA, run_ps=100.0, temperature_K=500.0))[
+        0.0, 0.0
+    ]
     transport = found["bulk_transport"]["findings"]
     assert not [name for name in transport if name.startswith(("D_", "box_correction"))]
     assert "too short for diffusion: it needs lags of 60 ps" in transport["verdict"]
@@ -110,7 +112,7 @@ def test_a_short_run_of_hot_water_tells_only_what_is_known_of_it(tmp_path):
 
 
 def test_hot_water_s_diffusion_is_that_in_its_box(tmp_path):
-    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 2)], SIGMA, kelvin=500.0))[0.0, 0.0]
+    found = _made(bulk_space(tmp_path, [(0.0, 0.0, 2)], SIGMA, temperature_K=500.0))[0.0, 0.0]
     own = found["bulk_transport"]["findings"]
     near(own["D_water_in_box_1e-9_m2_per_s"], WALK["water"] * 1e3, 0.2)
     assert "D_water_1e-9_m2_per_s" not in own and "box_correction_1e-9_m2_per_s" not in own

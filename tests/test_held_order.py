@@ -1,7 +1,5 @@
 """Order at held fields: planted order, order that remains on the way back, and no order."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from planted_order import ordered_rows, static
@@ -102,8 +100,8 @@ def test_a_staircase_of_one_sign_does_not_hide_that_of_the_other():
             f"rise of mean cosine with field, {side}": [0.5, 0.4, 0.6],
             f"fall of sigma_theta with field, {side}": [0.5, 0.4, 0.6],
         }
-        made = made_of("held_order", found, {"cell": cell, "dynamics": dynamics}, seeds=5)
-        both.append(replace(made, jobs=tuple({**job, "engine": {}} for job in made.jobs)))
+        conditions = {"cell": cell, "dynamics": dynamics}
+        both.append(made_of("held_order", found, conditions, seeds=5))
     rows = [row for row in comparison(both) if "held field, E" in row.quantity]
     assert [row.reading.code for row in rows] == [Verdict.AGREES] * 2
     (alone,) = (row for row in comparison(both[:1]) if row.quantity.endswith("held field, E < 0"))

@@ -158,8 +158,9 @@ def test_figures_are_drawn_again_as_vectors(space, tmp_path, capsys):  # noqa: F
 
 def made_of(product, findings, protocol=(), seeds=8):
     charges = {"material": "MoSSe", "Mo": 1.06, "S": -0.61, "Se": -0.45}
-    nothing, jobs = pd.DataFrame(), tuple({"seed": seed} for seed in range(seeds))
-    return Made(product, (charges,), dict(protocol), findings, nothing, Path("x.png"), jobs)
+    jobs = tuple({"seed": seed, "engine": {}} for seed in range(seeds))
+    nothing, figure = pd.DataFrame(), Path("x.png")
+    return Made(product, (charges,), dict(protocol), findings, nothing, figure, jobs)
 
 
 def test_charging_alone_appears_in_the_whole_cell_and_not_in_the_slab():

@@ -122,9 +122,8 @@ def _verdict(found: dict[str, Any]) -> str:
     text += f", with the attraction beyond the cut-off {with_tail} bar"
     if "density_at_1_bar_kg_per_m3" not in found:
         return text
-    plain, corrected = (
-        shown(found[f"density_at_1_bar_{name}kg_per_m3"], ".1f") for name in ("", "with_tail_")
-    )
+    plain = shown(found["density_at_1_bar_kg_per_m3"], ".1f")
+    corrected = shown(found["density_at_1_bar_with_tail_kg_per_m3"], ".1f")
     return text + f"; at 1 bar {plain} kg/m3, with it {corrected}"
 
 

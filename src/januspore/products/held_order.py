@@ -4,6 +4,7 @@ A fast sine shows the water's lag as well as its order. A hold long enough shows
 is read in its second half, as `steady_current` reads the current.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,10 @@ from .relaxation import DIRECTIONS, LABELS, WITHIN
 from .steady_current import settled
 
 SIDES = {"E > 0": 1, "E < 0": -1}
+_LABELS = LABELS | {"waters": "waters in the pore"}
+_WITHIN = WITHIN | {"waters": NOT_NEGATIVE}
+
+Tables = dict[str, NDArray]
 
 
 def make(ensemble: Ensemble) -> Content:
@@ -48,29 +53,28 @@ def make(ensemble: Ensemble) -> Content:
     return Content(table, _figure(ensemble, table), findings)
 
 
-def _number(tables: dict[str, NDArray]) -> NDArray:
+def _number(tables: Tables) -> NDArray:
     """Mean number of waters in each hold, shape (n, holds)."""
     return np.asarray(tables["waters"] / tables["time"])
 
 
-def _change(tables: dict[str, NDArray], ends: tuple[int, int], of: Any) -> NDArray:
+def _change(tables: Tables, ends: tuple[int, int], of: Callable[[Tables], NDArray]) -> NDArray:
     """What a value of each hold changes by from one hold to another, shape (n, 1)."""
     values, (low, high) = of(tables), ends
     return np.asarray(values[:, [high]] - values[:, [low]])
 
 
-def _table(sums: dict[str, NDArray], field: NDArray, waters: Interval) -> pd.DataFrame:
+def _table(sums: Tables, field: NDArray, waters: Interval) -> pd.DataFrame:
     aligned = along_field(sums, field)
     columns: dict[str, Any] = {
         "direction": np.repeat(DIRECTIONS, len(field) // 2),
         "field_V_per_nm": field,
         "water_samples": sums["waters"].sum(axis=0).astype(int),
     }
-    for name in OBSERVABLES:
-        found = bootstrap(aligned, partial(order, observable=name))
+    each = {name: bootstrap(aligned, partial(order, observable=name)) for name in OBSERVABLES}
+    for name, found in (each | {"waters": waters}).items():
         column = name.replace(" ", "_")
         columns |= {column: found.value, f"{column}_low": found.low, f"{column}_high": found.high}
-    columns |= {"waters": waters.value, "waters_low": waters.low, "waters_high": waters.high}
     return pd.DataFrame(columns)
 
 
@@ -83,7 +87,7 @@ def _ends(field: NDArray, sign: int) -> tuple[int, int] | None:
     return int(forward[size.argmin()]), int(forward[size.argmax()])
 
 
-def _rise(aligned: dict[str, NDArray], ends: tuple[int, int], side: str) -> dict[str, list[float]]:
+def _rise(aligned: Tables, ends: tuple[int, int], side: str) -> dict[str, list[float]]:
     """How the order grows from the lowest hold to the highest, on the way forward."""
     cosine, width = (
         bootstrap(aligned, partial(_change, ends=ends, of=partial(order, observable=name))).at(0)
@@ -113,7 +117,7 @@ def _verdict(findings: dict[str, Any]) -> str:
 
 
 def _figure(ensemble: Ensemble, table: pd.DataFrame) -> Figure:
-    row = [Panel(partial(_by_field, table=table, name=name)) for name in (*OBSERVABLES, "waters")]
+    row = [Panel(partial(_by_field, table=table, name=name)) for name in _LABELS]
     return panels(f"{ensemble.title}; {ensemble.seeds}, bars 95 %", [row])
 
 
@@ -132,6 +136,6 @@ def _by_field(axis: Axes, table: pd.DataFrame, name: str) -> None:
             "mfc": face,
             "label": direction,
         }
-        bars(axis, rows.field_V_per_nm, *ends, WITHIN.get(name, NOT_NEGATIVE), **style)
-    axis.set(xlabel="held field (V/nm)", ylabel=LABELS.get(name, "waters in the pore"))
+        bars(axis, rows.field_V_per_nm, *ends, _WITHIN[name], **style)
+    axis.set(xlabel="held field (V/nm)", ylabel=_LABELS[name])
     legend(axis)

@@ -8,7 +8,6 @@ without the row that is asked for is left out.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +18,7 @@ import signac
 
 from ..errors import InputError
 from . import PRODUCTS
-from .sweep_points import JOBS, Made, made
-
-#: Columns of a table that are ends of an interval.
-_END = re.compile("^(low|high)(_|$)|_(low|high)$")
+from .sweep_points import END, JOBS, Made, made
 
 
 @dataclass(frozen=True)
@@ -129,7 +125,7 @@ def resolve(quantity: str, made: Sequence[Made]) -> tuple[str, Reading]:
     """
     findings = {(m.product, name) for m in made for name in _numbers(m.findings)}
     firsts = {m.product: m for m in reversed(made)}
-    columns = {(product, name) for product, m in firsts.items() for name in _columns(m.table())}
+    columns = {(product, name) for product, m in firsts.items() for name in _columns(m.table)}
     short = {(p, n) for p, n in findings if n.startswith((f"{quantity}_", f"total {quantity}"))}
     tries = (
         ({pair for pair in findings if pair[1] == quantity}, False),
@@ -167,7 +163,7 @@ def _triple(value: Any) -> tuple[float, float, float] | None:
 
 def _columns(table: pd.DataFrame) -> list[str]:
     numeric = table.select_dtypes("number").columns
-    return [name for name in numeric if not _END.search(name) and "." not in name]
+    return [name for name in numeric if not END.search(name) and "." not in name]
 
 
 def _number(read: Reading, made: Made, asked: Asked) -> tuple[float, float, float]:
@@ -189,7 +185,7 @@ def _number(read: Reading, made: Made, asked: Asked) -> tuple[float, float, floa
 
 def _rows(made: Made, asked: Asked) -> pd.DataFrame:
     """The rows that are asked for; a staircase of other fields has none, and is left out."""
-    table = made.table()
+    table = made.table
     for key, value in asked.rows.items():
         if key not in table:
             raise InputError(f"sweep: {key}: {made.product} has no such column")

@@ -1,7 +1,9 @@
 """What a sweep can be made of: products of single ensembles, and what jobs tell of themselves."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from .kept import head, read_product
 
 #: In the place of a product's name: the means over seeds of what stands in the jobs' summaries.
 JOBS = "jobs"
+#: Columns of a table, and numbers of a summary, that are ends of an interval.
+END = re.compile("^(low|high)(_|$)|_(low|high)$")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Made:
     findings: Mapping[str, Any]
     seeds: int
 
+    @cached_property
     def table(self) -> pd.DataFrame:
         """The product's table; jobs have none."""
         return pd.DataFrame() if self.path is None else pd.read_csv(self.path.with_suffix(".csv"))
@@ -119,11 +124,8 @@ def _means(summaries: list[dict[str, Any]], runs: NDArray) -> dict[str, list[flo
     """Mean and interval of each number; seeds of one equilibration count as one."""
     found = {}
     for name in summaries[0]:
-        base, _, end = name.rpartition("_")
-        if end in ("low", "high") and base in summaries[0]:
-            continue  # of an interval within one run
         values = [one.get(name) for one in summaries]
-        if name in NOTED or not all(isinstance(v, int | float) for v in values):
+        if name in NOTED or END.search(name) or not all(isinstance(v, int | float) for v in values):
             continue
         clusters = [np.mean(np.array(values, dtype=float)[runs == k]) for k in np.unique(runs)]
         tables = {"value": np.array(clusters)[:, None], "runs": np.ones((len(clusters), 1))}

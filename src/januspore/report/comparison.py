@@ -32,19 +32,19 @@ def comparison(made: list[Made]) -> list[Row]:
     rows = []
     for claim in CLAIMS:
         able = [m for m in made if claim.concerns(m)]
-        judges = [(m, claim.read(m)) for m in able if not claim.is_said_of(m)]
+        found = [(m, claim.read(m), claim.is_said_of(m)) for m in able]
+        judges = [(m, reading) for m, reading, why in found if not why]
         # One that has no result is told of only where none has: a staircase of one sign, say.
-        told = [pair for pair in judges if pair[1].code is not Verdict.MISSING] or judges
-        rows += [_row(claim, claim.paper, m, reading) for m, reading in told]
+        known = [(m, reading) for m, reading in judges if reading.code is not Verdict.MISSING]
+        rows += [_row(claim, claim.paper, m, reading) for m, reading in known or judges]
         if not judges:
             why = f"no {claim.product} of the paper's membrane and conditions made yet"
             absent = Reading("-", Verdict.MISSING, why, command=command_for(claim.product))
             rows.append(_row(claim, claim.paper, None, absent))
-        others = [(m, claim.read(m)) for m in able if claim.is_said_of(m)]
         rows += [
-            _row(claim, "-", m, Reading(reading.value, Verdict.APART, claim.is_said_of(m)))
-            for m, reading in others
-            if reading.code is not Verdict.MISSING
+            _row(claim, "-", m, Reading(reading.value, Verdict.APART, why))
+            for m, reading, why in found
+            if why and reading.code is not Verdict.MISSING
         ]
     readings = controlled([row.reading for row in rows])
     return [replace(row, reading=kept) for row, kept in zip(rows, readings, strict=True)]
